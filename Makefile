@@ -1,0 +1,73 @@
+# One door for every task. `make help` lists them. Works on a bare machine with Python >= 3.11 and make:
+# uv is taken from PATH, or brought into .uv/ when absent.
+SHELL := /bin/bash
+PYTHON ?= python3
+export UV_PYTHON_DOWNLOADS := never
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := .venv/bin/
+STAMP := .venv/.synced
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+
+help: ## list the tasks
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+.uv/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Pointsman needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check uv
+
+$(STAMP): pyproject.toml uv.lock | $(filter .uv/bin/uv,$(UV))
+	$(UV) sync --frozen --extra local
+	@touch $(STAMP)
+
+install: $(STAMP) ## create .venv with everything the project needs
+
+demo: $(STAMP) ## run the main job: bundled conversations through the gateway, no account needed
+	$(RUN)pointsman demo
+
+serve: $(STAMP) ## start the gateway with simulated providers on port 8080
+	$(RUN)pointsman serve --emulated --no-auth
+
+local: $(STAMP) ## install the small local demo model and say how to use it
+	$(RUN)pointsman local-model install
+
+fmt: $(STAMP) ## format and fix what can be fixed
+	$(RUN)ruff format .
+	$(RUN)ruff check --fix .
+
+lint: $(STAMP) ## ruff, formatting and file sizes
+	$(RUN)ruff format --check .
+	$(RUN)ruff check .
+	$(RUN)python tests/house/module_sizes.py
+
+types: $(STAMP) ## mypy, strict
+	$(RUN)mypy
+
+arch: $(STAMP) ## who may import whom
+	$(RUN)lint-imports
+
+test-unit: $(STAMP) ## the fast tier: no network, no sleep, under 20 s
+	$(RUN)pytest tests/unit -n $(WORKERS) -m "not slow" -q
+
+test: $(STAMP) local ## unit, conformance and integration tests, with coverage
+	$(RUN)coverage erase
+	COVERAGE_PROCESS_START=pyproject.toml $(RUN)coverage run -m pytest tests -n $(WORKERS) -m "not slow" -q
+	$(RUN)coverage combine -q && $(RUN)coverage report | tail -3
+
+test-all: $(STAMP) local ## every test, slow ones too
+	$(RUN)pytest tests -n $(WORKERS)
+
+bench: $(STAMP) ## benchmarks of the hot paths, as ratios within one run
+	@for b in benchmarks/[a-z]*.py; do echo "== $$b"; $(RUN)python $$b || exit 1; done
+
+docs: $(STAMP) ## regenerate the generated reference pages and check links
+	$(RUN)python tests/house/docs_check.py
+
+check: lint types arch test ## everything CI runs
+
+clean: ## remove what make created
+	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+
+.PHONY: help install demo serve local fmt lint types arch test-unit test test-all bench docs check clean

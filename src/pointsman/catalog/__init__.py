@@ -1,0 +1,1 @@
+"""Models, their abilities and exact prices by date; workload economics and advice."""

@@ -1,0 +1,45 @@
+"""Where the command line writes: results to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+# Cursor movement, colour and other terminal controls in customer or model text could rewrite the screen.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def out() -> Console:
+    """Return the console on stdout (no colour when piped or with NO_COLOR)."""
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def err() -> Console:
+    """Return the console on stderr."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def safe(text: str) -> str:
+    """Return untrusted ``text`` without control characters; line ends stay."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Return untrusted ``text`` as rich text: markup in it is shown, not obeyed."""
+    return Text(safe(text), style=style)
+
+
+def fail(message: str) -> None:
+    """Print an error to stderr."""
+    err().print(Text.assemble(("error: ", "bold"), safe(message)))
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` (plain data or msgspec Structs) as indented JSON on stdout, and nothing else."""
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    sys.stdout.flush()

@@ -1,0 +1,25 @@
+"""The commands, one line each: name -> (module, one-line help). A module is imported only when its command runs.
+
+A module exposes ``command`` (a typed function) or ``app`` (a ``typer.Typer`` with sub-commands).
+"""
+
+from __future__ import annotations
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("pointsman.cli.demo", "Run the bundled conversations through simulated models and print the bill."),
+    "serve": ("pointsman.cli.serve", "Start the gateway: OpenAI and Anthropic SDKs work by changing the base URL."),
+    "route": ("pointsman.cli.route", "Explain how one turn would be routed."),
+    "init": ("pointsman.cli.init", "Write a commented starter policy."),
+    "check": ("pointsman.cli.check", "Check a policy file and say what its rules do."),
+    "schema": ("pointsman.cli.schema", "Print the JSON Schema of a file format."),
+    "replay-route": ("pointsman.cli.replay_route", "Route every turn of recorded conversations and sum up."),
+    "turns": ("pointsman.cli.turns", "List stored turns."),
+    "turn": ("pointsman.cli.turn", "Tell the whole story of one turn."),
+    "report": ("pointsman.cli.report", "Turns, errors, latency, tokens and cost by route, model, tier or intent."),
+    "keys": ("pointsman.cli.keys", "Create, list and revoke client keys."),
+    "models": ("pointsman.cli.models", "List the models of the catalogue with abilities and prices."),
+    "cost": ("pointsman.cli.cost", "Work out the monthly bill of a workload."),
+    "advise": ("pointsman.cli.advise", "Advise on tier and model for a task."),
+    "emulate": ("pointsman.cli.emulate", "Stand in for the providers on a loopback port."),
+    "local-model": ("pointsman.cli.local_model", "Install or start the small local demo model."),
+}

@@ -1,0 +1,161 @@
+"""Every error Pointsman raises, as one tree.
+
+::
+
+    PointsmanError
+    +-- UsageError            the caller's mistake: bad file, bad flag, bad request
+    |   +-- PolicyError       the policy file is wrong; names file, line and field
+    |   +-- CatalogError      an unknown model, or a broken catalogue file
+    |   +-- RequestError      the inbound request cannot be understood or served as asked
+    |   |   +-- UnsupportedParameter
+    |   |   +-- RequestTooLarge
+    |   |   +-- Unauthorized
+    |   |   +-- NotFound
+    |   +-- StoreError        the store cannot be opened, read or written
+    +-- NoEligibleModel       every model was excluded by a hard constraint
+    +-- ProviderError         the world's failure: a provider refused, broke or timed out
+        +-- ProviderTimeout
+        +-- ProviderUnreachable
+        +-- StreamBroken      the stream ended before its terminal event
+
+A class has a stable ``code`` (safe to alert on) and the HTTP ``status`` the gateway answers with. The wording of a
+message may change; codes may not. Messages name what is wrong, where, and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+Retry = Literal["no", "same", "other"]
+"""Whether trying again can help: not at all, at the same endpoint, or only at another provider."""
+
+
+class PointsmanError(Exception):
+    """Root of the tree."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+
+
+class UsageError(PointsmanError):
+    """The caller's mistake; shown without a traceback."""
+
+    code = "usage_error"
+    status = 400
+
+
+class PolicyError(UsageError):
+    """The policy file is wrong."""
+
+    code = "policy_error"
+
+
+class CatalogError(UsageError):
+    """An unknown model, or a catalogue file that cannot be read."""
+
+    code = "catalog_error"
+    status = 404
+
+
+class StoreError(UsageError):
+    """The store cannot be opened, read or written."""
+
+    code = "store_error"
+    status = 503
+
+
+class RequestError(UsageError):
+    """The inbound request cannot be understood. ``param`` is the path of the field at fault, as the client wrote it."""
+
+    code = "invalid_request"
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class UnsupportedParameter(RequestError):
+    """No eligible model honours a parameter that changes the meaning of the reply."""
+
+    code = "unsupported_parameter"
+
+
+class RequestTooLarge(RequestError):
+    """The request body is larger than the gateway takes."""
+
+    code = "request_too_large"
+    status = 413
+
+
+class Unauthorized(RequestError):
+    """No client key, or one that is not known."""
+
+    code = "unauthorized"
+    status = 401
+
+
+class NotFound(RequestError):
+    """No such path, model or turn."""
+
+    code = "not_found"
+    status = 404
+
+
+class NoEligibleModel(PointsmanError):
+    """Every model was excluded by a hard constraint; the message lists each with its reason."""
+
+    code = "no_eligible_model"
+    status = 400
+
+
+class ProviderError(PointsmanError):
+    """A provider answered with an error.
+
+    ``kind`` is the neutral class of the failure, ``retry`` whether and where another try can help, ``retry_after`` the
+    provider's own wish in seconds (None: it named none). ``upstream_status`` is None when no status line arrived.
+    """
+
+    code = "provider_error"
+    status = 502
+
+    def __init__(  # noqa: PLR0913 - an error carries what the reader at 3 a.m. needs, by name
+        self,
+        message: str,
+        *,
+        provider: str = "",
+        kind: str = "server_error",
+        retry: Retry = "same",
+        retry_after: float | None = None,
+        upstream_status: int | None = None,
+        param: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.provider = provider
+        self.kind = kind
+        self.retry: Retry = retry
+        self.retry_after = retry_after
+        self.upstream_status = upstream_status
+        self.param = param
+        self.request_id = request_id
+
+
+class ProviderTimeout(ProviderError):
+    """A deadline passed: connect, first token or total."""
+
+    code = "provider_timeout"
+    status = 504
+
+
+class ProviderUnreachable(ProviderError):
+    """No connection could be made, or it was cut before any reply."""
+
+    code = "provider_unreachable"
+    status = 502
+
+
+class StreamBroken(ProviderError):
+    """The provider's stream ended, or turned to nonsense, before its terminal event."""
+
+    code = "stream_broken"
+    status = 502

@@ -1,0 +1,1 @@
+"""Wire dialects of model providers, the hosts that speak them, and the transport beneath."""
