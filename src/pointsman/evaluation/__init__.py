@@ -1,0 +1,1 @@
+"""Recorded conversations and what they prove: importers, replay, demo. Import from the modules themselves."""
