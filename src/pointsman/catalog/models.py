@@ -47,7 +47,8 @@ class Model(msgspec.Struct, frozen=True):
     ``id`` is ``provider/name``; ``name`` is what goes on the wire. ``effective_context`` is the size beyond which quality
     is known to sag. ``sampling`` lists the sampling parameters the API takes (None: all of its dialect). ``price_ref`` is the
     (provider, model) pair under which the price source knows it; None means the price is unknown unless
-    ``free`` (it runs on the user's own machine, so no provider sends a bill).
+    ``free`` (it runs on the user's own machine, so no provider sends a bill). ``responses_only`` models answer only on the
+    provider's Responses API, which no dialect here speaks: they can be priced and compared, but no turn can be sent to them.
     """
 
     id: str
@@ -75,4 +76,5 @@ class Model(msgspec.Struct, frozen=True):
     free: bool = False
     retires: str | None = None
     demo: bool = False
+    responses_only: bool = False
     provenance: dict[str, Provenance] = msgspec.field(default_factory=dict)
