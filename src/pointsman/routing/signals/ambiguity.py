@@ -1,0 +1,98 @@
+"""Ambiguity: several steps, several wishes, or too little said to know what is meant."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from pointsman.domain.turn import Session
+from pointsman.routing.lexicon.intents import SMALL_TALK
+from pointsman.routing.lexicon.match import Lexicon
+from pointsman.routing.reading import Reading, Words
+
+NAME: Final = "ambiguity"
+
+_STEPS: Final = Lexicon(
+    {
+        "step": """and then, then ~ and, first ~ then, after that, once thats done, once that is done, once you have,
+        when thats done, afterwards, followed by, before you, before that, step by step, one by one,
+        for each, for all of, all my orders, if not, otherwise, if so, if possible ~ otherwise, in
+        case ~ then, depending on, unless, as long as, provided that, only if, but only, but first,
+        and also, as well as, compare, plan, figure out, sort out, work out, weigh, whichever is,
+        whatever is, best option, cheapest option, what are my options, what should i do, walk me
+        through, both,
+        und dann, danach, zuerst ~ dann, wenn nicht, falls ~ sonst, y luego, y después, primero ~ luego, si no, et
+        ensuite, et puis, dabord ~ ensuite, sinon, e poi, altrimenti, en dan, daarna, e depois"""
+    }
+)
+_JOINS: Final = Lexicon(
+    {
+        "join": """and, also, plus, additionally, another thing, one more thing, second question, secondly, as well,
+            besides, separately, oh and, by the way, btw, on top of, too, while youre at it, und,
+            außerdem, auch, y, también, además, et, aussi, e, anche, inoltre, também, en, ook"""
+    }
+)
+_VAGUE: Final = Lexicon(
+    {
+        "vague": """it doesnt work, doesnt work, not working, its broken, something is wrong, somethings wrong,
+            something wrong, something happened, it happened again, same thing, same problem, same
+            issue, that thing, the thing, the other thing, fix it, fix this, need help, help me,
+            help, can you help, i have a problem, i have a question, i have an issue, got a problem,
+            there is a problem, theres a problem, a quick question, question, you know, whatever,
+            what now, now what, do something, whats going on, what happened, it again, same as
+            before, like last time, the usual, not right, weird, why, how come, and now, so, huh,
+            what, no funciona, ayuda, tengo un problema, jai un problème, aide, hilfe, ich habe ein
+            problem, geht nicht, aiuto, ho un problema"""
+    }
+)
+_LIST_ITEM: Final = re.compile(r"(?:^|\n)\s*(?:\d{1,2}[.)]|[-*•])\s+\S", re.MULTILINE)
+_FEW: Final = 6
+_TWO: Final = 2
+
+
+class Ambiguity(msgspec.Struct, frozen=True):
+    """``multi_step``: the wish takes steps in order or has conditions. ``multi_intent``: more than one
+            wish.
+
+    ``vague``: too little is said to act on, and the conversation before does not supply it. ``any``: at least one of
+    them.
+    """
+
+    multi_step: bool
+    multi_intent: bool
+    vague: bool
+    any: bool
+
+
+def measure(reading: Reading, session: Session) -> Ambiguity:  # noqa: ARG001 - every signal has this shape
+    """Judge how plainly the last user text says one thing."""
+    user = reading.user
+    listed = len(_LIST_ITEM.findall(user.text)) if "\n" in user.text else 0
+    step = bool(_STEPS.hits(user.vocabulary, user.padded)) and user.count > _FEW
+    step = step or listed > _TWO
+    several = _several_wishes(reading) or listed >= _TWO
+    vague = _vague(reading)
+    return Ambiguity(step, several, vague, step or several or vague)
+
+
+def _several_wishes(reading: Reading) -> bool:
+    """Two recognised intents that a conjunction joins, or two questions about different things."""
+    user = reading.user
+    wishes = {hit.label for hit in reading.cues if hit.weight >= 1} - SMALL_TALK - {"complaint", "faq", "escalation"}
+    if len(wishes) < _TWO:
+        return False
+    return _JOINS.any(user.vocabulary, user.padded) or user.text.count("?") >= _TWO
+
+
+def _vague(reading: Reading) -> bool:
+    """Few words, no subject of their own, and no question of the agent that they could answer."""
+    user: Words = reading.user
+    if user.count == 0:
+        return reading.attachments == 0
+    if user.count > _FEW or any(hit.weight >= 1 and hit.label != "technical_problem" for hit in reading.cues):
+        return False
+    if reading.assistant.tokens:
+        return False
+    return _VAGUE.any(user.vocabulary, user.padded)

@@ -1,0 +1,130 @@
+"""History: what hangs in the air from before: an escalation, a repeated question, an action that waits for a yes."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from pointsman.domain.turn import Session
+from pointsman.routing.lexicon.dialogue import (
+    ASKED_AGAIN,
+    ASKS_LEAVE,
+    CHANGED_MIND,
+    ESCALATED,
+    ESCALATION_TOOLS,
+    HOLD,
+    NOT_A_HOLD,
+    ONLY_TALK,
+    RISK_ORDER,
+    RISKY_WORDS,
+    YES_ANYWHERE,
+    YES_FIRST,
+)
+from pointsman.routing.reading import Reading, Words
+
+NAME: Final = "history"
+
+_RISKY: Final = frozenset(RISKY_WORDS)
+_NAME_PARTS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_ALIKE: Final = 0.6
+_SHORT: Final = 14
+_FILLER: Final = frozenset(
+    "the a an is are was i my me you your it to of and or in on for with please can could do does this that what when".split()
+)
+
+
+class History(msgspec.Struct, frozen=True):
+    """What the conversation so far adds to the turn.
+
+    ``escalated``: the case was or is being handed to a person. ``reasked``: how many of the last three user texts ask
+    the
+    same, plus one when the customer says so. ``open_risky_action``: kind of action that waits for the customer's
+    word, ""
+    when none. ``approval``: this turn says yes to it. ``changed_mind``: this turn takes something back. ``turns``:
+    user
+    turns so far, this one included.
+    """
+
+    escalated: bool
+    reasked: int
+    open_risky_action: str
+    approval: bool
+    changed_mind: bool
+    turns: int
+
+
+def measure(reading: Reading, session: Session) -> History:
+    """Measure what earlier turns add."""
+    action = _open_action(reading) or session.open_risky_action or ""
+    user = reading.user
+    changed = CHANGED_MIND.hits(user.vocabulary, user.padded)
+    if not reading.earlier:
+        changed = [hit for hit in changed if hit.label == "always"]
+    return History(
+        escalated=session.escalated or _escalated(reading),
+        reasked=_reasked(reading),
+        open_risky_action=action,
+        approval=bool(action) and _says_yes(user),
+        changed_mind=bool(changed),
+        turns=max(reading.user_turns, session.turns),
+    )
+
+
+def _escalated(reading: Reading) -> bool:
+    for name in reading.called:
+        if not ESCALATION_TOOLS.isdisjoint(part.lower() for part in _NAME_PARTS.findall(name)):
+            return True
+    return ESCALATED.any(reading.assistant.vocabulary, reading.assistant.padded)
+
+
+def _reasked(reading: Reading) -> int:
+    """Count earlier user texts that share most of their content words with this one."""
+    user = reading.user
+    now = user.vocabulary - _FILLER
+    count = 0
+    if len(now) > 1:
+        for words in reading.earlier:
+            before = words.vocabulary - _FILLER
+            if len(now & before) >= _ALIKE * len(now | before):
+                count += 1
+    return count + bool(ASKED_AGAIN.hits(user.vocabulary, user.padded))
+
+
+def _open_action(reading: Reading) -> str:
+    """Return the kind of risky action the agent just asked leave for, or called a tool for without getting a result."""
+    kinds = {
+        RISKY_WORDS[part.lower()]
+        for name in reading.unanswered
+        for part in _NAME_PARTS.findall(name)
+        if part.lower() in _RISKY
+    }
+    kinds = kinds or _asked_leave(reading.assistant)
+    return next((kind for kind in RISK_ORDER if kind in kinds), "")
+
+
+def _asked_leave(assistant: Words) -> set[str]:
+    if assistant.vocabulary.isdisjoint(_RISKY):
+        return set()
+    if not ASKS_LEAVE.any(assistant.vocabulary, assistant.padded):
+        return set()
+    if ONLY_TALK.any(assistant.vocabulary, assistant.padded):
+        return set()
+    return {RISKY_WORDS[word] for word in assistant.vocabulary & _RISKY}
+
+
+def _says_yes(user: Words) -> bool:
+    """Return whether the text gives a clean yes: it starts with one, or is short and holds one, and takes
+    nothing back."""
+    if not user.tokens:
+        return "👍" in user.text or "✅" in user.text
+    padded = user.padded
+    for phrase, instead in NOT_A_HOLD.items():
+        padded = padded.replace(phrase, instead)
+    words = Words("", (), frozenset(padded.split()), padded)
+    if HOLD.any(words.vocabulary, words.padded):
+        return False
+    if user.tokens[0] in YES_FIRST or "👍" in user.text:
+        return True
+    return user.count <= _SHORT and YES_ANYWHERE.any(words.vocabulary, words.padded)

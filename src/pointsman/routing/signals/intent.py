@@ -1,0 +1,56 @@
+"""Intent: what the customer wants, and how much is at stake when it goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from pointsman.domain.turn import Session
+from pointsman.routing.lexicon.intents import RISK, SMALL_TALK, Risk
+from pointsman.routing.lexicon.match import Hit
+from pointsman.routing.reading import Reading
+
+NAME: Final = "intent"
+ENOUGH: Final = 0.6
+_LEVEL: Final = ("none", "low", "medium", "high")
+
+
+class Intent(msgspec.Struct, frozen=True):
+    """``name`` of the strongest intent, "unknown" when none is recognised; ``risk`` as listed in
+            ``lexicon.intents``.
+
+    ``score`` (0 to 1) is the winner's share of the evidence found: it orders, it is no probability. An unknown intent
+    has
+    risk "none" and ``recognised`` False: rules must not read that as "simple".
+    """
+
+    name: str
+    risk: Risk
+    recognised: bool
+    score: float
+
+
+UNKNOWN: Final = Intent("unknown", "none", recognised=False, score=0.0)
+
+
+def measure(reading: Reading, session: Session) -> Intent:  # noqa: ARG001 - every signal has this shape
+    """Name the intent with the most evidence; among equals the riskier one wins."""
+    scores = evidence(reading.cues)
+    if not scores:
+        return UNKNOWN
+    name = max(scores, key=lambda label: (label not in SMALL_TALK, scores[label], _LEVEL.index(RISK[label]), label))
+    if scores[name] < ENOUGH:
+        return UNKNOWN
+    return Intent(name, RISK[name], recognised=True, score=round(scores[name] / (sum(scores.values()) + 0.2), 3))
+
+
+def evidence(cues: Iterable[Hit]) -> dict[str, float]:
+    """Add up the cues per intent: the strongest counts in full, every further one a quarter."""
+    best: dict[str, float] = {}
+    rest: dict[str, float] = {}
+    for label, weight, _ in cues:
+        rest[label] = rest.get(label, 0.0) + weight
+        best[label] = max(best.get(label, 0.0), weight)
+    return {label: top + (rest[label] - top) / 4 for label, top in best.items()}
