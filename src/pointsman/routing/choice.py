@@ -1,0 +1,122 @@
+"""The choice of a model: least expected cost among those that can serve the turn and belong to its route."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from pointsman.catalog.book import Catalog
+from pointsman.catalog.models import Model
+from pointsman.domain.decision import TIERS, Exclusion, Tier
+from pointsman.routing.cost import expected_cost
+from pointsman.routing.eligibility import Eligibility, Need, beyond_effective
+from pointsman.routing.policy import Policy
+
+Order = Literal["cheapest", "fastest", "listed"]
+# Sorts after every known cost or time.
+_UNKNOWN = Decimal("Infinity")
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A model as one turn sees it. ``cost`` is expected USD, None unknown; ``place`` its place in the policy's list."""
+
+    model: Model
+    tier: Tier
+    cost: Decimal | None
+    place: int
+    beyond_effective: bool = False
+
+
+class Bench:
+    """All models a policy names, with their tiers: what a turn may be given. Not changed after it is made."""
+
+    def __init__(self, policy: Policy, catalog: Catalog) -> None:
+        self.policy = policy
+        self.catalog = catalog
+        self.models: dict[str, Model] = {}
+        for name in policy.models():
+            self.models[name] = catalog.get(name)
+        self.tiers: dict[str, Tier] = {
+            name: policy.tier_of_listing(name) or model.tier for name, model in self.models.items()
+        }
+
+    def model(self, name: str) -> Model:
+        """Return a model the policy names, or any other of the catalogue.
+
+        Raises:
+            CatalogError: no such model.
+        """
+        return self.models.get(name) or self.catalog.get(name)
+
+    def tier(self, name: str) -> Tier:
+        """Return the tier the policy puts the model in, else the catalogue's."""
+        return self.tiers.get(name) or self.model(name).tier
+
+    def group(self, target: str) -> tuple[str, ...]:
+        """Return the models a rule means by a tier's or a model's name."""
+        return self.policy.tiers.models(target) if target in TIERS else (target,)
+
+
+class Slate:
+    """The models of a bench as one turn sees them: who may serve it and what each would cost."""
+
+    def __init__(self, bench: Bench, eligibility: Eligibility, need: Need, now: datetime, output: int) -> None:
+        self._bench = bench
+        self._eligibility = eligibility
+        self._need = need
+        self._now = now
+        self._output = output
+        self._refusals: dict[str, Exclusion | None] = {}
+
+    def refusal(self, name: str) -> Exclusion | None:
+        """Return why the model cannot serve the turn; None when it can."""
+        if name not in self._refusals:
+            self._refusals[name] = self._eligibility.refuse(self._bench.model(name), self._need)
+        return self._refusals[name]
+
+    def eligible(self, names: Iterable[str]) -> list[Candidate]:
+        """Return those of ``names`` that can serve the turn, in their order."""
+        return [self.candidate(name, place) for place, name in enumerate(names) if self.refusal(name) is None]
+
+    def candidate(self, name: str, place: int = 0) -> Candidate:
+        """Return the model with its expected cost."""
+        model = self._bench.model(name)
+        rates = self._bench.catalog.rates(model.id, self._now)
+        output = self._output if self._need.max_output is None else min(self._output, self._need.max_output)
+        cost = expected_cost(rates, self._need.estimate, output)
+        return Candidate(model, self._bench.tier(name), cost, place, beyond_effective(model, self._need))
+
+    def excluded(self) -> tuple[Exclusion, ...]:
+        """Return every refusal given so far."""
+        return tuple(found for found in self._refusals.values() if found is not None)
+
+
+def rank(
+    candidates: Iterable[Candidate], order: Order, first: Iterable[str] = (), *, sag: bool = True
+) -> list[Candidate]:
+    """Return candidates best first.
+
+    ``first`` names models a rule prefers: they come before the others. With ``sag``, models whose effective context is
+    exceeded come last. An unknown price counts as dearer than any known one, except where the policy lists that model
+    first; it is never taken for zero.
+    """
+    preferred = frozenset(first)
+    listed = list(candidates)
+    trusted = min((candidate.place for candidate in listed), default=0)
+
+    def key(candidate: Candidate) -> tuple[bool, bool, Decimal, Decimal, int]:
+        lead = (candidate.model.id not in preferred, sag and candidate.beyond_effective)
+        if order == "listed":
+            return (*lead, Decimal(0), Decimal(0), candidate.place)
+        unknown = Decimal(-1) if candidate.place == trusted else _UNKNOWN
+        cost = unknown if candidate.cost is None else candidate.cost
+        if order == "fastest":
+            ttft = candidate.model.ttft_p95_ms
+            return (*lead, _UNKNOWN if ttft is None else Decimal(ttft), cost, candidate.place)
+        return (*lead, cost, Decimal(0), candidate.place)
+
+    return sorted(listed, key=key)

@@ -1,0 +1,272 @@
+"""One filter that every path passes: rules, pins, tool loops, fallbacks. Each refusal is a word and a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from pointsman.catalog.models import Model
+from pointsman.domain.decision import Exclusion
+from pointsman.domain.message import Image, Part, Reasoning, ToolCall
+from pointsman.domain.turn import Turn
+from pointsman.routing.policy import Policy
+from pointsman.routing.sections import Residency
+
+OUTPUT_RESERVE = 1024
+"""Room kept for a reply whose length the client did not limit, in tokens."""
+# Hosts whose API documents logit_bias; the others refuse it or pass over it in silence.
+LOGIT_BIAS_HOSTS = frozenset({"openai", "together", "vllm", "llamacpp", "openai-compatible"})
+_SILENT_EFFORTS = frozenset({"none", "minimal"})
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What surrounds one decision. ``pin`` is the catalogue id the client asked for, ``key`` the name of its key.
+
+    ``unhealthy`` maps model ids to the reason; ``exclude`` are models already tried. ``allowed`` None: no limit but the
+    policy's. ``strict_params`` None: as the policy says. ``now`` None: the clock.
+    """
+
+    pin: str | None = None
+    allowed: frozenset[str] | None = None
+    unhealthy: Mapping[str, str] = {}
+    now: datetime | None = None
+    strict_params: bool | None = None
+    exclude: frozenset[str] = frozenset()
+    key: str | None = None
+
+
+NO_LIMITS = Limits()
+
+
+class Need(msgspec.Struct, frozen=True):
+    """What a turn demands of a model, worked out once per turn.
+
+    ``estimate`` is the estimated prompt in tokens, ``prompt`` the same with the policy's margin on top.
+    """
+
+    estimate: int
+    prompt: int
+    output: int
+    max_output: int | None
+    tools: bool
+    parallel: bool
+    structured: str
+    modalities: tuple[str, ...]
+    several: bool
+    logprobs: bool
+    logit_bias: bool
+    reasoning: bool
+    prefill: bool
+    sampling: tuple[str, ...]
+    origins: tuple[str, ...]
+    residency: tuple[tuple[str, Residency], ...]
+    ttft_p95_ms: float | None
+    allowed: frozenset[str] | None
+    unhealthy: Mapping[str, str]
+    exclude: frozenset[str]
+    today: date
+
+    @property
+    def window(self) -> int:
+        """Tokens of prompt and reply together."""
+        return self.prompt + self.output
+
+
+class Eligibility:
+    """The filter for one policy. ``permits`` tells whether an entry of an allow-list covers a model."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    def need(self, turn: Turn, plain: Mapping[str, Mapping[str, Any]], limits: Limits, now: datetime) -> Need:
+        """Work out what the turn demands. ``plain`` are the signals as plain data."""
+        policy = self._policy
+        tools = bool(turn.tools) and (turn.tool_choice is None or turn.tool_choice.mode != "none")
+        strict = limits.strict_params
+        strict = policy.parameters.unsupported_sampling == "strict" if strict is None else strict
+        channel = getattr(policy.limits, turn.channel)
+        effort = turn.reasoning_effort
+        return Need(
+            estimate=plain["size"]["prompt_tokens"],
+            prompt=int(plain["size"]["prompt_tokens"] * (1 + policy.context.margin)),
+            output=turn.max_output_tokens or OUTPUT_RESERVE,
+            max_output=turn.max_output_tokens,
+            tools=tools,
+            parallel=tools and turn.tool_choice is not None and turn.tool_choice.parallel is True,
+            structured=turn.output_format.kind if turn.output_format else "text",
+            modalities=modalities(turn, plain),
+            several=turn.n is not None and turn.n > 1,
+            logprobs=turn.logprobs or turn.top_logprobs is not None,
+            logit_bias=bool(turn.logit_bias),
+            reasoning=bool(turn.reasoning_budget_tokens) or (effort is not None and effort not in _SILENT_EFFORTS),
+            prefill=bool(turn.messages) and turn.messages[-1].role == "assistant",
+            sampling=_sampling(turn) if strict else (),
+            origins=_open_origins(turn),
+            residency=_residency(policy, plain),
+            ttft_p95_ms=channel.ttft_p95_ms if channel else None,
+            allowed=limits.allowed,
+            unhealthy=limits.unhealthy,
+            exclude=limits.exclude,
+            today=now.date(),
+        )
+
+    def refuse(self, model: Model, need: Need) -> Exclusion | None:
+        """Return why ``model`` cannot serve the turn, or None when it can. The first reason found is given."""
+        for check in _CHECKS:
+            for constraint, text in check(self._policy, model, need):
+                return Exclusion(model.id, constraint, text)
+        return None
+
+
+_Finding = Iterator[tuple[str, str]]
+
+
+def _access(policy: Policy, model: Model, need: Need) -> _Finding:
+    if model.provider not in policy.providers:
+        yield "provider", f"provider {model.provider} is not set up in the policy; add it under providers"
+    if need.allowed is not None and model.id not in need.allowed:
+        yield "allow_list", "not on the allow-list of this key or tenant"
+    if model.id in need.exclude:
+        yield "tried", "already tried for this turn"
+    if model.retires is not None and model.retires <= need.today.isoformat():
+        yield "retired", f"its provider retired it on {model.retires}"
+    if model.id in need.unhealthy:
+        yield "health", f"set aside as unhealthy: {need.unhealthy[model.id]}"
+
+
+def _size(policy: Policy, model: Model, need: Need) -> _Finding:
+    window = model.context_window
+    if window is not None and need.window > window:
+        parts = f"{need.prompt:,} prompt with margin + {need.output:,} reply"
+        yield "context", f"needs about {need.window:,} tokens ({parts}), its window holds {window:,}"
+    if need.max_output is not None and model.max_output is not None and need.max_output > model.max_output:
+        yield "max_output", f"asked for up to {need.max_output:,} reply tokens, it gives at most {model.max_output:,}"
+    if policy.context.effective == "require" and beyond_effective(model, need):
+        yield (
+            "effective_context",
+            f"about {need.prompt:,} prompt tokens, quality sags beyond {model.effective_context:,}",
+        )
+
+
+def _abilities(policy: Policy, model: Model, need: Need) -> _Finding:  # noqa: ARG001 - all checks look alike
+    if need.tools and not model.tools:
+        yield "tools", "the turn offers tools and it cannot call tools"
+    if need.parallel and not model.parallel_tools:
+        yield "parallel_tools", "parallel tool calls are asked for and it makes one at a time"
+    if need.structured == "json_schema" and model.structured_output != "json_schema":
+        yield "structured_output", "the reply must follow a JSON Schema and it cannot promise that"
+    if need.structured == "json_object" and model.structured_output == "none":
+        yield "structured_output", "the reply must be JSON and it cannot promise that"
+    missing = [kind for kind in need.modalities if kind not in model.modalities]
+    if missing:
+        yield "modality", f"the conversation holds {' and '.join(missing)}, it reads {', '.join(model.modalities)}"
+    if need.reasoning and model.reasoning.kind == "none":
+        yield "reasoning", "reasoning is asked for and it does not reason"
+    if need.reasoning and need.tools and not model.reasoning.with_tools:
+        yield "reasoning_with_tools", "reasoning and tools are both asked for and its API takes only one of them"
+
+
+def _parameters(policy: Policy, model: Model, need: Need) -> _Finding:
+    if need.several and not model.multiple_choices:
+        yield "n", "several replies (n) are asked for and it gives one"
+    if need.logprobs and not model.logprobs:
+        yield "logprobs", "log probabilities are asked for and it gives none"
+    if need.logit_bias and policy.providers[model.provider].host not in LOGIT_BIAS_HOSTS:
+        yield "logit_bias", "logit_bias is asked for and its API has none"
+    if need.prefill and not model.prefill:
+        yield "prefill", "the last message is the assistant's own beginning and it does not continue one"
+    if need.sampling and model.sampling is not None:
+        lacking = [name for name in need.sampling if name not in model.sampling]
+        if lacking:
+            yield "sampling", f"strict parameters: it does not take {', '.join(lacking)}"
+
+
+def _place(policy: Policy, model: Model, need: Need) -> _Finding:
+    for why, residency in need.residency:
+        if residency.on_prem_only and model.hosting != "on_prem":
+            yield "on_prem", f"{why}: only models on your own machines may see it"
+        if residency.regions and model.hosting != "on_prem":
+            regions = policy.providers[model.provider].regions or model.regions
+            if not set(regions) & set(residency.regions):
+                known = f"known to run in {', '.join(regions)}" if regions else "its region is unknown"
+                yield "region", f"{why}: must stay in {' or '.join(residency.regions)}; {known}"
+    limit = need.ttft_p95_ms
+    if limit is not None and model.ttft_p95_ms is not None and model.ttft_p95_ms > limit:
+        yield "latency", f"first token takes {model.ttft_p95_ms:,.0f} ms (p95), the channel allows {limit:,.0f} ms"
+
+
+def _portability(policy: Policy, model: Model, need: Need) -> _Finding:  # noqa: ARG001 - all checks look alike
+    for origin in need.origins:
+        if origin.partition("/")[0] != model.provider:
+            yield "portability", f"the open tool loop carries reasoning state that only {origin} can read"
+
+
+_CHECKS: tuple[Callable[[Policy, Model, Need], _Finding], ...] = (
+    _access,
+    _size,
+    _abilities,
+    _parameters,
+    _place,
+    _portability,
+)
+
+
+def beyond_effective(model: Model, need: Need) -> bool:
+    """Tell whether the prompt is larger than the size up to which the model's quality is known to hold."""
+    return model.effective_context is not None and need.prompt > model.effective_context
+
+
+def modalities(turn: Turn, plain: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return what the conversation, history included, needs beside text."""
+    needs = set(plain["modality"]["needs"])
+    if any(type(part) is Image for message in turn.messages for part in message.parts):
+        needs.add("image")
+    needs.discard("text")
+    return tuple(sorted(needs))
+
+
+def _sampling(turn: Turn) -> tuple[str, ...]:
+    given = turn.sampling
+    return tuple(name for name in given.__struct_fields__ if getattr(given, name) is not None)
+
+
+def _open_origins(turn: Turn) -> tuple[str, ...]:
+    """Return whose opaque state the open tool loop carries: it must go back to where it came from.
+
+    State from before the customer's last message can be left out by the provider's dialect without harm.
+    """
+    if not turn.in_tool_loop:
+        return ()
+    found: dict[str, None] = {}
+    for message in reversed(turn.messages):
+        if message.role == "user":
+            break
+        for part in message.parts:
+            if (origin := _state_of(part)) is not None:
+                found[origin] = None
+    return tuple(found)
+
+
+def _state_of(part: Part) -> str | None:
+    """Return whose opaque state the part carries; None when it carries none."""
+    if type(part) is Reasoning:
+        return None if part.state is None else part.origin
+    if type(part) is ToolCall and part.origin_state is not None:
+        return part.origin
+    return None
+
+
+def _residency(policy: Policy, plain: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str, Residency], ...]:
+    privacy = policy.privacy
+    if privacy.sensitive is None and privacy.personal is None:
+        return ()
+    data = plain["personal_data"]
+    found: list[tuple[str, Residency]] = []
+    if data["sensitive"] and privacy.sensitive is not None:
+        found.append(("the turn holds sensitive data", privacy.sensitive))
+    if (data["present"] or data["sensitive"]) and privacy.personal is not None:
+        found.append(("the turn holds personal data", privacy.personal))
+    return tuple(found)

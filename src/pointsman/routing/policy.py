@@ -1,0 +1,168 @@
+"""The policy file, ``pointsman.yaml``: what it holds, and how it is loaded with errors that name line and field."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from pydantic import Field, PrivateAttr, ValidationError
+
+from pointsman.domain.decision import TIERS, Tier
+from pointsman.errors import PolicyError
+from pointsman.routing import policy_yaml
+from pointsman.routing.policy_errors import Problem, from_validation, raise_problems
+from pointsman.routing.policy_names import cross_check
+from pointsman.routing.sections import (
+    BUILT_IN_RANKS,
+    RANK_ORDER,
+    Context,
+    Deadlines,
+    Fallback,
+    Limits,
+    Parameters,
+    Privacy,
+    Provider,
+    Route,
+    Rule,
+    Safety,
+    Section,
+    Sticky,
+    Tiers,
+)
+
+
+class Policy(Section):
+    """A policy file. Frozen; ``version`` is the hash of its content, ``source`` the name of the file."""
+
+    file_version: Annotated[Literal[1], Field(alias="version", description="Version of this file format: 1.")]
+    providers: dict[str, Provider] = Field(min_length=1, description="The providers you have, by catalogue name.")
+    catalogue: str | None = Field(default=None, description="Your own models file, relative to this file.")
+    tiers: Tiers = Tiers()
+    routes: dict[str, Route] = Field(min_length=1, description="How turns are handled.")
+    default_route: str = Field(description="The route of a turn in which nothing was recognised.")
+    rules: tuple[Rule, ...] = Field(default=(), max_length=500, description="First match per kind decides.")
+    limits: Limits = Limits()
+    privacy: Privacy = Privacy()
+    parameters: Parameters = Parameters()
+    deadlines: Deadlines = Deadlines()
+    fallback: Fallback = Fallback()
+    sticky: Sticky = Sticky()
+    context: Context = Context()
+    safety: Safety = Safety()
+
+    _version: str = PrivateAttr("")
+    _source: str = PrivateAttr("")
+    _lines: policy_yaml.Document | None = PrivateAttr(None)
+
+    @property
+    def version(self) -> str:
+        """First 12 hex digits of the SHA-256 of the content; comments and layout do not count."""
+        return self._version
+
+    @property
+    def source(self) -> str:
+        """The file this policy was read from, as it is named in messages."""
+        return self._source
+
+    @property
+    def catalogue_path(self) -> Path | None:
+        """Where the user's own models file is; a relative path starts at the policy file's folder."""
+        return None if self.catalogue is None else Path(self._source).parent / self.catalogue
+
+    def where(self, *path: str | int) -> str:
+        """Return ``file:line`` of a field, for messages."""
+        line = self._lines.line(path) if self._lines else 1
+        return f"{self._source}:{line}"
+
+    def route_models(self, route: str) -> tuple[str, ...]:
+        """Return the candidates of a route in the order the policy lists them: its own models, then its tiers'."""
+        spec = self.routes[route]
+        listed = [*spec.models, *(model for tier in spec.tiers for model in self.tiers.models(tier))]
+        return tuple(dict.fromkeys(listed))
+
+    def models(self) -> tuple[str, ...]:
+        """Return every model id the policy names, in its order: tiers, routes, then rules."""
+        listed = [model for tier in TIERS for model in self.tiers.models(tier)]
+        listed += [model for route in self.routes.values() for model in route.models]
+        listed += [rule.target for rule in self.rules]
+        listed += [self.sticky.steps or "", self.sticky.synthesis or ""]
+        return tuple(name for name in dict.fromkeys(listed) if "/" in name)
+
+    def model_places(self) -> list[tuple[tuple[str | int, ...], str]]:
+        """Return every place where the policy names a model, with the name."""
+        places: list[tuple[tuple[str | int, ...], str]] = [
+            (("tiers", tier, index), name) for tier in TIERS for index, name in enumerate(self.tiers.models(tier))
+        ]
+        for route, spec in self.routes.items():
+            places += [(("routes", route, "models", index), name) for index, name in enumerate(spec.models)]
+        places += [(("rules", n, rule.kind), rule.target) for n, rule in enumerate(self.rules) if "/" in rule.target]
+        allow = self.limits.allow
+        places += [(("limits", "allow", "default", n), name) for n, name in enumerate(allow.default or ())]
+        for kind, lists in (("keys", allow.keys), ("tenants", allow.tenants)):
+            for who, names in lists.items():
+                places += [(("limits", "allow", kind, who, n), name) for n, name in enumerate(names)]
+        for field in ("steps", "synthesis"):
+            places.append((("sticky", field), getattr(self.sticky, field) or ""))
+        return [(path, name) for path, name in places if "/" in name]
+
+    def rank(self, route: str) -> int:
+        """Return the place of a route in direct (0) < tools (1) < plan (2)."""
+        spec = self.routes[route]
+        return RANK_ORDER[spec.rank or BUILT_IN_RANKS[route]]
+
+    def tier_of_listing(self, model: str) -> Tier | None:
+        """Return the tier under which the policy lists a model; None where it stands under no tier."""
+        return next((tier for tier in TIERS if model in self.tiers.models(tier)), None)
+
+
+def load_policy(path: Path) -> Policy:
+    """Read a policy file.
+
+    Raises:
+        PolicyError: the file cannot be read or is wrong; names line and field, up to ten errors at once.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise PolicyError(f"{path}: no such file; `pointsman init` writes a starter policy") from None
+    except UnicodeDecodeError:
+        raise PolicyError(f"{path}: not UTF-8 text") from None
+    except OSError as error:
+        raise PolicyError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return parse_policy(text, str(path))
+
+
+def parse_policy(text: str, source: str) -> Policy:
+    """Read a policy from its text; ``source`` is the name used in messages and for relative paths.
+
+    Raises:
+        PolicyError: as ``load_policy``.
+    """
+    document = policy_yaml.read(text, source)
+    if not isinstance(document.data, dict):
+        raise PolicyError(f"{source}:1: must be a mapping that begins with version: 1")
+    try:
+        policy = Policy.model_validate(document.data)
+    except ValidationError as error:
+        raise_problems(source, document, from_validation(error, Policy))
+    policy._version = _hash(document.data)  # noqa: SLF001 - private attributes of the model this module owns
+    policy._source = source  # noqa: SLF001
+    policy._lines = document  # noqa: SLF001
+    problems: list[Problem] = cross_check(policy)
+    if problems:
+        raise_problems(source, document, problems)
+    return policy
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of the file, for editors."""
+    found = Policy.model_json_schema(by_alias=True)
+    found["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    found["title"] = "Pointsman policy (pointsman.yaml)"
+    return found
+
+
+def _hash(data: Any) -> str:
+    return hashlib.sha256(msgspec.json.encode(data, order="sorted")).hexdigest()[:12]

@@ -1,0 +1,135 @@
+"""Checks that the parts of a policy fit each other: every name it uses is defined, every condition can be asked."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pointsman.domain.decision import TIERS
+from pointsman.domain.message import Message, Text
+from pointsman.domain.turn import EMPTY_SESSION, Turn
+from pointsman.routing import signals
+from pointsman.routing.conditions import BadCondition, Condition, Vocabulary, near
+from pointsman.routing.policy_errors import Problem
+from pointsman.routing.policy_yaml import Path
+from pointsman.routing.sections import BUILT_IN_RANKS
+
+if TYPE_CHECKING:
+    from pointsman.routing.policy import Policy
+
+_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")
+
+
+def vocabulary() -> Vocabulary:
+    """Return what conditions may speak of: the fields of the signals, as measured on a neutral turn."""
+    neutral = Turn(messages=(Message("user", (Text("Hello"),)),))
+    return Vocabulary(signals.measure_all(neutral, EMPTY_SESSION))
+
+
+def cross_check(policy: Policy) -> list[Problem]:
+    """Return everything that does not fit."""
+    return [*_tiers(policy), *_routes(policy), *_providers(policy), *_rules(policy), *_sticky(policy), *_allow(policy)]
+
+
+def _tiers(policy: Policy) -> list[Problem]:
+    found: list[Problem] = []
+    seen: dict[str, str] = {}
+    for tier in TIERS:
+        for index, model in enumerate(policy.tiers.models(tier)):
+            path: Path = ("tiers", tier, index)
+            found += _model_id(path, model)
+            if model in seen:
+                found.append(Problem(path, f"{model} stands under {seen[model]} too; a model has one tier"))
+            seen[model] = tier
+    return found
+
+
+def _routes(policy: Policy) -> list[Problem]:
+    found: list[Problem] = []
+    for name, route in policy.routes.items():
+        found += _name(("routes", name), name)
+        if name in TIERS:
+            found.append(Problem(("routes", name), "is the name of a tier; give the route another name"))
+        if name not in BUILT_IN_RANKS and route.rank is None:
+            text = "needs rank: direct, tools or plan, so that floors and ceilings know where it stands"
+            found.append(Problem(("routes", name), text))
+        if name in BUILT_IN_RANKS and route.rank not in {None, BUILT_IN_RANKS[name]}:
+            text = f"{name} always stands at {BUILT_IN_RANKS[name]}; leave rank out or name the route otherwise"
+            found.append(Problem(("routes", name, "rank"), text))
+        found += [
+            Problem(("routes", name, "tiers", index), f"tier {tier} has no models; list some under tiers.{tier}")
+            for index, tier in enumerate(route.tiers)
+            if not policy.tiers.models(tier)
+        ]
+        for index, model in enumerate(route.models):
+            found += _model_id(("routes", name, "models", index), model)
+    if policy.default_route not in policy.routes:
+        text = f"there is no route {policy.default_route!r}{near(policy.default_route, policy.routes)}"
+        found.append(Problem(("default_route",), text))
+    return found
+
+
+def _providers(policy: Policy) -> list[Problem]:
+    return [problem for name in policy.providers for problem in _name(("providers", name), name)]
+
+
+def _rules(policy: Policy) -> list[Problem]:
+    words = vocabulary()
+    found: list[Problem] = []
+    names: set[str] = set()
+    for index, rule in enumerate(policy.rules):
+        if rule.name in names:
+            found.append(Problem(("rules", index, "name"), f"two rules are called {rule.name!r}"))
+        names.add(rule.name)
+        found += _target(policy, ("rules", index, rule.kind), rule.target, models=rule.kind in {"pin", "prefer"})
+        try:
+            words.check(Condition(rule.when))
+        except BadCondition as error:
+            found.append(Problem(("rules", index, "when"), f"{error} (rule {rule.name!r})"))
+    return found
+
+
+def _sticky(policy: Policy) -> list[Problem]:
+    found: list[Problem] = []
+    for field in ("steps", "synthesis"):
+        target = getattr(policy.sticky, field)
+        if target is not None:
+            found += _target(policy, ("sticky", field), target, models=True)
+    return found
+
+
+def _target(policy: Policy, path: Path, target: str, *, models: bool) -> list[Problem]:
+    if target in policy.routes:
+        return []
+    if not models:
+        return [Problem(path, f"there is no route {target!r}{near(target, policy.routes)}")]
+    if "/" in target:
+        return _model_id(path, target)
+    if target in TIERS:
+        empty = not policy.tiers.models(target)
+        return [Problem(path, f"tier {target} has no models; list some under tiers.{target}")] if empty else []
+    return [Problem(path, f"there is no route or tier {target!r}{near(target, [*policy.routes, *TIERS])}")]
+
+
+def _allow(policy: Policy) -> list[Problem]:
+    allow = policy.limits.allow
+    found: list[Problem] = []
+    lists: list[tuple[Path, tuple[str, ...]]] = [(("limits", "allow", "default"), allow.default or ())]
+    lists += [(("limits", "allow", "keys", name), entries) for name, entries in allow.keys.items()]
+    lists += [(("limits", "allow", "tenants", name), entries) for name, entries in allow.tenants.items()]
+    for path, entries in lists:
+        for index, entry in enumerate(entries):
+            if entry not in TIERS:
+                found += _model_id((*path, index), entry)
+    return found
+
+
+def _model_id(path: Path, model: str) -> list[Problem]:
+    provider, slash, name = model.partition("/")
+    if provider and slash and name:
+        return []
+    return [Problem(path, f"{model!r} is not a model id; write provider/name, as `pointsman models` lists them")]
+
+
+def _name(path: Path, name: str) -> list[Problem]:
+    return [] if _NAME.match(name) else [Problem(path, "a name is letters, digits, - and _, and begins with a letter")]
