@@ -43,6 +43,10 @@ class Outgoing(msgspec.Struct, frozen=True):
     body: bytes
     dropped: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        """Show neither headers (they hold the key) nor body (it holds the customer's words)."""
+        return f"Outgoing(path={self.path!r}, body=<{len(self.body)} bytes>, dropped={self.dropped!r})"
+
 
 class StreamDecoder(Protocol):
     """Reads a stream as its bytes come. One instance reads one stream.
