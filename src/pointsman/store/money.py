@@ -27,9 +27,11 @@ def to_pico(usd: Decimal | None) -> int | None:
     """
     if usd is None:
         return None
-    if not usd.is_finite() or abs(usd) >= _MAX_USD:
+    if not usd.is_finite() or not -_MAX_USD < usd < _MAX_USD:
         raise StoreError(f"a turn's cost of {usd} USD cannot be stored: it must be below {_MAX_USD} USD.")
-    return int(_EXACT.to_integral_value(_EXACT.multiply(usd, PICO)))
+    pico = _EXACT.multiply(usd, PICO)
+    whole = int(pico)
+    return whole if whole == pico else int(_EXACT.to_integral_value(pico))
 
 
 def from_pico(pico: int | None) -> Decimal | None:

@@ -91,7 +91,7 @@ def list_turns(connection: sqlite3.Connection, queries: Queries, chosen: TurnFil
     """Return the newest turns first."""
     condition, values = where(chosen)
     query = queries["list_turns"].format(where=condition)
-    return [_turn_row(row) for row in _mappings(connection.execute(query, {**values, "limit": limit}))]
+    return [_turn_row(row) for row in mappings(connection.execute(query, {**values, "limit": limit}))]
 
 
 def count_turns(connection: sqlite3.Connection, queries: Queries, chosen: TurnFilter) -> int:
@@ -106,10 +106,10 @@ def find_turn(connection: sqlite3.Connection, queries: Queries, turn_id: str) ->
     Raises:
         StoreError: a body is missing or damaged.
     """
-    rows = _mappings(connection.execute(queries["turn_by_id"], (turn_id,)))
+    rows = mappings(connection.execute(queries["turn_by_id"], (turn_id,)))
     if not rows:
         return None
-    steps = _mappings(connection.execute(queries["steps_of"], (rows[0]["seq"],)))
+    steps = mappings(connection.execute(queries["steps_of"], (rows[0]["seq"],)))
     codec = Codec()
 
     def fetch(key: bytes) -> bytes:
@@ -122,7 +122,8 @@ def find_turn(connection: sqlite3.Connection, queries: Queries, turn_id: str) ->
     return read_turn(rows[0], steps, fetch, codec)
 
 
-def _mappings(cursor: sqlite3.Cursor) -> list[dict[str, Any]]:
+def mappings(cursor: sqlite3.Cursor) -> list[dict[str, Any]]:
+    """Return the rows of a cursor as dictionaries by column name."""
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
 

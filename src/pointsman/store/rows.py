@@ -15,6 +15,7 @@ from pointsman.store.bodies import Codec, digest, manifest, read_manifest
 from pointsman.store.money import from_pico, to_pico
 
 Row = tuple[Any, ...]
+_COMPRESS_DETAIL_FROM = 1024  # every turn has one, and a short one is not worth a tenth of the turn's budget
 NO_USAGE: Row = (None, None, None, None, None, None)
 
 
@@ -87,7 +88,7 @@ def turn_row(record: TurnRecord, seq: int, bodies: Bodies, codec: Codec) -> Row:
         record.simulated,
         bodies.reply_hash,
         bodies.manifest,
-        codec.pack(_ENCODER.encode(_Detail(decision, record.dropped_params, record.metadata))),
+        codec.pack(_ENCODER.encode((decision, record.dropped_params, record.metadata)), _COMPRESS_DETAIL_FROM),
     )
 
 

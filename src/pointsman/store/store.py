@@ -18,6 +18,7 @@ from pointsman.store.connection import explained, identity, open_reader, open_wr
 from pointsman.store.location import Durability, Location, parse_url
 from pointsman.store.migrations import migrate, require_current
 from pointsman.store.reading import EVERYTHING, TurnFilter, TurnRow, count_turns, find_turn, list_turns
+from pointsman.store.reports import ReportRow, report
 from pointsman.store.sql import load_queries
 from pointsman.store.writer import Writer
 
@@ -126,6 +127,27 @@ class Store:
         """Return the newest turn of a conversation, None if it has none. One index look-up."""
         found = self.turns(TurnFilter(conversation=conversation_id), limit=1)
         return found[0] if found else None
+
+    def report(
+        self,
+        by: tuple[str, ...] = (),
+        since_us: int | None = None,
+        until_us: int | None = None,
+        filters: TurnFilter = EVERYTHING,
+    ) -> list[ReportRow]:
+        """Sum up turns by the dimensions named (``reports.DIMENSIONS``), the largest group first; all in one row without any.
+
+        ``since_us`` and ``until_us`` (Unix microseconds, ``until_us`` not included) narrow ``filters``.
+
+        Raises:
+            StoreError: an unknown dimension, or the store cannot be read.
+        """
+        if since_us is not None:
+            filters = msgspec.structs.replace(filters, since_us=since_us)
+        if until_us is not None:
+            filters = msgspec.structs.replace(filters, until_us=until_us)
+        with self.reading() as connection:
+            return report(connection, load_queries("report"), by, filters)
 
     def close(self) -> None:
         """Commit what is lined up, then close every connection."""
