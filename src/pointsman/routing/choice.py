@@ -18,16 +18,15 @@ from pointsman.routing.policy import Policy
 
 Order = Literal["cheapest", "fastest", "listed"]
 # Sorts after every known cost or time.
-_UNKNOWN = Decimal("Infinity")
+_UNKNOWN = float("inf")
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A model as one turn sees it. ``cost`` is expected USD, None unknown; ``place`` its place in the policy's list."""
+    """A model as one turn sees it. ``cost`` is expected USD, None unknown."""
 
     model: Model
     tier: Tier
     cost: Decimal | None
-    place: int
     beyond_effective: bool = False
 
 
@@ -71,6 +70,7 @@ class Slate:
         self._now = now
         self._output = output
         self._refusals: dict[str, Exclusion | None] = {}
+        self._candidates: dict[str, Candidate] = {}
 
     def refusal(self, name: str) -> Exclusion | None:
         """Return why the model cannot serve the turn; None when it can."""
@@ -80,15 +80,21 @@ class Slate:
 
     def eligible(self, names: Iterable[str]) -> list[Candidate]:
         """Return those of ``names`` that can serve the turn, in their order."""
-        return [self.candidate(name, place) for place, name in enumerate(names) if self.refusal(name) is None]
+        return [self.candidate(name) for name in names if self.refusal(name) is None]
 
-    def candidate(self, name: str, place: int = 0) -> Candidate:
+    def candidate(self, name: str) -> Candidate:
         """Return the model with its expected cost."""
+        found = self._candidates.get(name)
+        if found is None:
+            found = self._candidates[name] = self._price(name)
+        return found
+
+    def _price(self, name: str) -> Candidate:
         model = self._bench.model(name)
         rates = self._bench.catalog.rates(model.id, self._now)
         output = self._output if self._need.max_output is None else min(self._output, self._need.max_output)
         cost = expected_cost(rates, self._need.estimate, output)
-        return Candidate(model, self._bench.tier(name), cost, place, beyond_effective(model, self._need))
+        return Candidate(model, self._bench.tier(name), cost, beyond_effective(model, self._need))
 
     def excluded(self) -> tuple[Exclusion, ...]:
         """Return every refusal given so far."""
@@ -100,23 +106,25 @@ def rank(
 ) -> list[Candidate]:
     """Return candidates best first.
 
-    ``first`` names models a rule prefers: they come before the others. With ``sag``, models whose effective context is
-    exceeded come last. An unknown price counts as dearer than any known one, except where the policy lists that model
-    first; it is never taken for zero.
+    ``candidates`` come in the policy's order, which decides between equals. ``first`` names models a rule prefers:
+    they come before the others. With ``sag``, models whose effective context is exceeded come last. An unknown price
+    counts as dearer than any known one, except where the policy lists that model first; it is never taken for zero.
     """
-    preferred = frozenset(first)
     listed = list(candidates)
-    trusted = min((candidate.place for candidate in listed), default=0)
+    if len(listed) < 2:  # noqa: PLR2004 - nothing to order
+        return listed
+    preferred = frozenset(first)
+    trusted = listed[0]
 
-    def key(candidate: Candidate) -> tuple[bool, bool, Decimal, Decimal, int]:
+    def key(candidate: Candidate) -> tuple[bool, bool, float | Decimal, float | Decimal]:
         lead = (candidate.model.id not in preferred, sag and candidate.beyond_effective)
         if order == "listed":
-            return (*lead, Decimal(0), Decimal(0), candidate.place)
-        unknown = Decimal(-1) if candidate.place == trusted else _UNKNOWN
+            return (*lead, 0, 0)
+        unknown = -1 if candidate is trusted else _UNKNOWN
         cost = unknown if candidate.cost is None else candidate.cost
         if order == "fastest":
             ttft = candidate.model.ttft_p95_ms
-            return (*lead, _UNKNOWN if ttft is None else Decimal(ttft), cost, candidate.place)
-        return (*lead, cost, Decimal(0), candidate.place)
+            return (*lead, _UNKNOWN if ttft is None else ttft, cost)
+        return (*lead, cost, 0)
 
     return sorted(listed, key=key)

@@ -76,7 +76,7 @@ class Need(msgspec.Struct, frozen=True):
 
 
 class Eligibility:
-    """The filter for one policy. ``permits`` tells whether an entry of an allow-list covers a model."""
+    """The filter for one policy. Not changed after it is made."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
@@ -115,7 +115,7 @@ class Eligibility:
 
     def refuse(self, model: Model, need: Need) -> Exclusion | None:
         """Return why ``model`` cannot serve the turn, or None when it can. The first reason found is given."""
-        for check in _CHECKS:
+        for check in _relevant(need):
             for constraint, text in check(self._policy, model, need):
                 return Exclusion(model.id, constraint, text)
         return None
@@ -204,14 +204,21 @@ def _portability(policy: Policy, model: Model, need: Need) -> _Finding:  # noqa:
             yield "portability", f"the open tool loop carries reasoning state that only {origin} can read"
 
 
-_CHECKS: tuple[Callable[[Policy, Model, Need], _Finding], ...] = (
-    _access,
-    _size,
-    _abilities,
-    _parameters,
-    _place,
-    _portability,
-)
+Check = Callable[[Policy, Model, Need], _Finding]
+
+
+def _relevant(need: Need) -> Iterator[Check]:
+    """Yield the checks that this turn can fail: most turns ask for little."""
+    yield _access
+    yield _size
+    if need.tools or need.reasoning or need.modalities or need.structured != "text":
+        yield _abilities
+    if need.several or need.logprobs or need.logit_bias or need.prefill or need.sampling:
+        yield _parameters
+    if need.residency or need.ttft_p95_ms is not None:
+        yield _place
+    if need.origins:
+        yield _portability
 
 
 def beyond_effective(model: Model, need: Need) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 import msgspec
 
@@ -12,6 +13,9 @@ from pointsman.routing.choice import Bench, Candidate, Order, Slate, rank
 from pointsman.routing.course import Course
 from pointsman.routing.policy import Policy
 from pointsman.routing.steps import Step
+
+# Sorts after every known cost.
+_UNKNOWN = float("inf")
 
 
 class Pick(msgspec.Struct, frozen=True):
@@ -158,13 +162,15 @@ class Picker:
         if course.floor_rank is not None and not self._policy.fallback.below_floor:
             bottom = min(here, self._floor_tier(course))
 
-        def distance(candidate: Candidate) -> tuple[int, bool]:
+        def distance(candidate: Candidate) -> tuple[int, bool, bool, Decimal | float]:
             step = TIERS.index(candidate.tier) - here
-            return (step if step >= 0 else len(TIERS) - step, candidate.model.provider == chosen.model.provider)
+            away = step if step >= 0 else len(TIERS) - step
+            sags = self._sag and candidate.beyond_effective
+            cost = _UNKNOWN if candidate.cost is None else candidate.cost
+            return away, candidate.model.provider == chosen.model.provider, sags, cost
 
         others = [c for c in eligible if c.model.id != chosen.model.id and TIERS.index(c.tier) >= bottom]
-        ordered = sorted(rank(others, "cheapest", sag=self._sag), key=distance)
-        return tuple(candidate.model.id for candidate in ordered)
+        return tuple(candidate.model.id for candidate in sorted(others, key=distance))
 
     def _floor_tier(self, course: Course) -> int:
         """Return the lowest tier among the models of the routes that the floor allows."""

@@ -64,11 +64,13 @@ class RunnerUps:
             other = plot(self._policy, self._rules.ask(question, without=rule_name), approval)
             yield other, f"rule {rule_name!r} did not hold: {self._rules.evidence(rule_name, question)}"
             return
+        floor = course.floor_rank or 0
         for rule in self._policy.rules:
             target = rule.target
-            if rule.kind == "prefer" and target != course.route and target in self._policy.routes:
-                if self._policy.rank(target) >= (course.floor_rank or 0):
-                    yield Course(target), f"rule {rule.name!r} held: {self._rules.evidence(rule.name, question)}"
+            if rule.kind != "prefer" or target == course.route or target not in self._policy.routes:
+                continue
+            if self._policy.rank(target) >= floor:
+                yield Course(target), f"rule {rule.name!r} held: {self._rules.evidence(rule.name, question)}"
 
 
 def _runner_up(route: str, candidate: Candidate, flips_if: str) -> RunnerUp:

@@ -227,6 +227,7 @@ class Deadlines(Section):
 
     connect_s: float = Field(default=5.0, gt=0, le=120)
     first_token_s: float = Field(default=30.0, gt=0, le=3600)
+    idle_s: float = Field(default=60.0, gt=0, le=3600, description="Between two pieces of a stream.")
     total_s: float = Field(default=300.0, gt=0, le=7200)
 
 
