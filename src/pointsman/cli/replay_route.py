@@ -58,11 +58,11 @@ def command(
 def _replay(policy: Path | None, sample: int, seed: int) -> RouteReplay:
     from pointsman.catalog.book import Catalog
     from pointsman.evaluation.route_replay import RouteReplay
-    from pointsman.routing.policy import load_policy
+    from pointsman.routing.policy import load_policy, parse_policy
     from pointsman.routing.router import Routing
-    from pointsman.routing.starter import template_policy
+    from pointsman.routing.templates import render
 
-    chosen = template_policy("rubric") if policy is None else load_policy(policy)
+    chosen = parse_policy(render("rubric"), "the starter policy") if policy is None else load_policy(policy)
     catalog = Catalog.load(chosen.catalogue_path)
     flagships = chosen.tiers.models("flagship")
     now = datetime.now(UTC)

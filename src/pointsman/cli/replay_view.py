@@ -24,7 +24,7 @@ def show(summary: Summary, source: ConversationFile, bad_lines: int) -> None:
     """Print the verdict, the route mix, reasons, the bill and the decisions to read."""
     console = out()
     console.print(Text(verdict(summary), style="bold"))
-    left_out = f", {bad_lines} lines left out" if bad_lines else ""
+    left_out = f", {counted(bad_lines, 'line')} left out" if bad_lines else ""
     notes = "".join(f"; {note}" for note in source.notes)
     console.print(plain(f"{source.path.name}: {source.format}{left_out}{notes}; policy {summary.policy or '–'}", "dim"))
     if not summary.routes:
@@ -47,7 +47,7 @@ def show(summary: Summary, source: ConversationFile, bad_lines: int) -> None:
 def verdict(summary: Summary) -> str:
     """Return the one sentence that comes first."""
     bill = summary.bill
-    routed = f"{summary.turns:,} turns of {summary.conversations:,} conversations routed"
+    routed = f"{counted(summary.turns, 'turn')} of {counted(summary.conversations, 'conversation')} routed"
     if summary.refused:
         routed += f", {summary.refused:,} of them refused"
     if bill.saved is None:
@@ -55,7 +55,7 @@ def verdict(summary: Summary) -> str:
     more = "less" if bill.saved >= 0 else "more"
     return (
         f"{routed}: {usd(bill.routed_usd)} instead of {usd(bill.flagship_usd)} all on {short(bill.flagship or '')}, "
-        f"{abs(bill.saved):.1%} {more} (estimated, without prompt caching; says nothing about quality)."
+        f"{abs(bill.saved) * 100:.1f} % {more} (estimated, without prompt caching; says nothing about quality)."
     )
 
 
@@ -75,11 +75,11 @@ def to_json(summary: Summary, source: ConversationFile, problems: list[Line]) ->
 
 def _mix(title: str, kind: str, shares: tuple[Share, ...]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    table.add_column(kind)
+    table.add_column(kind, no_wrap=True)
     if kind == "model":
-        table.add_column("tier")
-    for name in ("turns", "share %", "95 % interval", "est. cost USD"):
-        table.add_column(name, justify="right")
+        table.add_column("tier", no_wrap=True, min_width=8)
+    for name in ("turns", "share %", "95 % interval", "est. USD"):
+        table.add_column(name, justify="right", no_wrap=True)
     for one in shares:
         cells = [plain(one.name, TIER_STYLE.get(one.tier or "", ""))]
         if kind == "model":
@@ -98,9 +98,9 @@ def _mix(title: str, kind: str, shares: tuple[Share, ...]) -> Table:
 def _reasons(summary: Summary) -> Table:
     title = "Most common reasons (a turn may have several)"
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    table.add_column("kind")
-    table.add_column("reason")
-    table.add_column("turns", justify="right")
+    table.add_column("kind", no_wrap=True)
+    table.add_column("reason", no_wrap=True)
+    table.add_column("turns", justify="right", no_wrap=True)
     table.add_column("for example")
     for reason in summary.reasons[:_REASONS_SHOWN]:
         table.add_row(plain(reason.kind), plain(reason.name), f"{reason.turns:,}", plain(reason.example, "dim"))
@@ -131,7 +131,8 @@ def _refusals(console: Console, summary: Summary) -> None:
 def _decision(console: Console, one: Sampled) -> None:
     said = " ".join(one.said.split())
     said = said if len(said) <= _SAID else said[: _SAID - 1] + "…"
-    console.print(Text.assemble(("\n" + f"{one.conversation} · turn {one.turn}  ", "dim"), plain(f"“{said}”")))
+    head = plain(f"\n{one.conversation} · turn {one.turn}  ", "dim")
+    console.print(head.append_text(plain(f"“{said}”", "not dim")))
     confidence = "–" if one.confidence is None else f"{one.confidence:.2f}"
     line = Text("  ")
     line.append_text(plain(f"{one.route} · "))
@@ -140,6 +141,11 @@ def _decision(console: Console, one: Sampled) -> None:
     cost = "–" if one.cost_usd is None else f"est. {usd(one.cost_usd)}"
     line.append_text(plain(f" · {confidence} · {why} · {_us(one.decided_us)} · {cost}"))
     console.print(line)
+
+
+def counted(n: int, noun: str) -> str:
+    """Return "1 turn", "2 turns", "1,000 turns"."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def short(model: str) -> str:

@@ -48,7 +48,8 @@ class ConversationFile:
         self, path: Path, *, format_name: str = "auto", tools: Path | None = None, max_line: int = MAX_LINE
     ) -> None:
         if not path.is_file():
-            raise UsageError(f"{path}: no such file. Give a JSONL file of conversations.")
+            what = "not a file" if path.exists() else "no such file"
+            raise UsageError(f"{path}: {what}. Give a JSONL file of conversations.")
         self.path = path
         self.size = path.stat().st_size
         self.format = format_name

@@ -1,0 +1,143 @@
+"""How ``pointsman demo`` shows turns and the bill."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pointsman.cli.console import plain, safe
+from pointsman.cli.replay_view import TIER_STYLE, short, usd
+from pointsman.evaluation.demo_summary import DemoSummary, Group, PlayedTurn, answered_by
+
+_SAID = 44
+_NOT_A_REASON = frozenset({"eligibility", "cost"})
+
+
+def turn_line(turn: PlayedTurn) -> Text:
+    """Return a turn as one line: who said what, then route, model, confidence, why, decision time and cost."""
+    said = " ".join(turn.said.split())
+    said = said if len(said) <= _SAID else said[: _SAID - 1] + "…"
+    line = Text(f"{turn.number}  ", style="dim", no_wrap=True, overflow="ellipsis")
+    line.append_text(plain(f"{said:<{_SAID}}  "))
+    if not turn.stored:
+        line.append_text(plain("no record in the store", "red"))
+        return line
+    first, last = turn.stored[0], turn.stored[-1]
+    decision = first.decision
+    confidence = "–" if decision.confidence is None else f"{decision.confidence:.2f}"
+    why = next((reason.text for reason in decision.reasons if reason.kind not in _NOT_A_REASON), "–")
+    cost = "–" if turn.cost_usd is None else usd(turn.cost_usd)
+    line.append_text(plain(f"{decision.route} · ", "bold"))
+    line.append_text(plain(short(answered_by(last)), TIER_STYLE.get(decision.tier, "")))
+    line.append(f" · {confidence} · {decision.decided_us / 1000:.1f} ms · {cost}")
+    calls = [name for exchange in turn.exchanges for name in exchange.calls]
+    if calls:
+        line.append_text(plain(f" · calls {', '.join(calls)}", "dim"))
+    line.append_text(plain(f" · {why}", "dim"))
+    for exchange in turn.exchanges:
+        if exchange.rejected is not None:
+            line.append_text(plain(" · rejected a reply: not JSON, asked again", "yellow"))
+        if exchange.error is not None:
+            line.append_text(plain(f" · error {exchange.http_status}", "red"))
+    if any(answered_by(record) != record.decision.model for record in turn.stored):
+        line.append_text(plain(f" · fell back from {short(decision.model)}", "yellow"))
+    return line
+
+
+def verdict(summary: DemoSummary) -> str:
+    """Return the one sentence that comes first."""
+    label = "simulated models" if summary.simulated else "NOT all models were simulated"
+    what = f"{summary.turns} turns of {summary.conversations} conversations answered ({label})"
+    if summary.saved is None or summary.cost_usd is None or summary.flagship_cost_usd is None:
+        return f"{what}; the bill is unknown."
+    more = "less" if summary.saved >= 0 else "more"
+    return (
+        f"{what}: {usd(summary.cost_usd)} at catalogue prices instead of {usd(summary.flagship_cost_usd)} "
+        f"all on {short(summary.flagship or '–')}, {abs(summary.saved) * 100:.1f} % {more}."
+    )
+
+
+def show_summary(console: Console, summary: DemoSummary) -> None:
+    """Print the verdict and the tables."""
+    console.print()
+    console.print(plain(verdict(summary), "bold"))
+    console.print(
+        plain("The savings show the routing, not the quality: simulated replies are the same for every model.", "dim")
+    )
+    console.print(_table("By route", "route", summary.routes))
+    console.print(_table("By model (simulated)", "model", summary.models))
+    for seen in summary.fallbacks:
+        text = f"fallback: {seen.conversation} turn {seen.turn}: {'; '.join(seen.failures)} → {seen.answered}"
+        console.print(plain(text, "yellow"))
+    for trouble in summary.troubles:
+        kind = "reply rejected, asked again" if trouble.kind == "rejected" else "error"
+        console.print(plain(f"{kind}: {trouble.conversation} turn {trouble.turn}: {trouble.text}", "yellow"))
+    if summary.missing_records:
+        console.print(plain(f"{summary.missing_records} replies have no record in the store", "red"))
+    if summary.decided_us_p50 is not None and summary.decided_us_p99 is not None:
+        p50, p99 = summary.decided_us_p50 / 1000, summary.decided_us_p99 / 1000
+        console.print(f"Decision time over {summary.requests} requests: p50 {p50:.2f} ms, p99 {p99:.2f} ms.")
+
+
+def show_next(console: Console, store_url: str, turn_id: str | None) -> None:
+    """Print what to do next."""
+    console.print(plain("\nAll turns are kept. Look at them with", "bold"))
+    commands = [
+        f"pointsman turns --store {store_url}",
+        f"pointsman turn {turn_id or 'ID'} --store {store_url}",
+        f"pointsman report --by route,model --store {store_url}",
+        "pointsman serve --emulated --no-auth",
+    ]
+    for one in commands:
+        console.print(f"  {safe(one)}", markup=False, soft_wrap=True)
+
+
+def to_json(summary: DemoSummary, played: list[PlayedTurn], store_url: str) -> dict[str, Any]:
+    """Return the summary and every turn as plain data."""
+    data: dict[str, Any] = msgspec.to_builtins(summary, builtin_types=(Decimal,))
+    data["saved_share"] = summary.saved
+    data["store"] = store_url
+    data["turn_list"] = [_turn_data(turn) for turn in played]
+    return data
+
+
+def _turn_data(turn: PlayedTurn) -> dict[str, Any]:
+    first = turn.stored[0].decision if turn.stored else None
+    return {
+        "conversation": turn.conversation,
+        "turn": turn.number,
+        "channel": turn.channel,
+        "said": turn.said,
+        "route": None if first is None else first.route,
+        "model": None if first is None else first.model,
+        "answered_by": answered_by(turn.stored[-1]) if turn.stored else None,
+        "confidence": None if first is None else first.confidence,
+        "reasons": [] if first is None else [reason.text for reason in first.reasons],
+        "decided_us": None if first is None else first.decided_us,
+        "cost_usd": turn.cost_usd,
+        "calls": [name for exchange in turn.exchanges for name in exchange.calls],
+        "reply": turn.exchanges[-1].text if turn.exchanges else None,
+        "decision_ids": [exchange.decision_id for exchange in turn.exchanges],
+    }
+
+
+def _table(title: str, kind: str, groups: tuple[Group, ...]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table.add_column(kind, no_wrap=True)
+    if kind == "model":
+        table.add_column("tier", no_wrap=True, min_width=8)
+    for name in ("turns", "requests", "cost USD"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in groups:
+        cells = [plain(one.name, TIER_STYLE.get(one.tier or "", ""))]
+        if kind == "model":
+            cells.append(plain(one.tier or "–"))
+        cost = "–" if one.cost_usd is None else usd(one.cost_usd).removeprefix("$")
+        table.add_row(*cells, Text(str(one.turns)), Text(str(one.requests)), Text(cost))
+    return table
