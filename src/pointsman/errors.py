@@ -24,7 +24,7 @@ message may change; codes may not. Messages name what is wrong, where, and what 
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 Retry = Literal["no", "same", "other"]
 """Whether trying again can help: not at all, at the same endpoint, or only at another provider."""
@@ -102,10 +102,17 @@ class NotFound(RequestError):
 
 
 class NoEligibleModel(PointsmanError):
-    """Every model was excluded by a hard constraint; the message lists each with its reason."""
+    """Every model was excluded by a hard constraint; the message lists each with its reason.
+
+    ``excluded`` holds the same as data (``pointsman.domain.decision.Exclusion``), for the record of the turn.
+    """
 
     code = "no_eligible_model"
     status = 400
+
+    def __init__(self, message: str, excluded: tuple[Any, ...] = ()) -> None:
+        super().__init__(message)
+        self.excluded = excluded
 
 
 class ProviderError(PointsmanError):

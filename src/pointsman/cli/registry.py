@@ -21,5 +21,5 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("pointsman.cli.cost", "Work out the monthly bill of a workload."),
     "advise": ("pointsman.cli.advise", "Advise on tier and model for a task."),
     "emulate": ("pointsman.cli.emulate", "Stand in for the providers on a loopback port."),
-    "local-model": ("pointsman.cli.local_model", "Install or start the small local demo model."),
+    "local-model": ("pointsman.cli.local_model", "Check that the small local demo model is there."),
 }

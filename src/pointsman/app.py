@@ -1,0 +1,321 @@
+"""The composition root: reads the configuration once, builds the objects, and is the door of the library.
+
+``build_router`` is the only place that knows every room. The gateway and the Python door share the ``Router`` it returns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from pointsman.catalog.book import Catalog
+from pointsman.catalog.models import Model
+from pointsman.domain.decision import Decision
+from pointsman.domain.record import TurnRecord
+from pointsman.domain.reply import Event, Reply
+from pointsman.domain.turn import EMPTY_SESSION, Session, Turn
+from pointsman.errors import NoEligibleModel, NotFound, PointsmanError, UsageError
+from pointsman.execution.ask import Ask
+from pointsman.execution.calls import Deadlines
+from pointsman.execution.engine import Attempts, Engine, Running
+from pointsman.execution.sessions import Sessions
+from pointsman.providers.grammar_tools import GrammarTools
+from pointsman.providers.hosts import endpoint, host
+from pointsman.providers.local_server import LocalServer, find_model
+from pointsman.providers.registry import dialect, dialects
+from pointsman.providers.seam import Dialect, Endpoint, Outgoing
+from pointsman.routing.eligibility import Limits
+from pointsman.routing.policy import Policy, load_policy, parse_policy
+from pointsman.routing.router import Routing, new_id
+from pointsman.routing.signals import as_plain, measure_all
+from pointsman.routing.templates import render
+from pointsman.store import DEFAULT_URL, Store, open_store
+
+AUTO = frozenset({"auto", "pointsman/auto", ""})
+LOCAL = "local"
+_LOCAL_POLICY = """
+version: 1
+providers:
+  local: {host: llamacpp}
+tiers:
+  small: [local/smollm2-135m]
+routes:
+  direct: {tiers: [small], output_tokens: 64}
+default_route: direct
+"""
+
+
+class TurnResult(msgspec.Struct, frozen=True):
+    """A finished turn: the reply and the record that was kept of it."""
+
+    reply: Reply
+    record: TurnRecord
+
+    @property
+    def decision(self) -> Decision:
+        """Which route and model answered, and why."""
+        return self.record.decision
+
+
+class Endpoints(msgspec.Struct, frozen=True):
+    """Where the policy's providers are reached, and why some cannot be (``missing``: a sentence by provider)."""
+
+    ready: dict[str, Endpoint]
+    missing: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Router:
+    """Routes and runs turns. Build it with ``build_router``; call ``start`` inside the event loop before the first turn."""
+
+    def __init__(self, policy: Policy, catalog: Catalog, endpoints: Endpoints, store: Store) -> None:
+        self.policy = policy
+        self.catalog = catalog
+        self.store = store
+        self.routing = Routing(policy, catalog)
+        self._endpoints = endpoints.ready
+        self._unhealthy = {
+            model.id: endpoints.missing[model.provider]
+            for model in catalog.models()
+            if model.provider in endpoints.missing
+        }
+        self.missing = endpoints.missing
+        self._engine: Engine | None = None
+
+    async def start(self) -> None:
+        """Open what needs a running event loop."""
+        from pointsman.providers.transport import AiohttpTransport
+
+        policy = self.policy
+        flagships = policy.tiers.models("flagship")
+        self._engine = Engine(
+            routing=self.routing,
+            catalog=self.catalog,
+            endpoints=self._endpoints,
+            unhealthy=self._unhealthy,
+            dialects=_dialects(),
+            transport=AiohttpTransport(),
+            keeper=self.store,
+            sessions=Sessions(self._recall),
+            flagship=flagships[0] if flagships else None,
+            deadlines=Deadlines(
+                policy.deadlines.connect_s,
+                policy.deadlines.first_token_s,
+                policy.deadlines.idle_s,
+                policy.deadlines.total_s,
+            ),
+            attempts=Attempts(total=policy.fallback.max_attempts),
+        )
+
+    async def aclose(self) -> None:
+        """Close connections and the store; records handed over before are durable afterwards."""
+        if self._engine is not None:
+            await self._engine.transport.aclose()
+            self._engine = None
+        self.store.close()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine; only after ``start``."""
+        if self._engine is None:
+            raise UsageError("the router is not started: await router.start() first, or use 'async with'")
+        return self._engine
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    def decide(self, turn: Turn, session: Session = EMPTY_SESSION, limits: Limits | None = None) -> Decision:
+        """Return how ``turn`` would be routed, without running it."""
+        limits = limits or Limits(pin=self.pin_of(turn.model), unhealthy=self._unhealthy)
+        return self.routing.decide(turn, session, limits)
+
+    def pin_of(self, name: str) -> str | None:
+        """Return the catalogue id that the client's ``model`` pins, or None when it leaves the choice to the policy.
+
+        Raises:
+            NotFound: no such model.
+        """
+        if name in AUTO:
+            return None
+        model = self.catalog.find(name)
+        if model is None:
+            raise NotFound(
+                f"model {name!r} is not in the catalogue; use \"auto\" or an id that 'pointsman models' lists",
+                param="model",
+            )
+        return model.id
+
+    async def begin(self, ask: Ask) -> Running:
+        """Decide, and return the turn ready to be opened.
+
+        Raises:
+            NotFound: the client pinned a model that is not in the catalogue.
+            NoEligibleModel: every model is excluded. The turn is recorded.
+        """
+        pin = self.pin_of(ask.turn.model)
+        try:
+            return self.engine.start(ask, pin=pin)
+        except NoEligibleModel as error:
+            await self.engine.refuse(ask, error, new_id())
+            raise
+
+    async def turn(self, turn: Turn, *, conversation_id: str = "") -> TurnResult:
+        """Route and run one turn; return when its record is durable.
+
+        Raises:
+            PointsmanError: see ``pointsman.errors``; the failed turn is recorded too.
+        """
+        running = await self.begin(self._ask(msgspec.structs.replace(turn, stream=False), conversation_id))
+        await running.open()
+        record = await running.commit()
+        return TurnResult(running.reply, record)
+
+    async def stream(self, turn: Turn, *, conversation_id: str = "") -> AsyncIterator[Event]:
+        """Route and run one turn, yielding its events; the last one comes after the record is durable."""
+        running = await self.begin(self._ask(msgspec.structs.replace(turn, stream=True), conversation_id))
+        try:
+            await running.open()
+            last: list[Event] = []
+            async for piece in running.stream():
+                for event in last:
+                    yield event
+                last = piece if isinstance(piece, list) else []
+            await running.commit()
+        except BaseException:
+            await running.cancel()
+            raise
+        for event in last:
+            yield event
+
+    def _ask(self, turn: Turn, conversation_id: str) -> Ask:
+        parts = (("params", msgspec.json.encode(msgspec.structs.replace(turn, messages=(), tools=()))),)
+        messages = tuple(("message", msgspec.json.encode(message)) for message in turn.messages)
+        tools = (("tools", msgspec.json.encode(turn.tools)),) if turn.tools else ()
+        return Ask(
+            turn=turn,
+            dialect="library",
+            conversation_id=conversation_id or new_id(),
+            arrived_us=time.time_ns() // 1000,
+            started_ns=time.perf_counter_ns(),
+            parts=parts + tools + messages,
+        )
+
+    async def count_tokens(self, turn: Turn, body: bytes) -> tuple[int, bool]:
+        """Return the prompt tokens of an Anthropic-style request, and whether the count is our estimate.
+
+        Where an Anthropic model would serve the turn, its own endpoint counts; elsewhere bytes / 4 is all there is offline.
+        """
+        estimate = int(as_plain(measure_all(turn, EMPTY_SESSION))["size"]["prompt_tokens"])
+        try:
+            decision = self.decide(turn)
+            target = self.engine.target(self.catalog.get(decision.model))
+            if target.dialect.name != "anthropic":
+                return estimate, True
+            spliced = target.dialect.splice(body, turn, target.model, target.endpoint)
+            outgoing = Outgoing(spliced.path + "/count_tokens", spliced.headers, spliced.body)
+            answer = await self.engine.transport.send(target.endpoint, outgoing, connect_s=2, head_s=10)
+            raw = await answer.read()
+            answer.close()
+            return int(msgspec.json.decode(raw)["input_tokens"]), False
+        except (PointsmanError, msgspec.DecodeError, KeyError, TypeError, ValueError):
+            return estimate, True
+
+    def offered_models(self) -> list[Model]:
+        """Return the models a client may pin: those whose provider is configured."""
+        return [model for model in self.catalog.models() if model.provider in self._endpoints and not model.demo]
+
+    def not_ready(self) -> str | None:
+        """Return why no turn can be served now, or None."""
+        if self._engine is None:
+            return "starting"
+        if not self._endpoints:
+            return "no provider can be called: " + "; ".join(self.missing.values())
+        return self._engine.store_problem
+
+    def _recall(self, conversation_id: str) -> Session | None:
+        row = self.store.last_turn(conversation_id)
+        if row is None:
+            return None
+        return Session(conversation_id, 1, row.model, row.route, row.at_us / 1e6)
+
+
+def build_router(
+    policy: Policy | Path | str | None = None,
+    *,
+    store: str = DEFAULT_URL,
+    environ: Mapping[str, str] | None = None,
+    simulate_at: str | None = None,
+    extra_endpoints: Mapping[str, Endpoint] | None = None,
+) -> Router:
+    """Build a ``Router`` from a policy (a file, a decoded policy, or None for the built-in rubric).
+
+    ``environ`` is where provider keys are read from (default: the process's own). ``simulate_at`` is the base URL of an
+    emulator that stands in for every provider; turns are then marked as simulated. ``extra_endpoints`` adds to or replaces
+    the policy's providers.
+
+    Raises:
+        PolicyError, CatalogError, StoreError: what is wrong, where, and what to do.
+    """
+    decoded = _policy(policy)
+    catalog = Catalog.load(decoded.catalogue_path)
+    endpoints = resolve_endpoints(decoded, os.environ if environ is None else environ, simulate_at)
+    endpoints.ready.update(extra_endpoints or {})
+    return Router(decoded, catalog, endpoints, open_store(store))
+
+
+@contextlib.contextmanager
+def build_local_router(*, store: str = DEFAULT_URL) -> Iterator[Router]:
+    """Start the small local demo model and build a ``Router`` whose every route is answered by it.
+
+    Raises:
+        UsageError: the model or the package that runs it is not installed; says how to get it.
+    """
+    path = find_model()
+    with LocalServer(path) as server:
+        local = Endpoint(LOCAL, "llamacpp", GrammarTools.name, server.base_url)
+        yield build_router(
+            parse_policy(_LOCAL_POLICY, "built-in local policy"), store=store, extra_endpoints={LOCAL: local}
+        )
+
+
+def resolve_endpoints(policy: Policy, environ: Mapping[str, str], simulate_at: str | None = None) -> Endpoints:
+    """Return where each provider of the policy is reached; one without its key is set aside with the reason.
+
+    ``simulate_at`` puts an emulator in place of every provider.
+    """
+    found = Endpoints({})
+    for name, provider in policy.providers.items():
+        variable = provider.api_key_env or host(provider.host).key_env
+        key = environ.get(variable) if variable else None
+        if simulate_at is not None:
+            found.ready[name] = endpoint(name, provider.host, base_url=simulate_at, api_key="simulated", simulated=True)
+        elif variable and not key and (provider.api_key_env or provider.base_url is None):
+            found.missing[name] = f"provider {name} has no key: set {variable}"
+        else:
+            found.ready[name] = endpoint(name, provider.host, base_url=provider.base_url, api_key=key)
+    return found
+
+
+def _dialects() -> dict[str, Dialect]:
+    known = {name: dialect(name) for name in dialects()}
+    return {**known, GrammarTools.name: GrammarTools(known["openai_chat"])}
+
+
+def _policy(policy: Policy | Path | str | None) -> Policy:
+    if policy is None:
+        return parse_policy(render("rubric"), "built-in rubric")
+    if isinstance(policy, Policy):
+        return policy
+    return load_policy(Path(policy))
+
+
+__all__ = ["Router", "TurnResult", "build_router"]

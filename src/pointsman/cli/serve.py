@@ -1,0 +1,110 @@
+"""``pointsman serve``: the gateway."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pointsman.cli.console import err
+from pointsman.errors import UsageError
+
+if TYPE_CHECKING:
+    from pointsman.app import Router
+    from pointsman.store.keys import KeyRing
+
+POLICY_FILE = Path("pointsman.yaml")
+
+
+def command(
+    policy: Annotated[
+        Path | None, typer.Option(help="Policy file; default ./pointsman.yaml, else the built-in rubric.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8080,
+    store: Annotated[str, typer.Option(help="Where turns are kept.")] = "sqlite:///pointsman.db",
+    no_auth: Annotated[bool, typer.Option("--no-auth", help="Ask for no client key (loopback only).")] = False,
+    local: Annotated[
+        bool, typer.Option("--local", help="Answer with the small local demo model (make local).")
+    ] = False,
+    emulated: Annotated[bool, typer.Option("--emulated", help="Simulated models stand in for every provider.")] = False,
+    script: Annotated[Path | None, typer.Option(help="With --emulated: what the simulated models say.")] = None,
+) -> None:
+    """Start the gateway. Unmodified OpenAI and Anthropic SDKs work by changing the base URL.
+
+    Exit codes: 0 stopped, 1 failed, 2 wrong input.
+    """
+    from pointsman.server.run import LOOPBACK, listen, run
+
+    if no_auth and host not in LOOPBACK:
+        raise UsageError(
+            f"--no-auth is for loopback only, and {host} is not: create a key with 'pointsman keys create NAME'"
+        )
+    if local and emulated:
+        raise UsageError("--local and --emulated both replace the providers: choose one")
+    if script is not None and not emulated:
+        raise UsageError("--script says what simulated models answer: add --emulated")
+    chosen = policy if policy is not None else POLICY_FILE if POLICY_FILE.exists() else None
+    # The port is taken first: a second gateway on it must fail before it opens the first one's store.
+    sock = listen(host, port)
+    with contextlib.ExitStack() as stack:
+        router = _router(chosen, store, stack, local=local, emulated=emulated, script=script)
+        keys = None if no_auth else _keys(router)
+        from pointsman.server.gateway.asgi import Gateway
+
+        _greet(router, sock.getsockname()[:2], chosen, simulated=emulated, local=local)
+        run(Gateway(router, keys), sock)
+
+
+def _router(
+    policy: Path | None, store: str, stack: contextlib.ExitStack, *, local: bool, emulated: bool, script: Path | None
+) -> Router:
+    from pointsman.app import build_router
+
+    if emulated:
+        from pointsman.emulator.app import Emulator
+        from pointsman.emulator.script import load_script
+        from pointsman.emulator.serving import serve_in_thread
+
+        emulator = Emulator(load_script(script)) if script else Emulator()
+        handle = stack.enter_context(serve_in_thread(emulator))
+        return build_router(policy, store=store, simulate_at=handle.base_url)
+    if local:
+        from pointsman.app import build_local_router
+
+        return stack.enter_context(build_local_router(store=store))
+    return build_router(policy, store=store)
+
+
+def _keys(router: Router) -> KeyRing:
+    from pointsman.store.keys import KeyRing
+
+    ring = KeyRing(router.store)
+    if not len(ring):
+        err().print(
+            "no client key exists yet, so every request will be refused: [bold]pointsman keys create NAME[/bold]"
+        )
+    return ring
+
+
+def _greet(router: Router, address: tuple[str, int], policy: Path | None, *, simulated: bool, local: bool) -> None:
+    host, port = address
+    base = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
+    console = err()
+    providers = (
+        "simulated models"
+        if simulated
+        else "the local demo model"
+        if local
+        else ", ".join(sorted(router.policy.providers))
+    )
+    console.print(
+        f"Pointsman listens on {base}  (policy {policy or 'built-in rubric'} {router.policy.version}; {providers})"
+    )
+    console.print(f"  OpenAI SDK     OPENAI_BASE_URL={base}/v1")
+    console.print(f"  Anthropic SDK  ANTHROPIC_BASE_URL={base}")
+    if warning := router.catalog.staleness(datetime.now(UTC).date()):
+        console.print(f"  warning: {warning}")

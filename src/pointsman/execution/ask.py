@@ -1,0 +1,51 @@
+"""What the engine is asked to do: one inbound turn with all that came along with it."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from pointsman.domain.turn import Turn
+
+Parts = tuple[tuple[str, bytes], ...]
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """One turn to run.
+
+    ``dialect`` is the wire dialect it came in (``library`` for the Python door). ``body`` is the client's own request
+    body, kept for relay; None when there is none. ``parts`` go to the store. ``explicit_conversation`` is False when the
+    conversation id was derived from the opening words: two customers may open with the same words, so such an id
+    must not carry anything but cache warmth from turn to turn. ``allowed`` is the client's own allow-list of model ids.
+    ``arrived_us`` is Unix time in microseconds, ``started_ns`` the monotonic clock at the same moment.
+    """
+
+    turn: Turn
+    dialect: str
+    conversation_id: str
+    arrived_us: int
+    started_ns: int
+    body: bytes | None = None
+    parts: Parts = ()
+    explicit_conversation: bool = True
+    key_id: str | None = None
+    key_name: str | None = None
+    allowed: frozenset[str] | None = None
+
+
+def conversation_hash(parts: Parts, key_id: str | None, user: str | None) -> str:
+    """Return an id for a conversation whose client named none: a hash of who asks and of the opening.
+
+    The opening is everything before the second turn could differ: system prompt, tools and the messages up to the first
+    one of the customer. Clients resend the history, so every turn of a conversation gives the same id.
+    """
+    digest = hashlib.blake2b(digest_size=12)
+    digest.update(f"{key_id}\x00{user}\x00".encode())
+    for name, raw in parts:
+        if name == "params":
+            continue
+        digest.update(raw)
+        if name == "message" and b'"user"' in raw:
+            break
+    return "auto-" + digest.hexdigest()

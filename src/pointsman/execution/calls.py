@@ -1,0 +1,227 @@
+"""One model call: opened until its first content, then read to its end.
+
+Until the first content nothing has been shown to the client, so a failure may be tried again elsewhere; after it a
+failure is final. That line is drawn here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from types import MappingProxyType
+
+import msgspec
+
+from pointsman.catalog.models import Model
+from pointsman.domain.reply import Event, Reply
+from pointsman.domain.turn import Turn
+from pointsman.errors import ProviderError, ProviderTimeout, StreamBroken
+from pointsman.execution.assemble import Assembler, events_of, has_content
+from pointsman.providers.openai_chat_stream import without_usage_chunk
+from pointsman.providers.seam import Answer, Dialect, Endpoint, Outgoing, StreamDecoder, Transport
+
+OK = 200
+_NOT_ASKED_FOR = MappingProxyType({"openai_chat": without_usage_chunk})
+"""What we ask of a provider beyond the client's wish (usage, for the bill) and take out again before relaying."""
+_HELD_LIMIT = 16 * 1024 * 1024
+_DRAIN_S = 0.05
+
+
+class Deadlines(msgspec.Struct, frozen=True):
+    """Seconds: to connect, to the first content, between two pieces of a stream, and for the whole turn."""
+
+    connect_s: float = 5.0
+    first_token_s: float = 60.0
+    idle_s: float = 60.0
+    total_s: float = 600.0
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where a call goes: a model, its endpoint and the dialect spoken there."""
+
+    model: Model
+    endpoint: Endpoint
+    dialect: Dialect
+
+
+class Call:
+    """One call in progress. Use ``open``, then ``stream`` or ``reply``; ``close`` in every case.
+
+    ``relayed`` is True when the client's own bytes went up and the provider's bytes may go down unchanged.
+    ``tail`` holds, after ``stream``, the raw bytes of the terminal frame of a relayed stream.
+    """
+
+    def __init__(self, target: Target, turn: Turn, body: bytes | None, deadlines: Deadlines) -> None:
+        self.target = target
+        self.turn = turn
+        self.relayed = body is not None
+        self.deadlines = deadlines
+        self.assembler = Assembler(target.model.id)
+        self.started_ns = time.perf_counter_ns()
+        self.ttft_ms: float | None = None
+        self.http_status: int | None = None
+        self.request_id: str | None = None
+        self.whole: Reply | None = None
+        self.raw = b""
+        self.tail = b""
+        self.outgoing: Outgoing = self._encode(body)
+        self._answer: Answer | None = None
+        self._decoder: StreamDecoder | None = None
+        self._chunks: AsyncIterator[bytes] | None = None
+        self._pending: list[Event] = []
+        self._held = b""
+        self._over = False
+
+    def _encode(self, body: bytes | None) -> Outgoing:
+        target = self.target
+        if body is not None:
+            return target.dialect.splice(body, self.turn, target.model, target.endpoint)
+        return target.dialect.encode(self.turn, target.model, target.endpoint)
+
+    async def open(self, transport: Transport, remaining_s: float) -> None:
+        """Send, and read on until the first content (or the whole reply when not streamed).
+
+        Raises:
+            ProviderError: any failure up to here; it may be tried again.
+        """
+        limit = min(self.deadlines.first_token_s if self.turn.stream else self.deadlines.total_s, remaining_s)
+        try:
+            async with asyncio.timeout(limit):
+                await self._send(transport, limit)
+                if self.turn.stream:
+                    await self._first_content()
+                else:
+                    await self._read_whole()
+        except TimeoutError:
+            raise ProviderTimeout(
+                f"{self.target.model.id}: nothing to show within {limit:g} s",
+                provider=self.target.endpoint.provider,
+                kind="timeout",
+                retry="other",
+                upstream_status=self.http_status,
+            ) from None
+
+    async def _send(self, transport: Transport, limit: float) -> None:
+        connect_s = min(self.deadlines.connect_s, limit)
+        answer = await transport.send(self.target.endpoint, self.outgoing, connect_s=connect_s, head_s=limit)
+        self._answer = answer
+        self.http_status = answer.status
+        self.request_id = answer.headers.get("x-request-id") or answer.headers.get("request-id")
+        if answer.status != OK:
+            raise self.target.dialect.decode_error(answer.status, answer.headers, await answer.read())
+
+    async def _read_whole(self) -> None:
+        answer = self._opened()
+        self.raw = await answer.read()
+        self.whole = self.target.dialect.decode_reply(self.raw, answer.headers)
+        self._over = True
+
+    async def _first_content(self) -> None:
+        answer = self._opened()
+        if "json" in answer.headers.get("content-type", ""):
+            # Some servers ignore "stream": the reply is whole, and is passed on as the events it would have been.
+            await self._read_whole()
+            self.relayed = False
+            self._take(events_of(self.whole or self.assembler.reply()))
+            return
+        self._decoder = self.target.dialect.decoder(answer.headers)
+        self._chunks = answer.chunks()
+        while not self._over and self.ttft_ms is None:
+            await self._read_chunk()
+
+    async def _read_chunk(self) -> None:
+        """Read one piece of the stream into ``_pending`` / ``_held``; at the end of the stream settle what is owed."""
+        if self._decoder is None or self._chunks is None:
+            raise StreamBroken(f"{self.target.model.id}: the call was not opened", kind="internal")
+        try:
+            data = await anext(self._chunks)
+        except StopAsyncIteration:
+            self._take(self._decoder.close())
+            self._over = True
+            return
+        self._take(self._decoder.feed(data))
+        if self.relayed:
+            self._held += data
+            if len(self._held) > _HELD_LIMIT:
+                raise StreamBroken(f"{self.target.model.id}: a frame is larger than 16 MiB", kind="oversized_frame")
+        self._over = self._decoder.done
+
+    def _take(self, events: list[Event]) -> None:
+        if not events:
+            return
+        if self.ttft_ms is None and has_content(events):
+            self.ttft_ms = (time.perf_counter_ns() - self.started_ns) / 1e6
+        self.assembler.add(events)
+        if not self.relayed:
+            self._pending.extend(events)
+
+    async def stream(self) -> AsyncIterator[bytes | list[Event]]:
+        """Yield the stream as it comes: raw bytes when relayed, events when not. The terminal frame stays in ``tail``.
+
+        Raises:
+            StreamBroken: it ended or stalled before its terminal event.
+            ProviderError: the provider sent its error event.
+        """
+        while True:
+            piece = self._release()
+            if piece:
+                yield piece
+            if self._over:
+                break
+            await self._read_on()
+        self.tail = self._held
+        self._held = b""
+
+    async def _read_on(self) -> None:
+        try:
+            async with asyncio.timeout(self.deadlines.idle_s):
+                await self._read_chunk()
+        except TimeoutError:
+            raise StreamBroken(
+                f"{self.target.model.id}: the stream stalled for {self.deadlines.idle_s:g} s",
+                provider=self.target.endpoint.provider,
+                kind="stalled",
+            ) from None
+
+    def _release(self) -> bytes | list[Event]:
+        if not self.relayed:
+            events, self._pending = self._pending, []
+            return events
+        keep = self._decoder.held if self._decoder else 0
+        cut = len(self._held) - keep
+        data, self._held = self._held[:cut], self._held[cut:]
+        strip = None if self.turn.include_usage else _NOT_ASKED_FOR.get(self.target.dialect.name)
+        return strip(data) if strip and data else data
+
+    @property
+    def reply(self) -> Reply:
+        """The whole reply, or what has come of it so far."""
+        return self.whole or self.assembler.reply(self.request_id)
+
+    @property
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the call began."""
+        return (time.perf_counter_ns() - self.started_ns) / 1e6
+
+    def _opened(self) -> Answer:
+        if self._answer is None:
+            raise ProviderError(f"{self.target.model.id}: the call was not sent", kind="internal", retry="no")
+        return self._answer
+
+    async def settle(self) -> None:
+        """After the terminal event, read the end of the body, so that the connection can be used again."""
+        try:
+            if self._chunks is not None:
+                async with asyncio.timeout(_DRAIN_S):
+                    async for _ in self._chunks:
+                        pass
+        except (TimeoutError, ProviderError):
+            pass
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Give the connection back, or cut it when the reply was not read to its end."""
+        if self._answer is not None:
+            self._answer.close()

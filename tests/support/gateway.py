@@ -1,0 +1,95 @@
+"""A whole gateway on a real loopback port, with the emulator behind it: what the integration tests talk to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import uvicorn
+
+from pointsman.app import Router, build_router
+from pointsman.emulator.app import Emulator
+from pointsman.emulator.script import Script
+from pointsman.emulator.serving import Handle, serve_in_thread
+from pointsman.routing.policy import Policy, parse_policy
+from pointsman.server.gateway.asgi import Gateway
+from pointsman.server.run import listen
+from pointsman.store.keys import KeyRing
+
+POLICY = """
+version: 1
+providers:
+  anthropic: {host: anthropic}
+  openai: {host: openai}
+  google: {host: google}
+  groq: {host: groq}
+tiers:
+  small: [anthropic/claude-haiku-4-5, openai/gpt-5-mini]
+  mid: [anthropic/claude-sonnet-4-6]
+  flagship: [anthropic/claude-opus-4-8]
+routes:
+  direct: {tiers: [small], choose: listed}
+  tools: {tiers: [small], choose: listed}
+  plan: {tiers: [flagship]}
+default_route: direct
+deadlines: {connect_s: 2, first_token_s: 2, idle_s: 2, total_s: 10}
+"""
+
+
+def policy(text: str = POLICY, **replace: str) -> Policy:
+    """Return a policy; each keyword replaces one piece of the text, as in ``policy(small="openai/gpt-5-mini")``."""
+    for old, new in replace.items():
+        text = text.replace(old, new)
+    return parse_policy(text, "test.yaml")
+
+
+class GatewayUnderTest:
+    """A running gateway: ``base_url`` for the Anthropic SDK, ``openai_url`` for the OpenAI SDK."""
+
+    def __init__(self, router: Router, handle: Handle | None, *, keys: bool) -> None:
+        self.router = router
+        self.emulator = handle
+        sock = listen("127.0.0.1", 0)
+        self.port = sock.getsockname()[1]
+        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.openai_url = f"{self.base_url}/v1"
+        ring = KeyRing(router.store) if keys else None
+        config = uvicorn.Config(
+            Gateway(router, ring),
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, args=(sock,), daemon=True)
+        self._thread.start()
+
+    def _run(self, sock: Any) -> None:
+        config = self._server.config
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(self._server.serve(sockets=[sock]))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(15)
+
+
+@contextlib.contextmanager
+def gateway(
+    store: Path, script: Script | None = None, chosen: Policy | None = None, *, keys: bool = False
+) -> Iterator[GatewayUnderTest]:
+    """Run a gateway whose providers are all emulated by ``script``."""
+    with contextlib.ExitStack() as stack:
+        handle = stack.enter_context(serve_in_thread(Emulator(script)))
+        router = build_router(chosen or policy(), store=f"sqlite:///{store}", simulate_at=handle.base_url)
+        yield stack.enter_context(GatewayUnderTest(router, handle, keys=keys))
