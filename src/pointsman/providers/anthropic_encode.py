@@ -52,6 +52,7 @@ def wish(turn: Turn, model: Model, profile: HostProfile, *, relay: bool) -> Wish
     if turn.stop:
         asked.fields["stop_sequences"] = list(turn.stop)
     thinks = _ask_thinking(asked, turn, model)
+    _ask_own_thinking(asked, turn, model)
     _ask_sampling(asked, turn, model, profile, thinks=thinks)
     if lowered:
         asked.dropped.append("max_output_tokens")
@@ -64,6 +65,10 @@ def wish(turn: Turn, model: Model, profile: HostProfile, *, relay: bool) -> Wish
             shape = {"type": "json_schema", "schema": for_anthropic(turn.output_format.schema or {"type": "object"})}
             asked.fields.setdefault("output_config", {})["format"] = shape
         kept, left_out = parameters.extras(turn, model, profile)
+        kept.pop("thinking", None)  # settled above
+        if model.reasoning.kind == "adaptive" and isinstance(kept.get("output_config"), dict):
+            asked.fields["output_config"] = kept["output_config"] | asked.fields.get("output_config", {})
+        kept.pop("output_config", None)
         asked.fields.update(kept)
         asked.dropped += left_out
     return asked
@@ -92,7 +97,7 @@ def _ask_thinking(asked: Wish, turn: Turn, model: Model) -> bool:
             asked.dropped.append(spelled)
             return False
         asked.fields["thinking"] = {"type": "enabled", "budget_tokens": budget}
-        asked.rewritten = asked.rewritten or budget != turn.reasoning_budget_tokens
+        asked.rewritten = budget != turn.reasoning_budget_tokens or turn.reasoning_effort is not None
         return True
     if want.off:
         if model.reasoning.default_on:
@@ -103,8 +108,24 @@ def _ask_thinking(asked: Wish, turn: Turn, model: Model) -> bool:
     if model.reasoning.kind == "adaptive":
         asked.fields["thinking"] = {"type": "adaptive"}
     asked.fields["output_config"] = {"effort": want.effort}
-    asked.rewritten = asked.rewritten or want.effort != turn.reasoning_effort
+    # A budget is refused by a model that takes effort words only.
+    asked.rewritten = want.effort != turn.reasoning_effort or turn.reasoning_budget_tokens is not None
     return True
+
+
+def _ask_own_thinking(asked: Wish, turn: Turn, model: Model) -> None:
+    """Put back what only this dialect can say: adaptive thinking without an effort, how thinking is shown."""
+    own = turn.extras.get("thinking")
+    if not isinstance(own, dict):
+        return
+    derived = asked.fields.get("thinking", {})
+    if own.get("type") in {"enabled", "disabled"}:
+        if derived.get("type") == own["type"]:
+            asked.fields["thinking"] = {**own, **derived}
+    elif model.reasoning.kind == "adaptive":
+        asked.fields["thinking"] = own
+    else:
+        asked.dropped.append("thinking")
 
 
 def _loop_without_thinking(turn: Turn, model: Model) -> bool:

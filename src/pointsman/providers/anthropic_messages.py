@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any
-
-import msgspec
 
 from pointsman.catalog.models import Model
 from pointsman.domain.message import (
@@ -24,18 +20,12 @@ from pointsman.domain.message import (
 from pointsman.domain.turn import Turn
 from pointsman.errors import RequestError, UnsupportedParameter
 from pointsman.providers import parameters, reasoning
+from pointsman.providers.conversation import OPENING, SYSTEM_MARK, document_text, leading_system, object_arguments
 from pointsman.providers.tool_names import wire_id, wire_name
 
 Json = dict[str, Any]
 
-SYSTEM_MARK = "[System instruction] "
-"""Opens a later system message that had to become a user turn: hoisting it would change its meaning and the cache."""
-
-OPENING = "(The conversation begins.)"
-"""Stands in for the user where a conversation begins with the assistant's greeting: the first turn must be the user's."""
-
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def conversation(turn: Turn, model: Model) -> tuple[list[Json], list[Json]]:
@@ -45,19 +35,11 @@ def conversation(turn: Turn, model: Model) -> tuple[list[Json], list[Json]]:
         RequestError: a message has nothing in it, or a part cannot stand where it does.
         UnsupportedParameter: the conversation ends with the assistant and this model takes no prefill.
     """
-    leading = 0
-    while leading < len(turn.messages) and turn.messages[leading].role == "system":
-        leading += 1
-    first = leading
-    if leading == len(turn.messages):
-        if not leading:
-            raise RequestError("messages is empty: send at least one user message", param="messages")
-        # A conversation of instructions alone would be empty without them: the last one is asked as the user.
-        first = leading = leading - 1
+    leading = leading_system(turn.messages)
     system = [block for message in turn.messages[:leading] for block in _texts(message.parts)]
     messages: list[Json] = []
-    for number in range(first, len(turn.messages)):
-        _add(messages, turn.messages[number], number, model, lone=leading != first or first == len(turn.messages) - 1)
+    for number in range(leading, len(turn.messages)):
+        _add(messages, turn.messages[number], number, model, first=number == leading)
     if messages and messages[0]["role"] == "assistant":
         messages.insert(0, {"role": "user", "content": [{"type": "text", "text": OPENING}]})
     for message in messages:
@@ -68,7 +50,7 @@ def conversation(turn: Turn, model: Model) -> tuple[list[Json], list[Json]]:
     return system, messages
 
 
-def _add(messages: list[Json], message: Message, number: int, model: Model, *, lone: bool) -> None:
+def _add(messages: list[Json], message: Message, number: int, model: Model, *, first: bool) -> None:
     role = "assistant" if message.role == "assistant" else "user"
     param = f"messages.{number}.content"
     if message.role == "system":
@@ -77,7 +59,7 @@ def _add(messages: list[Json], message: Message, number: int, model: Model, *, l
             if blocks:
                 messages.append({"role": "system", "content": blocks})
             return
-        if blocks and not (lone and not messages):
+        if blocks and not first:
             blocks[0]["text"] = SYSTEM_MARK + blocks[0]["text"]
     else:
         blocks = [block for part in message.parts for block in _blocks(part, param, model, role)]
@@ -137,20 +119,11 @@ def _thinking(part: Reasoning, model: Model) -> list[Json]:
 
 
 def _call(part: ToolCall, param: str) -> Json:
-    arguments = part.arguments.strip() or "{}"
-    try:
-        _OBJECT.decode(arguments)
-    except (msgspec.DecodeError, UnicodeError):
-        raise RequestError(
-            f"the arguments of tool call {part.id!r} are not a JSON object, and this provider takes nothing else",
-            param=param,
-        ) from None
     block = {
         "type": "tool_use",
         "id": wire_id(part.id),
         "name": wire_name(part.name),
-        # Raw: key order and number text stay as the model wrote them.
-        "input": msgspec.Raw(arguments.encode()),
+        "input": object_arguments(part, param),
     }
     return marked(block, part.cache)
 
@@ -180,11 +153,7 @@ def _document(part: Document, param: str, role: str) -> Json:
         raise RequestError("an assistant message cannot hold a document for this provider", param=param)
     kind = parameters.modality(part)
     if kind is None:
-        try:
-            text = base64.b64decode(part.data or "", validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
-            raise RequestError("a text document must be base64 of UTF-8 text", param=param) from None
-        source: Json = {"type": "text", "media_type": "text/plain", "data": text}
+        source: Json = {"type": "text", "media_type": "text/plain", "data": document_text(part, param)}
     elif kind != "pdf":
         raise UnsupportedParameter(f"this dialect has no block for {part.media_type}", param=param)
     elif part.url is not None:

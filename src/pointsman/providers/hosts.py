@@ -100,6 +100,8 @@ _PROFILES = (
             "context_management",
             "cache_control",
             "diagnostics",
+            "thinking",
+            "output_config",
         ),
     ),
     HostProfile(
@@ -112,7 +114,7 @@ _PROFILES = (
         sampling=_LOCAL_SAMPLING,
         http_images=False,
         parallel_flag=False,
-        extras=("safetySettings", "cachedContent", "mediaResolution"),
+        extras=("safetySettings", "cachedContent"),
     ),
     HostProfile(
         "groq",

@@ -6,8 +6,6 @@ the same bytes and a longer conversation begins with the bytes of the shorter on
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any
 
 import msgspec
@@ -28,6 +26,7 @@ from pointsman.domain.message import (
 from pointsman.domain.turn import Turn
 from pointsman.errors import RequestError, UnsupportedParameter
 from pointsman.providers import parameters, reasoning
+from pointsman.providers.conversation import document_text
 from pointsman.providers.hosts import HostProfile
 from pointsman.providers.json_schema import is_strict
 from pointsman.providers.tool_names import check_unique, wire_id, wire_name
@@ -306,13 +305,3 @@ def _document(part: Document, number: int) -> Json:
         "type": "file",
         "file": {"filename": part.name or "document.pdf", "file_data": f"data:{part.media_type};base64,{part.data}"},
     }
-
-
-def document_text(part: Document, param: str) -> str:
-    """Return the words of a text document, whose data is base64 like all data."""
-    try:
-        return base64.b64decode(part.data or "", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise RequestError(
-            f"the document {part.name or part.media_type!r} is not base64 of UTF-8 text", param=param
-        ) from None

@@ -7,12 +7,14 @@ from types import MappingProxyType
 
 from pointsman.errors import UsageError
 from pointsman.providers.anthropic import Anthropic
+from pointsman.providers.gemini import Gemini
 from pointsman.providers.openai_chat import OpenAIChat
 from pointsman.providers.seam import Dialect
 
 _DIALECTS: Mapping[str, Callable[[], Dialect]] = MappingProxyType(
     {
         "anthropic": Anthropic,
+        "gemini": Gemini,
         "openai_chat": OpenAIChat,
     }
 )
