@@ -17,6 +17,7 @@ class Course(msgspec.Struct, frozen=True):
 
     ``only`` names a tier or model that a rule pinned, ``first`` one that a rule prefers. ``floor_rank`` is the rank below
     which nothing may go (None: no floor). ``decided_by`` is the rule without which the route would have been another.
+    ``otherwise`` is the tier or route the other prediction of the next step would have led to, and that prediction.
     """
 
     route: str
@@ -25,6 +26,7 @@ class Course(msgspec.Struct, frozen=True):
     first: str | None = None
     floor_rank: int | None = None
     decided_by: str | None = None
+    otherwise: tuple[str, str] | None = None
 
 
 def plot(policy: Policy, outcome: Outcome, approval: bool) -> Course:
@@ -40,6 +42,13 @@ def plot(policy: Policy, outcome: Outcome, approval: bool) -> Course:
     if approval:
         leg.guard()
     return Course(leg.route, (*leg.reasons, *outcome.failures), leg.only, leg.first, leg.floor_rank, leg.decided_by)
+
+
+def towards(course: Course, target: str, policy: Policy) -> Course:
+    """Return the course turned to another route, or to a tier or model within its route."""
+    if target in policy.routes:
+        return msgspec.structs.replace(course, route=target, only=None)
+    return msgspec.structs.replace(course, only=target)
 
 
 class _Leg:

@@ -10,7 +10,7 @@ import msgspec
 from pointsman.domain.decision import TIERS, Exclusion, Reason
 from pointsman.errors import NoEligibleModel
 from pointsman.routing.choice import Bench, Candidate, Order, Slate, rank
-from pointsman.routing.course import Course
+from pointsman.routing.course import Course, towards
 from pointsman.routing.policy import Policy
 from pointsman.routing.steps import Step
 
@@ -21,7 +21,8 @@ _UNKNOWN = float("inf")
 class Pick(msgspec.Struct, frozen=True):
     """A chosen model with its route, the reasons in order, all eligible candidates, and the fallbacks.
 
-    ``rivals`` are the candidates it was chosen from, best first, itself included.
+    ``rivals`` are the candidates it was chosen from, best first, itself included (none where nothing was chosen between).
+    ``course`` is the course it was chosen on.
     """
 
     route: str
@@ -30,6 +31,7 @@ class Pick(msgspec.Struct, frozen=True):
     eligible: tuple[Candidate, ...]
     fallbacks: tuple[str, ...]
     rivals: tuple[Candidate, ...] = ()
+    course: Course | None = None
 
 
 class Picker:
@@ -73,23 +75,35 @@ class Picker:
         known = route if route is not None and route in self._policy.routes else course.route
         return Pick(known, chosen, (reason,), eligible, fallbacks), ()
 
-    def steer(self, course: Course, target: str, step: Step) -> Course:
+    def steer(self, course: Course, step: Step) -> Course:
         """Turn a course to the tier or route for the predicted step, unless a floor or a pin stands against it."""
-        kind = "a tool step" if step.kind == "tool" else "the final answer"
-        text = f"predicted {kind} ({step.why}): {target}"
-        if course.only is not None:
+        sticky = self._policy.sticky
+        is_tool = step.kind == "tool"
+        target, other = (sticky.steps, sticky.synthesis) if is_tool else (sticky.synthesis, sticky.steps)
+        if course.only is not None or target is None or other is None:
             return course
-        if target in self._policy.routes:
-            if self._policy.rank(target) < (course.floor_rank or 0):
-                note = Reason("sticky", "step", f"{text}, but a floor holds {course.route}")
-                return msgspec.structs.replace(course, reasons=(*course.reasons, note))
-            note = Reason("sticky", "step", text)
-            return msgspec.structs.replace(course, route=target, reasons=(*course.reasons, note), decided_by=None)
-        if course.floor_rank and self._below(self._bench.group(target), course):
+        kind, other_kind = ("a tool step", "the final answer") if is_tool else ("the final answer", "a tool step")
+        text = f"predicted {kind} ({step.why}): {target}"
+        if self._under_the_floor(target, course):
             note = Reason("sticky", "step", f"{text}, but a floor holds {course.route}")
             return msgspec.structs.replace(course, reasons=(*course.reasons, note))
         note = Reason("sticky", "step", text)
-        return msgspec.structs.replace(course, only=target, reasons=(*course.reasons, note))
+        steered = msgspec.structs.replace(
+            towards(course, target, self._policy),
+            reasons=(*course.reasons, note),
+            decided_by=None,
+        )
+        if self._under_the_floor(other, course):
+            return steered
+        return msgspec.structs.replace(steered, otherwise=(other, f"the next step were predicted to be {other_kind}"))
+
+    def _under_the_floor(self, target: str, course: Course) -> bool:
+        if course.floor_rank is None:
+            return False
+        if target in self._policy.routes:
+            return self._policy.rank(target) < course.floor_rank
+        floor = self._floor_tier(course)
+        return all(TIERS.index(self._bench.tier(name)) < floor for name in self._bench.group(target))
 
     def routed(self, course: Course, slate: Slate, notes: tuple[Reason, ...] = ()) -> Pick:
         """Take the best model of the course's route.
@@ -110,7 +124,7 @@ class Picker:
             reasons.append(reason)
         chosen = ranked[0]
         fallbacks = self._fallbacks(chosen, eligible, course)
-        return Pick(course.route, chosen, tuple(reasons), eligible, fallbacks, tuple(ranked))
+        return Pick(course.route, chosen, tuple(reasons), eligible, fallbacks, tuple(ranked), course)
 
     def ranked(self, course: Course, slate: Slate) -> list[Candidate]:
         """Return the eligible models of a course, best first; empty when there is none."""
@@ -177,10 +191,6 @@ class Picker:
         floor = course.floor_rank or 0
         names = [n for route, ns in self._route_models.items() if self._policy.rank(route) >= floor for n in ns]
         return min((TIERS.index(self._bench.tier(name)) for name in names), default=0)
-
-    def _below(self, names: Iterable[str], course: Course) -> bool:
-        floor = self._floor_tier(course)
-        return all(TIERS.index(self._bench.tier(name)) < floor for name in names)
 
 
 def _why(chosen: Candidate, ranked: list[Candidate], order: Order, group: str) -> str:

@@ -127,9 +127,8 @@ class Routing:
             held, notes = self._picker.held(session.last_model, session.last_route, course, slate)
             if held is not None:
                 return held
-        if sticky.steps is not None and sticky.synthesis is not None and turn.tools:
-            step = predict(turn, plain)
-            course = self._picker.steer(course, sticky.steps if step.kind == "tool" else sticky.synthesis, step)
+        if sticky.steps is not None and turn.tools:
+            course = self._picker.steer(course, predict(turn, plain))
         return self._picker.routed(course, slate, notes)
 
     def _confidence(self, turn: Turn, plain: Mapping[str, Mapping[str, Any]], route: str) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pointsman.domain.decision import RunnerUp
 from pointsman.routing.choice import Candidate, Slate
-from pointsman.routing.course import GUARD, Course, plot
+from pointsman.routing.course import GUARD, Course, plot, towards
 from pointsman.routing.pick import Pick, Picker
 from pointsman.routing.policy import Policy
 from pointsman.routing.rules import Outcome, Question, RuleSet
@@ -31,8 +31,9 @@ class RunnerUps:
         plain: Mapping[str, Mapping[str, Any]],
     ) -> RunnerUp | None:
         """Return what nearly happened: the route without its deciding rule, else the next model of the same route."""
-        if not pick.rivals:
+        if pick.course is None:
             return self._without_the_hold(pick, course, slate)
+        course = pick.course
         for other, flips_if in self._other_courses(course, outcome, question, plain):
             ranked = self._picker.ranked(other, slate)
             if ranked and ranked[0].model.id != pick.chosen.model.id:
@@ -55,6 +56,10 @@ class RunnerUps:
         self, course: Course, outcome: Outcome, question: Question, plain: Mapping[str, Mapping[str, Any]]
     ) -> Iterator[tuple[Course, str]]:
         """Yield courses that one change would have set, each with that change."""
+        if course.otherwise is not None:
+            target, flips_if = course.otherwise
+            yield towards(course, target, self._policy), flips_if
+            return
         approval = plain["history"]["approval"]
         rule_name = course.decided_by
         if rule_name == GUARD:
