@@ -1,0 +1,88 @@
+"""``pointsman turns``: stored turns, newest first."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from pointsman.cli.console import out, plain, print_json
+from pointsman.cli.figures import UNKNOWN, count, for_json, show
+from pointsman.cli.replay_view import TIER_STYLE, short
+from pointsman.cli.store_options import AsJson, Limit, Since, StoreUrl, Until, at, since_us, until_us
+from pointsman.cli.turn_view import cost, ms
+from pointsman.domain.record import Status
+from pointsman.store import DEFAULT_URL, TurnFilter, TurnRow, open_store
+
+
+def command(
+    limit: Limit = 20,
+    since: Since = None,
+    until: Until = None,
+    status: Annotated[Status | None, typer.Option(help="Only turns that ended so.")] = None,
+    route: Annotated[str | None, typer.Option(help="Only this route.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only this model (provider/name).")] = None,
+    conversation: Annotated[str | None, typer.Option(help="Only this conversation id.")] = None,
+    json: AsJson = False,
+    store: StoreUrl = DEFAULT_URL,
+) -> None:
+    """List stored turns, newest first. A dash (null in JSON) means unknown.
+
+    Exit codes: 0 done, 2 the input was wrong.
+    """
+    chosen = TurnFilter(
+        since_us=since_us(since),
+        until_us=until_us(until),
+        status=status,
+        route=route,
+        model=model,
+        conversation=conversation,
+    )
+    with open_store(store, must_exist=True) as opened:
+        rows = opened.turns(chosen, limit)
+        total = opened.count(chosen)
+    if json:
+        print_json({"total": total, "turns": [for_json(row) for row in rows]})
+        return
+    out().print(plain(_verdict(rows, total), "bold"))
+    if rows:
+        show(_table(rows))
+        out().print(plain(f"The whole story of one: pointsman turn {rows[0].id}", "dim"))
+
+
+def _verdict(rows: list[TurnRow], total: int) -> str:
+    if not rows:
+        return "No turn matches. Point an agent at `pointsman serve`, or widen the filters."
+    simulated = " (simulated models)" if all(row.simulated for row in rows) else ""
+    return f"{total:,} turns; the newest {len(rows)} follow{simulated}." if total > 1 else f"1 turn{simulated}."
+
+
+def _table(rows: list[TurnRow]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("when", "id", "conversation", "status", "route", "model"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("first ms", "total ms", "in tok", "out tok", "cost $"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        usage = row.usage
+        table.add_row(
+            at(row.at_us),
+            plain(row.id),
+            plain(row.conversation_id),
+            status_text(row.status, row.error_code),
+            plain(row.route),
+            plain(short(row.model) + (" (simulated)" if row.simulated else ""), TIER_STYLE.get(row.tier, "")),
+            ms(row.ttft_ms),
+            ms(row.duration_ms),
+            count(usage.prompt) if usage else UNKNOWN,
+            count(usage.output) if usage else UNKNOWN,
+            cost(row.cost_usd).removeprefix("$"),
+        )
+    return table
+
+
+def status_text(status: str, error_code: str | None) -> Text:
+    """Return a status with its error code; colour says good or not, and the word says it too."""
+    return plain(f"{status}: {error_code}" if error_code else status, "green" if status == "ok" else "red")
