@@ -10,7 +10,8 @@ from pointsman.errors import UsageError
 if TYPE_CHECKING:
     import yaml
 
-Path_ = tuple[str | int, ...]
+Place = tuple[str | int, ...]
+"""Where in the document: keys and indices from the top."""
 
 
 class LocatedYaml:
@@ -26,7 +27,7 @@ class LocatedYaml:
 
         self.name = name
         self._error = error
-        self._lines: dict[Path_, int] = {(): 1}
+        self._lines: dict[Place, int] = {(): 1}
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
             self.data: Any = yaml.safe_load(text)
@@ -53,18 +54,18 @@ class LocatedYaml:
             raise error(f"{path}: is not UTF-8 text (byte {problem.start})") from problem
         return cls(str(path), text, error)
 
-    def line(self, path: Path_) -> int:
+    def line(self, path: Place) -> int:
         """Return the line of the value at ``path``, or of the nearest thing around it."""
         while path not in self._lines:
             path = path[:-1]
         return self._lines[path]
 
-    def problem(self, path: Path_, message: str) -> UsageError:
+    def problem(self, path: Place, message: str) -> UsageError:
         """Return the error to raise for the value at ``path``."""
         field = ".".join(str(part) for part in path)
         return self._error(f"{self.name}:{self.line(path)}: {field + ': ' if field else ''}{message}")
 
-    def _walk(self, node: yaml.Node, path: Path_, depth: int) -> None:
+    def _walk(self, node: yaml.Node, path: Place, depth: int) -> None:
         import yaml
 
         if depth > 40:  # noqa: PLR2004 - no honest file nests deeper; an alias can make an endless one

@@ -32,7 +32,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from pointsman.catalog.located_yaml import LocatedYaml, Path_
+from pointsman.catalog.located_yaml import LocatedYaml, Place
 from pointsman.catalog.models import Model, PromptCache, Provenance, Reasoning
 from pointsman.catalog.schedule import PerMillion, Schedule, Step
 from pointsman.catalog.shipped import Shipped
@@ -70,7 +70,7 @@ def read_overrides(path: Path, shipped: Shipped) -> Overrides:
     models: dict[str, Model] = {}
     prices: dict[str, Schedule] = {}
     for model_id, entry in _mapping(file, ("models",), document.get("models") or {}).items():
-        where: Path_ = ("models", str(model_id))
+        where: Place = ("models", str(model_id))
         fields = _mapping(file, where, entry or {})
         models[str(model_id)] = _model(file, where, str(model_id), fields, base.get(str(model_id)))
         if "prices" in fields:
@@ -84,7 +84,7 @@ def read_overrides(path: Path, shipped: Shipped) -> Overrides:
     )
 
 
-def _model(file: LocatedYaml, where: Path_, model_id: str, fields: dict[str, Any], base: Model | None) -> Model:
+def _model(file: LocatedYaml, where: Place, model_id: str, fields: dict[str, Any], base: Model | None) -> Model:
     """Lay the user's fields over the shipped model, or over nothing."""
     provider, _, name = model_id.partition("/")
     if not provider or not name:
@@ -111,7 +111,7 @@ def _model(file: LocatedYaml, where: Path_, model_id: str, fields: dict[str, Any
     return model
 
 
-def _sane(file: LocatedYaml, where: Path_, model: Model) -> None:
+def _sane(file: LocatedYaml, where: Place, model: Model) -> None:
     for field in ("context_window", "effective_context", "max_output"):
         value = getattr(model, field)
         if value is not None and value <= 0:
@@ -125,13 +125,13 @@ def _sane(file: LocatedYaml, where: Path_, model: Model) -> None:
             ) from None
 
 
-def _schedule(file: LocatedYaml, where: Path_, value: Any) -> Schedule:
+def _schedule(file: LocatedYaml, where: Place, value: Any) -> Schedule:
     """Read one set of prices, or a list of them with the day each begins."""
     entries = value if isinstance(value, list) else [value]
     standard: list[Step] = []
     batch: list[Step] = []
     for index, raw in enumerate(entries):
-        at: Path_ = (*where, index) if isinstance(value, list) else where
+        at: Place = (*where, index) if isinstance(value, list) else where
         entry = dict(_mapping(file, at, raw))
         _known(file, at, entry, [*_PRICE_KEYS, "from", "batch"])
         start = _day(file, (*at, "from"), entry.pop("from", None))
@@ -142,7 +142,7 @@ def _schedule(file: LocatedYaml, where: Path_, value: Any) -> Schedule:
     return Schedule(tuple(standard[i] for i in order), tuple(batch[i] for i in order))
 
 
-def _prices(file: LocatedYaml, where: Path_, raw: Any) -> PerMillion:
+def _prices(file: LocatedYaml, where: Place, raw: Any) -> PerMillion:
     entry = _mapping(file, where, raw)
     _known(file, where, entry, _PRICE_KEYS)
     for key, value in entry.items():
@@ -157,7 +157,7 @@ def _prices(file: LocatedYaml, where: Path_, raw: Any) -> PerMillion:
     return _convert(file, where, exact, PerMillion)
 
 
-def _day(file: LocatedYaml, where: Path_, value: Any) -> date | None:
+def _day(file: LocatedYaml, where: Place, value: Any) -> date | None:
     if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
         return value
     raise file.problem(where, f"must be a day such as 2026-10-01, not {value!r}")
@@ -173,7 +173,7 @@ def _aliases(file: LocatedYaml, value: Any, ids: set[str]) -> dict[str, str]:
 def _lineups(file: LocatedYaml, value: Any, ids: set[str]) -> dict[str, dict[Tier, str]]:
     lineups: dict[str, dict[Tier, str]] = {}
     for provider, raw in _mapping(file, ("lineups",), value).items():
-        where: Path_ = ("lineups", str(provider))
+        where: Place = ("lineups", str(provider))
         tiers = _mapping(file, where, raw)
         _known(file, where, tiers, TIERS)
         for tier, target in tiers.items():
@@ -182,19 +182,19 @@ def _lineups(file: LocatedYaml, value: Any, ids: set[str]) -> dict[str, dict[Tie
     return lineups
 
 
-def _exists(file: LocatedYaml, where: Path_, target: str, ids: set[str]) -> None:
+def _exists(file: LocatedYaml, where: Place, target: str, ids: set[str]) -> None:
     if target not in ids:
         near = difflib.get_close_matches(target, ids, n=1)
         raise file.problem(where, f"no model {target!r}" + (f"; did you mean {near[0]}?" if near else ""))
 
 
-def _mapping(file: LocatedYaml, where: Path_, value: Any) -> dict[str, Any]:
+def _mapping(file: LocatedYaml, where: Place, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise file.problem(where, f"must be a mapping (name: value), not {value!r}"[:200])
     return value
 
 
-def _known(file: LocatedYaml, where: Path_, entry: dict[str, Any], allowed: Any) -> None:
+def _known(file: LocatedYaml, where: Place, entry: dict[str, Any], allowed: Any) -> None:
     for key in entry:
         if key not in allowed:
             near = difflib.get_close_matches(str(key), list(allowed), n=1)
@@ -202,7 +202,7 @@ def _known(file: LocatedYaml, where: Path_, entry: dict[str, Any], allowed: Any)
             raise file.problem((*where, str(key)), f"is not a field here; {hint}")
 
 
-def _convert(file: LocatedYaml, where: Path_, value: Any, kind: type[Kind]) -> Kind:
+def _convert(file: LocatedYaml, where: Place, value: Any, kind: type[Kind]) -> Kind:
     """Decode ``value``, turning msgspec's complaint into one with file, line and field."""
     try:
         return msgspec.convert(value, kind)
@@ -210,5 +210,5 @@ def _convert(file: LocatedYaml, where: Path_, value: Any, kind: type[Kind]) -> K
         text = str(problem)
         inner = _AT.search(text)
         parts = re.findall(r"[^.\[\]]+", inner[1]) if inner else []
-        path: Path_ = (*where, *(int(part) if part.isdigit() else part for part in parts))
+        path: Place = (*where, *(int(part) if part.isdigit() else part for part in parts))
         raise file.problem(path, _AT.sub("", text).replace("`", "")) from None
