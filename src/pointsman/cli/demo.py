@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pointsman.cli.console import err, out, plain, print_json
+from pointsman.cli.console import err, out, print_json
 
 if TYPE_CHECKING:
     from pointsman.app import Router
+    from pointsman.emulator.models import Dialect
     from pointsman.evaluation.demo_file import DemoFile
+    from pointsman.evaluation.demo_run import Exchange
     from pointsman.evaluation.demo_summary import DemoSummary, PlayedTurn
 
 EXIT_FAILED = 1
+_DOWN: Dialect = "gemini"
+"""Whose server is down in the turn with the outage: the one that the built-in policy asks first there (a test holds it)."""
 
 
 def command(
@@ -60,7 +64,7 @@ def _new_store() -> str:
 def _play(demo: DemoFile, url: str, *, fast: bool, quiet: bool) -> list[PlayedTurn]:
     """Start emulator and gateway, play every turn, and print it as it ends."""
     from pointsman.app import build_router
-    from pointsman.cli.demo_view import turn_line
+    from pointsman.cli.demo_view import heading, turn_line
     from pointsman.emulator.app import Emulator
     from pointsman.emulator.serving import serve_in_thread
     from pointsman.evaluation.demo_run import play
@@ -69,7 +73,7 @@ def _play(demo: DemoFile, url: str, *, fast: bool, quiet: bool) -> list[PlayedTu
 
     console = out()
     played: list[PlayedTurn] = []
-    script = demo_script(demo, down="openai", pace=AT_ONCE if fast else PACE)
+    script = demo_script(demo, down=_DOWN, pace=AT_ONCE if fast else PACE)
     with contextlib.ExitStack() as stack:
         emulator = stack.enter_context(serve_in_thread(Emulator(script)))
         router = build_router(None, store=url, simulate_at=emulator.base_url)
@@ -84,12 +88,12 @@ def _play(demo: DemoFile, url: str, *, fast: bool, quiet: bool) -> list[PlayedTu
                 continue
             if conversation.id != shown:
                 shown = conversation.id
-                console.print(plain(f"\n{conversation.about}", "bold"))
+                console.print(heading(conversation))
             console.print(turn_line(one))
     return played
 
 
-def _played(router: Router, conversation: str, channel: str, said: str, exchanges: list) -> PlayedTurn:  # type: ignore[type-arg]
+def _played(router: Router, conversation: str, channel: str, said: str, exchanges: list[Exchange]) -> PlayedTurn:
     from pointsman.evaluation.demo_summary import PlayedTurn
 
     ids = [exchange.decision_id for exchange in exchanges]

@@ -13,10 +13,20 @@ from rich.text import Text
 
 from pointsman.cli.console import plain, safe
 from pointsman.cli.replay_view import TIER_STYLE, short, usd
+from pointsman.domain.decision import Reason
+from pointsman.evaluation.demo_file import DemoConversation
 from pointsman.evaluation.demo_summary import DemoSummary, Group, PlayedTurn, answered_by
+from pointsman.evaluation.route_summary import NOT_A_REASON
 
 _SAID = 44
-_NOT_A_REASON = frozenset({"eligibility", "cost"})
+
+
+def heading(conversation: DemoConversation) -> Text:
+    """Return the line above a conversation: what it is about, and how the demo's agent speaks."""
+    how = [{"openai": "OpenAI", "anthropic": "Anthropic"}[conversation.dialect] + " wire format"]
+    how += ["streamed"] if conversation.stream else []
+    how += [conversation.channel] if conversation.channel != "chat" else []
+    return plain(f"\n{conversation.about}", "bold").append_text(plain(f"  ({', '.join(how)})", "not bold dim"))
 
 
 def turn_line(turn: PlayedTurn) -> Text:
@@ -31,15 +41,16 @@ def turn_line(turn: PlayedTurn) -> Text:
     first, last = turn.stored[0], turn.stored[-1]
     decision = first.decision
     confidence = "–" if decision.confidence is None else f"{decision.confidence:.2f}"
-    why = next((reason.text for reason in decision.reasons if reason.kind not in _NOT_A_REASON), "–")
+    # The last reason is the one that settled the route; its short name keeps the turn on one line.
+    reasons = [reason for reason in decision.reasons if reason.kind not in NOT_A_REASON]
+    why = _in_words(reasons[-1]) if reasons else "–"
     cost = "–" if turn.cost_usd is None else usd(turn.cost_usd)
     line.append_text(plain(f"{decision.route} · ", "bold"))
     line.append_text(plain(short(answered_by(last)), TIER_STYLE.get(decision.tier, "")))
-    line.append(f" · {confidence} · {decision.decided_us / 1000:.1f} ms · {cost}")
+    line.append_text(plain(f" · {confidence} · {why} · {decision.decided_us / 1000:.1f} ms · {cost}"))
     calls = [name for exchange in turn.exchanges for name in exchange.calls]
     if calls:
         line.append_text(plain(f" · calls {', '.join(calls)}", "dim"))
-    line.append_text(plain(f" · {why}", "dim"))
     for exchange in turn.exchanges:
         if exchange.rejected is not None:
             line.append_text(plain(" · rejected a reply: not JSON, asked again", "yellow"))
@@ -48,6 +59,10 @@ def turn_line(turn: PlayedTurn) -> Text:
     if any(answered_by(record) != record.decision.model for record in turn.stored):
         line.append_text(plain(f" · fell back from {short(decision.model)}", "yellow"))
     return line
+
+
+def _in_words(reason: Reason) -> str:
+    return "nothing recognised" if reason.kind == "default" else reason.name.replace("-", " ").replace("_", " ")
 
 
 def verdict(summary: DemoSummary) -> str:
