@@ -7,9 +7,17 @@ from typing import Any, Protocol
 
 import msgspec
 
-from pointsman.emulator import anthropic_request, anthropic_wire, openai_request, openai_wire
+from pointsman.emulator import (
+    anthropic_request,
+    anthropic_wire,
+    gemini_request,
+    gemini_wire,
+    openai_request,
+    openai_wire,
+)
 from pointsman.emulator.anthropic_checks import check_messages
 from pointsman.emulator.exchange import Ask, Frame, RejectedError, Reply
+from pointsman.emulator.gemini_checks import check_generate
 from pointsman.emulator.models import Dialect, ModelFacts, ModelTable
 from pointsman.emulator.openai_checks import check_completion
 from pointsman.emulator.script import Quirks
@@ -204,3 +212,57 @@ class OpenAIFace:
     def info(self, facts: ModelFacts) -> dict[str, Any]:
         """Return one model."""
         return openai_wire.model_info(facts)
+
+
+class GeminiFace:
+    """Gemini generateContent, on ``/v1`` and ``/v1beta``."""
+
+    dialect: Dialect = "gemini"
+
+    def find(self, name: str, table: ModelTable) -> ModelFacts | None:
+        """Find a Gemini model."""
+        return table.find(name, "gemini")
+
+    def read(self, incoming: Incoming, table: ModelTable) -> Ask:
+        """Check and read a request, in either case of field names."""
+        body = gemini_request.camel(incoming.body)
+        if incoming.counting and isinstance(body.get("generateContentRequest"), dict):
+            body = body["generateContentRequest"]
+        facts = check_generate(body, self.find(incoming.model, table), incoming.model, size=incoming.size)
+        return gemini_request.read(body, facts, incoming.model, stream=incoming.stream)
+
+    def whole(self, reply: Reply, quirks: Quirks) -> dict[str, Any]:
+        """Return a response."""
+        return gemini_wire.whole(reply, quirks)
+
+    def frames(self, reply: Reply, quirks: Quirks) -> Iterator[Frame]:
+        """Yield the frames of a stream."""
+        return gemini_wire.frames(reply, quirks)
+
+    def ping(self) -> Frame | None:
+        """Return None: the official SDK accepts nothing but data frames."""
+        return None
+
+    def count(self, ask: Ask) -> dict[str, Any]:
+        """Return the count of prompt tokens."""
+        return gemini_wire.count_reply(ask)
+
+    def error(self, error: RejectedError, serial: int) -> dict[str, Any]:  # noqa: ARG002 - the dialect has no request id
+        """Return an error body."""
+        return gemini_wire.error_body(error)
+
+    def error_frame(self, error: RejectedError, serial: int) -> Frame:  # noqa: ARG002 - the dialect has no request id
+        """Return an error frame."""
+        return gemini_wire.error_frame(error)
+
+    def headers(self, serial: int, facts: ModelFacts | None) -> dict[str, str]:  # noqa: ARG002 - the dialect has none
+        """Return nothing: no request id and no rate headers."""
+        return {}
+
+    def listing(self, models: list[ModelFacts], query: Mapping[str, str]) -> dict[str, Any]:
+        """Return one page of models."""
+        return gemini_wire.listing(models, query)
+
+    def info(self, facts: ModelFacts) -> dict[str, Any]:
+        """Return one model."""
+        return gemini_wire.model_info(facts)

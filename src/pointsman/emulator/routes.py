@@ -9,12 +9,13 @@ from urllib.parse import unquote
 import msgspec
 
 from pointsman.emulator.exchange import RejectedError
-from pointsman.emulator.faces import AnthropicFace, Face, OpenAIFace
+from pointsman.emulator.faces import AnthropicFace, Face, GeminiFace, OpenAIFace
 from pointsman.emulator.records import Recorded
 
 ANTHROPIC: Face = AnthropicFace()
 OPENAI: Face = OpenAIFace()
 GROQ: Face = OpenAIFace(groq=True)
+GEMINI: Face = GeminiFace()
 
 _GEMINI_CALL = re.compile(r"/v1(?:beta)?/models/(?P<model>[^:]+):(?P<verb>\w+)$")
 _MODEL = re.compile(r"/(?P<version>v1|v1beta)/models(?:/(?P<model>.+))?$")
@@ -27,9 +28,13 @@ class Target(msgspec.Struct, frozen=True):
     what: Literal["reply", "count", "models", "model", "unknown"]
     model: str = ""
     stream: bool = False
-    version: str = ""
 
 
+_VERBS: dict[str, Literal["reply", "count"]] = {
+    "generateContent": "reply",
+    "streamGenerateContent": "reply",
+    "countTokens": "count",
+}
 _POSTS: tuple[tuple[str, Target], ...] = (
     ("/openai/v1/chat/completions", Target(GROQ, "reply")),
     ("/chat/completions", Target(OPENAI, "reply")),
@@ -44,6 +49,9 @@ def target_of(record: Recorded) -> Target:
     for ending, target in _POSTS:
         if record.path.endswith(ending) and record.method == "POST":
             return target
+    called = _GEMINI_CALL.search(record.path)
+    if called and record.method == "POST" and called["verb"] in _VERBS:
+        return Target(GEMINI, _VERBS[called["verb"]], unquote(called["model"]), called["verb"].startswith("stream"))
     found = _MODEL.search(record.path)
     if found and record.method == "GET":
         name = unquote(found["model"] or "")
@@ -52,6 +60,9 @@ def target_of(record: Recorded) -> Target:
 
 
 def _lister(record: Recorded) -> Face:
+    """Tell three servers apart that share ``/v1/models``: by the headers only one of them is sent."""
+    if "/v1beta/" in record.path or "x-goog-api-key" in record.headers or "key" in record.query:
+        return GEMINI
     return ANTHROPIC if "anthropic-version" in record.headers else OPENAI
 
 

@@ -32,6 +32,11 @@ def rendered(frame: Frame, quirks: Quirks) -> bytes:
     return comment + event + data + frame.data + line + line
 
 
+def array_item(frame: Frame, *, first: bool) -> bytes:
+    """Return one frame as an item of the JSON array that Gemini streams when no ``alt=sse`` is asked for."""
+    return (b"[" if first else b",\r\n") + frame.data
+
+
 def writes(pieces: Iterable[bytes], quirks: Quirks) -> list[bytes]:
     """Return one batch of frames as the writes that carry it."""
     data = b"".join(pieces)
