@@ -1,0 +1,115 @@
+"""The picture of one decision: verdict first, then reasons, signals, models, and what would change it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pointsman.cli.console import plain
+from pointsman.domain.decision import Decision
+from pointsman.domain.turn import Turn
+from pointsman.routing.policy import Policy
+
+TIER_STYLE = {"small": "cyan", "mid": "blue", "flagship": "magenta"}
+_QUOTE = 72
+
+
+def show(decision: Decision, turn: Turn, policy: Policy, console: Console) -> None:
+    """Print the whole decision."""
+    console.print(_verdict(decision))
+    console.print(_context(decision, turn, policy), style="dim")
+    console.print()
+    console.print(_reasons(decision))
+    console.print(_signals(decision.signals))
+    console.print(_models(decision))
+    console.print(_runner_up(decision))
+
+
+def money(cost: Decimal | None) -> str:
+    """Return a cost as people read it: two decimals from a dollar, down to six for a fraction of a cent."""
+    if cost is None:
+        return "price unknown"
+    digits = 2 if cost >= 1 else 4 if cost >= Decimal("0.01") else 6
+    return f"${cost:,.{digits}f}"
+
+
+def _verdict(decision: Decision) -> Text:
+    verdict = Text()
+    verdict.append(decision.route, style="bold")
+    verdict.append(" -> ")
+    verdict.append(decision.model, style=f"bold {TIER_STYLE[decision.tier]}")
+    confidence = "unknown (not measured yet)" if decision.confidence is None else f"{decision.confidence:.2f}"
+    verdict.append(
+        f" ({decision.tier}), about {money(decision.expected_cost_usd)}, confidence {confidence}, "
+        f"decided in {decision.decided_us / 1000:.2f} ms"
+    )
+    return verdict
+
+
+def _context(decision: Decision, turn: Turn, policy: Policy) -> Text:
+    said = next((message.text for message in reversed(turn.messages) if message.role == "user"), "")
+    said = " ".join(said.split())
+    short = said if len(said) <= _QUOTE else said[: _QUOTE - 3] + "..."
+    return plain(f'"{short}"  policy {policy.source} ({decision.policy}), decision {decision.id}')
+
+
+def _reasons(decision: Decision) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title="Why, in order", title_justify="left", pad_edge=False)
+    table.add_column("#", no_wrap=True, justify="right")
+    table.add_column("by", no_wrap=True)
+    table.add_column("name", no_wrap=True)
+    table.add_column("what it said", overflow="fold")
+    for number, reason in enumerate(decision.reasons, 1):
+        table.add_row(str(number), reason.kind, plain(reason.name), plain(reason.text))
+    return table
+
+
+def _signals(signals: dict[str, Any]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title="What was measured", title_justify="left", pad_edge=False)
+    table.add_column("signal", no_wrap=True)
+    table.add_column("values", overflow="fold")
+    for name, fields in signals.items():
+        table.add_row(name, plain(", ".join(f"{field} {_value(value)}" for field, value in fields.items())))
+    return table
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return "[" + ", ".join(str(item) for item in value) + "]"
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return f"{value:,}" if isinstance(value, int) else str(value) or "none"
+
+
+def _models(decision: Decision) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title="Models of this policy", title_justify="left", pad_edge=False)
+    table.add_column("model", no_wrap=True)
+    table.add_column("standing", overflow="fold")
+    table.add_column("why", overflow="fold")
+    table.add_row(plain(decision.model, "bold"), "chosen", "")
+    for number, model in enumerate(decision.fallbacks, 1):
+        table.add_row(plain(model), f"fallback {number}", "")
+    placed = {decision.model, *decision.fallbacks}
+    for model in decision.eligible:
+        if model not in placed:
+            table.add_row(plain(model), "able", "not a fallback for this turn")
+    for item in decision.excluded:
+        table.add_row(plain(item.model), plain(f"excluded ({item.constraint})"), plain(item.text))
+    return table
+
+
+def _runner_up(decision: Decision) -> Text:
+    second = decision.runner_up
+    if second is None:
+        return Text("Runner-up: none, no other model of this policy could take this turn.")
+    cost = money(second.expected_cost_usd)
+    return plain(f"Runner-up: {second.route} -> {second.model}, about {cost}; it would have won if {second.flips_if}.")
