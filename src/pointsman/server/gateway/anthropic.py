@@ -27,8 +27,6 @@ from pointsman.server.gateway.arguments import as_object, is_object
 from pointsman.server.gateway.codec import HttpError, Inbound
 from pointsman.server.gateway.errors_table import anthropic_error
 
-VERSION = "anthropic-version"
-
 
 class AnthropicInbound:
     """Reads and writes the dialect."""
@@ -38,7 +36,7 @@ class AnthropicInbound:
 
     def decode_request(self, body: bytes, headers: Mapping[str, str]) -> Inbound:
         """Read a request; see ``InboundDialect``."""
-        return read_request(body, headers.get(VERSION))
+        return read_request(body, headers)
 
     def decode_count(self, body: bytes, headers: Mapping[str, str]) -> Inbound:
         """Read a request of ``/v1/messages/count_tokens``: as a message, but ``max_tokens`` may be missing.
@@ -46,7 +44,7 @@ class AnthropicInbound:
         Raises:
             RequestError: as ``decode_request``.
         """
-        return read_request(body, headers.get(VERSION), counting=True)
+        return read_request(body, headers, counting=True)
 
     def encode_count(self, input_tokens: int) -> bytes:
         """Write the answer of ``/v1/messages/count_tokens``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -15,11 +16,14 @@ from pointsman.server.gateway.body import bad, extras, fields, store_parts, type
 from pointsman.server.gateway.codec import Inbound
 from pointsman.server.gateway.openai_tools import check_name
 
+VERSION = "anthropic-version"
+BETA = "anthropic-beta"
 NO_SAMPLING_FROM = "2026-10-21"
 """From this API version on ``temperature``, ``top_p`` and ``top_k`` are no fields of the dialect."""
 
 MAX_CACHE_MARKS = 4
 MIN_THINKING_BUDGET = 1024
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SESSION = re.compile(r"(?:^|_)session_(?P<id>[A-Za-z0-9\-]{8,})$")
 """Anthropic's metadata holds one id only; agent tools append the session to the user: ``user_..._session_<uuid>``."""
 
@@ -83,8 +87,11 @@ _KNOWN = frozenset(_Body.__struct_fields__) | {"container", "mcp_servers"}
 _EMPTY = (msgspec.Raw(b"null"), msgspec.Raw(b"[]"))
 
 
-def read_request(body: bytes, version: str | None, *, counting: bool = False) -> Inbound:
+def read_request(body: bytes, headers: Mapping[str, str], *, counting: bool = False) -> Inbound:
     """Return the request. ``counting``: it only asks how many tokens it has, so ``max_tokens`` may be missing.
+
+    The version and beta headers change what the body means, so they also stand in ``extras``: a provider of this dialect
+    sends them on.
 
     Raises:
         RequestError: the body is not a messages request; ``param`` names the field.
@@ -97,11 +104,13 @@ def read_request(body: bytes, version: str | None, *, counting: bool = False) ->
     for name in ("container", "mcp_servers"):
         if found.get(name, _EMPTY[0]) not in _EMPTY:
             raise UnsupportedParameter(f"{name}: runs on the vendor's servers, which is not supported", param=name)
-    if version is not None and version >= NO_SAMPLING_FROM:
+    version = headers.get(VERSION)
+    if version is not None and _DATE.fullmatch(version) and version >= NO_SAMPLING_FROM:
         for name in ("temperature", "top_p", "top_k"):
             if name in found:
                 raise bad(name, f"not a field of API version {version}; 2023-06-01 has it")
     unknown = extras(found, _KNOWN) if found.keys() - _KNOWN else {}
+    unknown.update((name, headers[name]) for name in (VERSION, BETA) if headers.get(name))
     turn = _turn(asked, unknown, found)
     if body.count(b'"cache_control"') > MAX_CACHE_MARKS:
         _check_marks(turn)

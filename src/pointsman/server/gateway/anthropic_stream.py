@@ -42,10 +42,10 @@ def _frame(event: str, data: dict[str, Any]) -> bytes:
 class _Block:
     """A block of the reply: how it opens, what of it waits to be written, and the arguments so far if it is a call."""
 
-    __slots__ = ("arguments", "closed", "kind", "name", "opening", "waiting")
+    __slots__ = ("_checked", "_whole", "arguments", "closed", "kind", "name", "opening", "waiting")
 
     def __init__(
-        self, kind: Literal["text", "thinking", "whole", "call"], opening: dict[str, Any], name: str = ""
+        self, kind: Literal["text", "refusal", "thinking", "whole", "call"], opening: dict[str, Any], name: str = ""
     ) -> None:
         self.kind = kind
         self.opening = opening
@@ -53,10 +53,18 @@ class _Block:
         self.waiting: list[dict[str, Any]] = []
         self.arguments: list[str] = []
         self.closed = False
+        self._checked = 0
+        self._whole = False
 
     def is_whole(self) -> bool:
         """True when nothing more of it can come, given that another block follows it."""
-        return self.kind != "call" or is_object("".join(self.arguments))
+        if self.kind != "call":
+            return True
+        # Read the arguments again only when there are new ones: later calls ask for each of their own deltas.
+        if self._checked != len(self.arguments):
+            self._checked = len(self.arguments)
+            self._whole = self.arguments[-1].rstrip().endswith("}") and is_object("".join(self.arguments))
+        return self._whole
 
 
 class AnthropicStream:
@@ -83,7 +91,7 @@ class AnthropicStream:
         frames: list[bytes] = []
         for event in events:
             if type(event) is TextDelta:
-                self._text(event.text, frames)
+                self._text(event.text, "text", frames)
             else:
                 self._rare(event, frames)
         if not self._started:
@@ -103,18 +111,18 @@ class AnthropicStream:
                 if self._thinks:
                     self._reasoning(event, frames)
             case RefusalDelta():
-                self._text(event.text, frames)
+                self._text(event.text, "refusal", frames)
             case UsageReport():
                 self._usage = event.usage
             case ReplyEnd():
                 self._finish(event, frames)
 
-    def _text(self, text: str, frames: list[bytes]) -> None:
+    def _text(self, text: str, kind: Literal["text", "refusal"], frames: list[bytes]) -> None:
         if not text:
             return
         line = self._line
-        if not line or line[-1].kind != "text":
-            self._push(_Block("text", {"type": "text", "text": ""}), frames)
+        if not line or line[-1].kind != kind:
+            self._push(_Block(kind, {"type": "text", "text": ""}), frames)
         if self._head_open and len(line) == 1:
             frames.append(_TEXT_DELTA % self._index + _json(text) + b"}}\n\n")
         else:

@@ -94,8 +94,8 @@ BY_KIND: dict[str, Row] = {
 _SECRETS = re.compile(
     r"(?i)\b(?:sk|gsk|pk|rk|xai|tgp|csk|key|pm)[-_][A-Za-z0-9_\-*.]{6,}"
     r"|\bAIza[A-Za-z0-9_\-]{10,}"
-    r"|\b(?:bearer|basic)\s+[^\s,;\"']+"
-    r"|\b(?:api[-_ ]?key|token|secret|password|authorization)[\"']?\s*[=:]\s*[\"']?[^\s,;&\"']+"
+    r"|\b(?:api[-_ ]?key|token|secret|password|authorization)[\"']?\s*[=:]\s*[\"']?(?:bearer\s+|basic\s+)?[^\s,;&\"']+"
+    r"|\b(?:bearer|basic)\s+[^\s,;\"']{8,}"
 )
 _ADDRESSES = re.compile(
     r"(?:https?|postgres(?:ql)?|sqlite|redis|file|tcp|wss?)://[^\s,;\"')]+"

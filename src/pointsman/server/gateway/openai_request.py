@@ -68,7 +68,8 @@ _REFUSED = {
 }
 """Features of the vendor's servers that would change the reply, so that leaving them out silently would be wrong."""
 
-_KNOWN = frozenset(_Body.__struct_fields__) | frozenset(_REFUSED)
+_KNOWN = (frozenset(_Body.__struct_fields__) | frozenset(_REFUSED)) - {"user", "safety_identifier"}
+"""``user`` and ``safety_identifier`` are metadata, and also stay in ``extras``: a provider of this dialect gets them."""
 
 
 def read_request(body: bytes) -> Inbound:
