@@ -14,6 +14,7 @@ from pointsman.cli.console import err, out, print_json
 
 if TYPE_CHECKING:
     from pointsman.app import Router
+    from pointsman.domain.decision import Tier
     from pointsman.emulator.models import Dialect
     from pointsman.evaluation.demo_file import DemoFile
     from pointsman.evaluation.demo_run import Exchange
@@ -44,8 +45,8 @@ def command(
     url = store or _new_store()
     demo = load_demo()
     started = time.monotonic()
-    played = _play(demo, url, fast=fast, quiet=json)
-    summary = summarise(played)
+    played, tiers = _play(demo, url, fast=fast, quiet=json)
+    summary = summarise(played, tiers)
     if json:
         print_json(demo_view.to_json(summary, played, url))
     else:
@@ -61,8 +62,8 @@ def _new_store() -> str:
     return f"sqlite:///{folder / 'demo.db'}"
 
 
-def _play(demo: DemoFile, url: str, *, fast: bool, quiet: bool) -> list[PlayedTurn]:
-    """Start emulator and gateway, play every turn, and print it as it ends."""
+def _play(demo: DemoFile, url: str, *, fast: bool, quiet: bool) -> tuple[list[PlayedTurn], dict[str, Tier]]:
+    """Start emulator and gateway, play every turn and print it as it ends; return the turns and the tiers of the models."""
     from pointsman.app import build_router
     from pointsman.cli.demo_view import heading, turn_line
     from pointsman.emulator.app import Emulator
@@ -90,7 +91,7 @@ def _play(demo: DemoFile, url: str, *, fast: bool, quiet: bool) -> list[PlayedTu
                 shown = conversation.id
                 console.print(heading(conversation))
             console.print(turn_line(one))
-    return played
+    return played, {model.id: model.tier for model in router.catalog.models()}
 
 
 def _played(router: Router, conversation: str, channel: str, said: str, exchanges: list[Exchange]) -> PlayedTurn:

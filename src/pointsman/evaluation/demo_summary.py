@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -90,8 +90,8 @@ class DemoSummary(msgspec.Struct, frozen=True):
         return float(1 - self.cost_usd / self.flagship_cost_usd)
 
 
-def summarise(played: list[PlayedTurn]) -> DemoSummary:
-    """Sum up all turns."""
+def summarise(played: list[PlayedTurn], tiers: Mapping[str, Tier]) -> DemoSummary:
+    """Sum up all turns; ``tiers`` by model id."""
     records = [record for turn in played for record in turn.stored]
     times = sorted(record.decision.decided_us for record in records)
     exchanges = sum(len(turn.exchanges) for turn in played)
@@ -102,7 +102,7 @@ def summarise(played: list[PlayedTurn]) -> DemoSummary:
         simulated=bool(records) and all(record.simulated for record in records),
         missing_records=exchanges - len(records),
         routes=_by_route(played),
-        models=_by_model(played),
+        models=_by_model(played, tiers),
         fallbacks=tuple(seen for turn in played for seen in _fallbacks(turn)),
         troubles=tuple(trouble for turn in played for trouble in _troubles(turn)),
         flagship=next((record.flagship_model for record in records if record.flagship_model), None),
@@ -137,18 +137,16 @@ def _by_route(played: list[PlayedTurn]) -> tuple[Group, ...]:
     return _groups(groups, firsts, tiers={})
 
 
-def _by_model(played: list[PlayedTurn]) -> tuple[Group, ...]:
+def _by_model(played: list[PlayedTurn], tiers: Mapping[str, Tier]) -> tuple[Group, ...]:
     firsts = Counter(answered_by(turn.stored[0]) for turn in played if turn.stored)
     groups: dict[str, list[TurnRecord]] = {}
-    tiers: dict[str, Tier] = {}
     for turn in played:
         for record in turn.stored:
             groups.setdefault(answered_by(record), []).append(record)
-            tiers.setdefault(record.decision.model, record.decision.tier)
     return _groups(groups, firsts, tiers)
 
 
-def _groups(groups: dict[str, list[TurnRecord]], firsts: Counter[str], tiers: dict[str, Tier]) -> tuple[Group, ...]:
+def _groups(groups: dict[str, list[TurnRecord]], firsts: Counter[str], tiers: Mapping[str, Tier]) -> tuple[Group, ...]:
     found = [
         Group(name, tiers.get(name), firsts[name], len(records), added(record.cost_usd for record in records))
         for name, records in groups.items()

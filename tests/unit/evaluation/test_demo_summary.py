@@ -7,7 +7,7 @@ import pytest
 from pointsman.domain.decision import Decision, Tier
 from pointsman.domain.record import StepRecord, TurnRecord
 from pointsman.evaluation.demo_run import Exchange
-from pointsman.evaluation.demo_summary import PlayedTurn, summarise
+from pointsman.evaluation.demo_summary import DemoSummary, PlayedTurn, summarise
 
 
 def record(route: str, model: str, tier: Tier, cost: str | None, *failed: str) -> TurnRecord:
@@ -30,13 +30,17 @@ def record(route: str, model: str, tier: Tier, cost: str | None, *failed: str) -
     )
 
 
+def total(turns: list[PlayedTurn]) -> DemoSummary:
+    return summarise(turns, {"p/small": "small", "p/mid": "mid"})
+
+
 def played(*records: TurnRecord | None, error: str | None = None, rejected: str | None = None) -> PlayedTurn:
     exchanges = tuple(Exchange("c", 1, "hi", "d", 200, error=error, rejected=rejected) for _ in records)
     return PlayedTurn("c", "chat", "hi", 1, exchanges, records)
 
 
 def test_both_bills_are_added_from_the_stored_records() -> None:
-    summary = summarise(
+    summary = total(
         [
             played(record("tools", "p/mid", "mid", "0.2"), record("tools", "p/mid", "mid", "0.1")),
             played(record("direct", "p/small", "small", "0.1")),
@@ -54,14 +58,14 @@ def test_both_bills_are_added_from_the_stored_records() -> None:
 
 
 def test_one_unknown_cost_makes_the_bill_unknown() -> None:
-    summary = summarise([played(record("tools", "p/mid", "mid", None)), played(record("tools", "p/mid", "mid", "1"))])
+    summary = total([played(record("tools", "p/mid", "mid", None)), played(record("tools", "p/mid", "mid", "1"))])
 
     assert summary.cost_usd is None
     assert summary.saved is None
 
 
 def test_a_fallback_names_who_failed_and_who_answered() -> None:
-    summary = summarise([played(record("direct", "p/small", "small", "0.1", "p/small"))])
+    summary = total([played(record("direct", "p/small", "small", "0.1", "p/small"))])
 
     (seen,) = summary.fallbacks
     assert (seen.decided, seen.answered, seen.failures) == ("p/small", "p/other", ("p/small: 503 overloaded",))
@@ -69,13 +73,13 @@ def test_a_fallback_names_who_failed_and_who_answered() -> None:
 
 def test_errors_rejections_and_missing_records_are_told() -> None:
     good = record("direct", "p/small", "small", "0.1")
-    summary = summarise([played(good, error="broke"), played(good, rejected="not JSON"), played(None)])
+    summary = total([played(good, error="broke"), played(good, rejected="not JSON"), played(None)])
 
     assert [(one.kind, one.text) for one in summary.troubles] == [("error", "200: broke"), ("rejected", "not JSON")]
     assert summary.missing_records == 1
 
 
 def test_nothing_played_is_no_figure() -> None:
-    summary = summarise([])
+    summary = total([])
 
     assert (summary.simulated, summary.decided_us_p50, summary.saved) == (False, None, None)
