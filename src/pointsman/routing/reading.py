@@ -15,7 +15,7 @@ import msgspec
 from pointsman.domain.message import Document, Image, Message, Text, Tool, ToolCall, ToolResult
 from pointsman.domain.turn import Channel, Turn
 from pointsman.routing.lexicon.intents import INTENT_CUES
-from pointsman.routing.lexicon.match import Hit, pad, tokenize
+from pointsman.routing.lexicon.match import NO_WORDS, Hit, Words
 
 WINDOW: Final = 4_000
 EARLIER: Final = 3
@@ -36,29 +36,6 @@ _FAILED: Final = re.compile(
     | "(?:status|status_code|code)"\s*:\s*"?[45]\d\d\b""",
     re.IGNORECASE | re.VERBOSE,
 )
-
-
-class Words(msgspec.Struct, frozen=True):
-    """A text as the lexicons want it: ``tokens`` in order (sentence ends included), as a set, and padded in one string."""
-
-    text: str
-    tokens: tuple[str, ...]
-    vocabulary: frozenset[str]
-    padded: str
-
-    @classmethod
-    def of(cls, text: str) -> Words:
-        """Split a text."""
-        tokens = tuple(tokenize(text))
-        return cls(text, tokens, frozenset(tokens), pad(tokens))
-
-    @property
-    def count(self) -> int:
-        """How many words and numbers there are, sentence ends left out."""
-        return sum(1 for token in self.tokens if token[0].isalnum())
-
-
-NO_WORDS: Final = Words("", (), frozenset(), "  ")
 
 
 class Reading(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from pointsman.routing.lexicon.match import Lexicon
 YES_FIRST: Final = frozenset(
     """yes yeah yep yup ya yea yess yesss y sure ok okay okey k kk fine correct confirmed confirm
     confirming absolutely definitely
-    certainly affirmative agreed agree approved approve proceed perfect right exactly indeed please aye totally
+    certainly affirmative agreed agree approved approve proceed perfect right exactly indeed aye totally great excellent awesome wonderful cool
     sí si vale claro adelante confirmo correcto acepto dale hazlo perfecto seguro
     oui ouais daccord volontiers parfait confirme exact vasy allezy
     ja jawohl genau gerne passt einverstanden bestätige klar natürlich sicher mach machen
@@ -34,7 +34,7 @@ YES_ANYWHERE: Final = Lexicon(
         good/right/correct, works for me, that works, that will work, i confirm, i agree, i approve, i accept, you
         have my ok/approval/permission,
         lets do it/that, book it, cancel it, refund it, send it, pay it, delete it, submit it, place it, place the
-        order, charge it, transfer it, change it, all good, perfect, of course, why not, no problem, i am sure, im
+        order, charge it, transfer it, thats/that what i said/want/wanted/need, that is/was what i, very good, would be good/fine/great/perfect/ok/okay, is good/great/perfect/ok/okay/right/correct/acceptable, all sounds, got that right, got it right, fine by/with me, i do, please proceed, all good, perfect, of course, why not, no problem, i am sure, im
         sure, that would be great/good/nice/perfect/fine/lovely, would love that, id like that, as you said, carry on,
         thumbs up, all correct, exactly, that is perfect, thats perfect, yes,
         por favor, de acuerdo, está bien, esta bien, hazlo, proceda, procede, vas y, allez y, faites le, cest bon,
@@ -46,7 +46,7 @@ YES_ANYWHERE: Final = Lexicon(
 
 HOLD: Final = Lexicon(
     {
-        "no": """no, nope, nah, not, dont, do not, doesnt, never, wait, hold on, hang on, stop, hold off, not yet,
+        "no": """change it to, change that to, change the, make it, instead, different, another, no, nope, nah, not, dont, do not, doesnt, never, wait, hold on, hang on, stop, hold off, not yet,
         changed my mind, actually, forget it, never mind, nevermind, rather not, leave it, wrong,
         incorrect,
         nein, nicht, stopp, warte, lieber, doch, non, pas, attendez, attends, annulez, espera, espere, todavía, não,
@@ -67,6 +67,11 @@ NOT_A_HOLD: Final[Mapping[str, str]] = {
     " no objection ": " yes ",
     " no objections ": " yes ",
     " wrong item ": " ",
+    " no other way ": " ",
+    " no other option ": " ",
+    " no choice ": " ",
+    " no fees ": " ",
+    " no subtitles ": " ",
     " si no ": " ",
     " pas de problème ": " ",
     " kein problem ": " ",
@@ -159,7 +164,7 @@ RISKY_WORDS: Final[Mapping[str, str]] = {
             trasferire bonifico transferência""",
         "payment": """charge charging pay paying payment bill deduct debit abbuchen belasten bezahlen zahlung cobrar pagar
         cargo pago payer
-        paiement débiter addebitare pagare pagamento betalen rent purchase""",
+        paiement débiter addebitare pagare pagamento betalen rent renting rental purchase purchasing""",
         "order": """order ordering buy buying place placing ship reorder replacement replace exchange bestellen bestelle
         comprar pedir pedido commander
         commande ordinare ordine acquistare kopen""",
@@ -172,7 +177,20 @@ RISKY_WORDS: Final[Mapping[str, str]] = {
     }.items()
     for word in words.split()
 }
-"""Words for actions that move money, bind or destroy, with the kind of action; earlier kinds win."""
+"""Words for actions that move money, bind or destroy, with the kind of action."""
+
+RISKY_THINGS: Final = frozenset(
+    "flight flights bus buses train car cab ride room rooms hotel table seat seats ticket tickets visit appointment apartment".split()
+)
+"""What a confirmation that names no action ("a bus to Oslo on 1 March, do you confirm?") is usually about: a booking."""
+
+CONFIRMS_DETAIL: Final = Lexicon(
+    {
+        "detail": """confirm/verify your name/email/phone/identity/address/number/birthday/account/zip/postcode, confirm your order/phone/account number,
+            confirm your date, confirm ~ email address, confirm ~ date of birth"""
+    }
+)
+"""An agent that wants a detail confirmed, not an action."""
 
 RISK_ORDER: Final = ("refund", "cancel", "delete", "transfer", "payment", "booking", "order", "change")
 

@@ -1,10 +1,7 @@
-"""How customers show what they feel: words with a valence from -4 (rage) to +3 (delight), and what
-            turns them round.
+"""How customers show what they feel: words with a valence from -4 (rage) to +3 (delight), and what turns them.
 
-Words that only name a problem ("broken", "late") weigh little: a customer with a problem is not yet an angry
-        customer.
-Written for the project; scale and negation follow the idea of VADER (Hutto and Gilbert, 2014), none of its data is
-        used.
+Words that only name a problem ("broken", "late") weigh little: a customer with a problem is not yet an angry customer.
+Written for the project; scale and negation follow the idea of VADER (Hutto and Gilbert, 2014), none of its data is used.
 """
 
 from __future__ import annotations
@@ -18,34 +15,34 @@ _BLOCKS: Final[Mapping[float, str]] = {
     -4.0: """fuck fucking fucked fck wtf bullshit shit shitty asshole assholes bastard bastards bitch idiots
         idiot morons moron mierda puta
         merde putain scheiße scheisse verdammt cazzo merda arschloch kut""",
-    -3.0: """unacceptable disgusting disgusted disgrace disgraceful outrageous furious livid pathetic worst scam
+    -3.0: """unacceptable disgusting disgusted disgrace disgraceful outrageous furious livid pathetic worst
         scammers scammer crooks thieves liars liar lied useless
         appalling atrocious horrendous terrible horrible awful ridiculous incompetent hate hated enraged infuriating
-        fraudsters crap rage despicable joke
+        fraudsters crap rage despicable 
         shameful laughable insulting inexcusable nightmare abysmal dreadful garbage inaceptable pésimo pésima horrible
-        terrible asco vergüenza estafa furioso furiosa inadmissible
-        honteux inacceptable scandaleux furieux nul unverschämt unverschämtheit katastrophe frechheit inakzeptabel
+        terrible asco vergüenza furioso furiosa inadmissible
+        honteux inacceptable scandaleux furieux  unverschämt unverschämtheit katastrophe frechheit inakzeptabel
         wütend schrecklich furchtbar inaccettabile vergognoso pessimo pessima schifo
         inaceitável péssimo péssima horrível absurdo belachelijk schandalig verschrikkelijk ужасно ужас кошмар
         отвратительно""",
     -2.2: """angry mad frustrated frustrating frustration annoyed annoying upset disappointed disappointing
         disappointment irritated irritating unhappy dissatisfied
-        unsatisfied miserable rude stupid dumb sick tired fed sucks sucked suck lousy mess misled misleading ignored
+        unsatisfied miserable rude stupid dumb sucks sucked suck lousy mess misled misleading ignored
         cheated lying disrespectful unprofessional
-        poor embarrassing regret mislead fuming ripoff damn hell sarcastic enttäuscht enttäuschend frustriert sauer
+        embarrassing regret mislead fuming ripoff damn hell  enttäuscht enttäuschend frustriert sauer
         ärgerlich genervt decepcionado decepcionada enfadado enfadada molesto molesta frustrado
         déçu déçue énervé énervée mécontent mécontente deluso delusa arrabbiato arrabbiata frustrante boos
         teleurgesteld decepcionante chateado chateada разочарован злюсь""",
-    -0.9: """bad worse complaint complain wrong problem problems issue issues broken fail failed fails failing
+    -0.9: """scam scammed estafa sick tired poor bad worse complaint complain wrong problem problems issue issues broken fail failed fails failing
         failure damaged defective late delay delayed delays slow
-        missing lost unfair confusing confused difficult error waiting waited unfortunately unable overcharged never
-        worried concerned nobody unresolved inconvenient hassle
-        schlecht malo mala mal mauvais mauvaise male slecht ruim schlimm""",
-    0.8: """good fine nice ok okay well clear useful gut bueno buena bien bon bonne bene goed bom boa solved
+        missing lost unfair confusing confused difficult error waiting waited unfortunately unable overcharged 
+        worried concerned  unresolved inconvenient hassle
+        schlecht malo mala mal mauvais mauvaise  slecht ruim schlimm""",
+    0.8: """good fine nice ok okay well useful gut bueno buena bien bon bonne bene goed bom boa solved
             works worked fixed resolved fair easy quick""",
-    1.6: """great happy glad thanks thank helpful pleased appreciate appreciated satisfied enjoy enjoyed like
-        friendly smooth kind gracias merci danke grazie obrigado obrigada
-        zufrieden contento contenta content contente heureux glücklich blij bedankt cheers impressed spasibo спасибо""",
+    1.6: """great happy glad thanks thank helpful pleased appreciate appreciated satisfied enjoy enjoyed 
+        friendly smooth  gracias merci danke grazie obrigado obrigada
+        zufrieden contento contenta contente heureux glücklich blij bedankt cheers impressed spasibo спасибо""",
     2.6: """excellent amazing awesome fantastic wonderful perfect love loved loving brilliant outstanding superb
         best incredible delighted thrilled lifesaver stellar flawless
         excelente genial perfecto increíble parfait formidable super toll ausgezeichnet wunderbar perfekt perfetto
@@ -54,6 +51,10 @@ _BLOCKS: Final[Mapping[float, str]] = {
 
 VALENCE: Final[Mapping[str, float]] = {word: value for value, block in _BLOCKS.items() for word in block.split()}
 VALENCE_WORDS: Final = frozenset(VALENCE)
+POLITE: Final = frozenset(
+    "thanks thank appreciate appreciated cheers gracias merci danke grazie obrigado obrigada bedankt spasibo спасибо ok okay well".split()
+)
+"""Manners, not feelings: a negation does not turn them round, and they do not soften an angry text."""
 
 NEGATORS: Final = frozenset(
     """not no never dont doesnt didnt isnt arent wasnt werent wont cant cannot couldnt wouldnt shouldnt
@@ -94,7 +95,7 @@ PHRASES: Final = Lexicon(
             being passed from, going in circles, going around in circles, still nothing, still no
             reply/answer/response/refund, this is a joke, are you kidding, you kidding me, are you
             serious, are you even, are you stupid, do you even read, cant believe, hard to believe,
-            what is wrong with you, wrong with you people, whats wrong with you, not good enough,
+            what is wrong with you, wrong with you people, whats wrong with you, not good enough, not ok/okay/cool/acceptable/impressed/amused/right/fair, dont like, didnt like, dont appreciate, dont love,
             let me down, letting me down, let down, makes no sense, a mess, ruined, unbelievable,
             let that sink in, hung up on me, hung up, ignoring me, ignored me, ignoring my, lied to
             me, you lied, you people, you guys suck, this sucks, worst experience, bad experience,
@@ -118,13 +119,14 @@ PHRASES: Final = Lexicon(
             service ~ weeks/hours/days/months, amazing service ~ weeks/hours/days/months, clearly
             the best way, toll gemacht, na toll, super danke, danke für nichts, gracias por nada,
             merci pour rien, bravo merci, grazie di niente, obrigado por nada""",
-        "2.0": """no problem*1, no worries, not bad, not too bad, not bad at all, cant complain, no complaints, never
+        "1.0": """no problem, no worries, no thanks, no thank you, no issues, not a problem""",
+        "2.0": """ not bad, not too bad, not bad at all, cant complain, no complaints, never
             been disappointed, never disappointed, never let me down, never had a problem/issue, no
             issues, not a problem, made my day, well done, keep it up, great job, good job, thumbs
             up, works perfectly, works great, all good, cant wait, could not be happier, couldnt be
             happier, couldnt have been better, cannot thank you enough, cant thank you enough, hats
             off, muchas gracias, vielen dank, pas mal, nicht schlecht, no está mal, niente male,
-            nada mal, no rush, no hurry, take your time, to die for""",
+            nada mal, to die for""",
     }
 )
 """Phrases whose label is their valence; they are taken as they stand, beyond the words in them."""

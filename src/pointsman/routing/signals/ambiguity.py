@@ -9,8 +9,8 @@ import msgspec
 
 from pointsman.domain.turn import Session
 from pointsman.routing.lexicon.intents import SMALL_TALK
-from pointsman.routing.lexicon.match import Lexicon
-from pointsman.routing.reading import Reading, Words
+from pointsman.routing.lexicon.match import Lexicon, Words
+from pointsman.routing.reading import Reading
 
 NAME: Final = "ambiguity"
 

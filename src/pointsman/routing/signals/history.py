@@ -8,28 +8,25 @@ from typing import Final
 import msgspec
 
 from pointsman.domain.turn import Session
+from pointsman.routing.lexicon.assent import asks_leave, says_yes
 from pointsman.routing.lexicon.dialogue import (
     ASKED_AGAIN,
-    ASKS_LEAVE,
     CHANGED_MIND,
     ESCALATED,
     ESCALATION_TOOLS,
-    HOLD,
-    NOT_A_HOLD,
-    ONLY_TALK,
     RISK_ORDER,
+    RISKY_THINGS,
     RISKY_WORDS,
-    YES_ANYWHERE,
-    YES_FIRST,
 )
-from pointsman.routing.reading import Reading, Words
+from pointsman.routing.reading import Reading
 
 NAME: Final = "history"
 
+_EXPLICIT: Final = frozenset("confirm confirming correct right proceed sure ensure approve ok okay acceptable".split())
+_ASKED_FOR: Final = 2
 _RISKY: Final = frozenset(RISKY_WORDS)
 _NAME_PARTS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _ALIKE: Final = 0.6
-_SHORT: Final = 14
 _FILLER: Final = frozenset(
     "the a an is are was i my me you your it to of and or in on for with please can could do does this that what when".split()
 )
@@ -66,7 +63,7 @@ def measure(reading: Reading, session: Session) -> History:
         escalated=session.escalated or _escalated(reading),
         reasked=_reasked(reading),
         open_risky_action=action,
-        approval=bool(action) and _says_yes(user),
+        approval=bool(action) and says_yes(user),
         changed_mind=bool(changed),
         turns=max(reading.user_turns, session.turns),
     )
@@ -100,31 +97,20 @@ def _open_action(reading: Reading) -> str:
         for part in _NAME_PARTS.findall(name)
         if part.lower() in _RISKY
     }
-    kinds = kinds or _asked_leave(reading.assistant)
+    kinds = kinds or _asked_leave(reading)
     return next((kind for kind in RISK_ORDER if kind in kinds), "")
 
 
-def _asked_leave(assistant: Words) -> set[str]:
-    if assistant.vocabulary.isdisjoint(_RISKY):
+def _asked_leave(reading: Reading) -> set[str]:
+    """Return the kinds of action named in a question for leave; a bare "please confirm" is about what the customer asked."""
+    agent = reading.assistant
+    if not asks_leave(agent):
         return set()
-    if not ASKS_LEAVE.any(assistant.vocabulary, assistant.padded):
+    named = agent.vocabulary & _RISKY
+    if named:
+        return {RISKY_WORDS[word] for word in named}
+    if agent.vocabulary.isdisjoint(_EXPLICIT):
         return set()
-    if ONLY_TALK.any(assistant.vocabulary, assistant.padded):
-        return set()
-    return {RISKY_WORDS[word] for word in assistant.vocabulary & _RISKY}
-
-
-def _says_yes(user: Words) -> bool:
-    """Return whether the text gives a clean yes: it starts with one, or is short and holds one, and takes
-    nothing back."""
-    if not user.tokens:
-        return "👍" in user.text or "✅" in user.text
-    padded = user.padded
-    for phrase, instead in NOT_A_HOLD.items():
-        padded = padded.replace(phrase, instead)
-    words = Words("", (), frozenset(padded.split()), padded)
-    if HOLD.any(words.vocabulary, words.padded):
-        return False
-    if user.tokens[0] in YES_FIRST or "👍" in user.text:
-        return True
-    return user.count <= _SHORT and YES_ANYWHERE.any(words.vocabulary, words.padded)
+    if not agent.vocabulary.isdisjoint(RISKY_THINGS):
+        return {"booking"}
+    return {RISKY_WORDS[word] for words in reading.earlier[:_ASKED_FOR] for word in words.vocabulary & _RISKY}

@@ -9,7 +9,8 @@ from typing import Final
 import msgspec
 
 from pointsman.domain.turn import Session
-from pointsman.routing.reading import Reading, Words
+from pointsman.routing.lexicon.match import Words
+from pointsman.routing.reading import Reading
 
 NAME: Final = "language"
 UNDETERMINED: Final = "und"

@@ -8,43 +8,52 @@ from typing import Final
 import msgspec
 
 from pointsman.domain.turn import Session
-from pointsman.routing.lexicon.match import Lexicon
-from pointsman.routing.reading import Reading, Words
+from pointsman.routing.lexicon.match import Lexicon, Words
+from pointsman.routing.reading import Reading
 
 NAME: Final = "personal_data"
 SENSITIVE: Final = frozenset({"card", "iban", "ssn", "health", "password", "passport"})
 
+_AROUND: Final = 80
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
-_DIGITS: Final = re.compile(r"(?<![\w.])(?:\+|00)?\(?\d[\d ().\-/]{5,30}\d(?!\w)")
+_DIGITS: Final = re.compile(r"\d[\d ().\-/]{5,30}\d(?!\w)")
 _SSN: Final = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}[- ](?!00)\d{2}[- ](?!0000)\d{4}(?![\d-])")
-_IBAN: Final = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?!\w)", re.IGNORECASE)
+_IBAN: Final = re.compile(r"\d\d(?: ?[A-Za-z0-9]){11,30}")
 _DATE: Final = re.compile(
-    r"\b\d{1,4}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{1,2}(?:st|nd|rd|th|\.)? (?:of )?[A-Za-z]{3,9}\.?,? \d{4}\b|\b[A-Za-z]{3,9}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}\b"
-)
-_ADDRESS: Final = re.compile(
-    r"\b\d{1,5}[a-z]?,? (?:[A-Z][\w'.]*,? ){1,4}(?:street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|way|place|pl|terrace|square|sq|highway|hwy|parkway|crescent|close)\b"
-    r"|\b[A-ZÄÖÜ]?[\wäöüß]*(?:straße|strasse|str\.|gasse|weg|platz|allee) ?\d{1,4}\b|\b\d{1,4},? (?:rue|avenue|boulevard|place|chemin) \w+|\b(?:calle|avenida|via|viale|piazza|rua) (?:\w+ ){1,4}\d{1,4}\b",
-    re.IGNORECASE,
+    r"\b\d{1,4}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{1,2}(?:st|nd|rd|th|\.)? (?:of )?[^\W\d]{3,10}\.?,? \d{4}\b"
+    r"|\b[A-Za-z]{3,9}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}\b"
 )
 _SECRET: Final = re.compile(
-    r"\b(?:password|passwort|passcode|contraseña|mot de passe|wachtwoord|senha|pwd|pin(?: code| number)?|cvv|cvc|security code)\b(?: for [\w ]{1,30}?)?\s*(?:is|was|:|=|ist|es|est|è|é)\s*[\"'“]?(?!not\b|n't|wrong|incorrect|expired|invalid|blocked|locked|too\b|required|falsch|the\b|a\b|being\b|no\b|asked|never\b|still\b|always\b|correct\b|reset\b|gone\b|lost\b)\S{3,}",
+    r"\b(?:password|passwort|passcode|contraseña|mot de passe|wachtwoord|senha|pwd|pin(?: code| number)?|cvv|cvc"
+    r"|security code)\b(?: for [\w ]{1,30}?)?\s*(?:is|was|:|=|ist|es|est|è|é)\s*[\"'“]?(?!not\b|n't|wrong\b|incorrect"
+    r"|expired|invalid|blocked|locked|too\b|required|falsch|the\b|a\b|being\b|no\b|asked|never\b|still\b|always\b"
+    r"|correct\b|reset\b|gone\b|lost\b|rejected|refused|unknown|weak\b|old\b|different\b|nicht\b|and\b|but\b)\S{3,}"
+    r"|\b(?:cvv|cvc|pin)(?: code| number)? \d{3,6}\b",
     re.IGNORECASE,
 )
-_PASSPORT: Final = re.compile(
-    r"\bpassport(?: number| no\.?| nr\.?)?\s*(?:is|:|#)?\s*[A-Z]{0,2}\d{6,9}\b", re.IGNORECASE
-)
+_PASSPORT: Final = re.compile(r"\bpassport(?: number| no\.?| nr\.?)?\s*(?:is|:|#)?\s*[A-Z]{0,2}\d{6,9}\b", re.IGNORECASE)
 _KEY: Final = re.compile(r"\b(?:sk|pk|ghp|xox[bp])[-_][A-Za-z0-9_-]{16,}")
+_SECRET_WORDS: Final = frozenset(
+    ["password", "passwort", "passcode", "contraseña", "passe", "wachtwoord", "senha", "pwd", "pin", "cvv", "cvc", "security"]
+)
+_KEY_STARTS: Final = ("sk-", "sk_", "pk_", "ghp_", "xoxb-", "xoxp-")
 _PHONE_WORDS: Final = frozenset(
-    "phone mobile cell call number tel telephone whatsapp reach text sms telefon teléfono téléphone telefono handy móvil".split()
+    "phone mobile cell call number tel telephone whatsapp reach sms telefon teléfono téléphone telefono handy móvil".split()
+)
+_NOT_PHONE_WORDS: Final = frozenset(
+    "order tracking booking reference invoice ticket reservation confirmation case account serial imei transaction sku".split()
 )
 _BIRTH_WORDS: Final = frozenset(
     "born birth birthday dob geboren geburtsdatum nacimiento nacido nací née né naissance nato nata nascita".split()
 )
-_ADDRESS_WORDS: Final = frozenset(
-    """street st avenue ave road rd boulevard blvd lane ln drive dr court ct way place pl terrace square sq
-    highway hwy parkway crescent close
-    rue chemin calle avenida via viale piazza rua""".split()
+_STREETS: Final = frozenset(
+    "street avenue ave road rd boulevard blvd lane ln terrace highway hwy parkway crescent drive court square st dr ct".split()
 )
+_STREETS_BEFORE: Final = frozenset("rue chemin calle avenida via viale piazza rua avenue boulevard".split())
+_ANY_STREET: Final = _STREETS | _STREETS_BEFORE
+_STREET_ENDINGS: Final = ("straße", "strasse", "gasse", "allee", "straat", "laan")
+_NOT_IN_STREET: Final = frozenset("the a an of in at on to for and or my your is was i it me days hours weeks".split())
+_STREET_WORDS: Final = 4
 _HEALTH: Final = Lexicon(
     {
         "health": """diagnosed, diagnosis, diabetes, diabetic, cancer, hiv, aids, chemotherapy, chemo, insulin, asthma,
@@ -63,6 +72,8 @@ _HEALTH: Final = Lexicon(
 _CARD_LENGTHS: Final = range(13, 20)
 _PHONE_LENGTHS: Final = range(7, 16)
 _ENOUGH_DIGITS: Final = 6
+_IBAN_DIGITS: Final = 10
+_ENDS: Final = frozenset(".!?;")
 
 
 class PersonalData(msgspec.Struct, frozen=True):
@@ -88,48 +99,88 @@ def _kinds(words: Words) -> set[str]:
     """Run only the patterns whose cheap precondition holds."""
     text = words.text
     kinds: set[str] = set()
-    if "@" in text and _EMAIL.search(text):
+    if "@" in text and _has_email(text):
         kinds.add("email")
-    if _SECRET.search(text) or _KEY.search(text):
+    if _has_secret(words):
         kinds.add("password")
     if _HEALTH.any(words.vocabulary, words.padded):
         kinds.add("health")
-    if sum(1 for token in words.vocabulary if token[0].isdigit()):
+    if words.digits:
         kinds |= _numbers(words)
     return kinds
+
+
+def _has_email(text: str) -> bool:
+    """Look around each @ only: the pattern would otherwise be tried at every letter."""
+    at = text.find("@")
+    while at >= 0:
+        if _EMAIL.search(text, max(0, at - _AROUND), at + _AROUND):
+            return True
+        at = text.find("@", at + 1)
+    return False
+
+
+def _has_secret(words: Words) -> bool:
+    if not words.vocabulary.isdisjoint(_SECRET_WORDS) and _SECRET.search(words.text):
+        return True
+    return any(start in words.text for start in _KEY_STARTS) and bool(_KEY.search(words.text))
 
 
 def _numbers(words: Words) -> set[str]:
     text = words.text
     kinds: set[str] = set()
-    if _SSN.search(text):
-        kinds.add("ssn")
-    if _PASSPORT.search(text):
-        kinds.add("passport")
-    if any(_iban_ok(found) for found in _IBAN.findall(text)):
-        kinds.add("iban")
+    if _has_address(words):
+        kinds.add("address")
+    if len(words.digits) < _ENOUGH_DIGITS:
+        return kinds
     if not words.vocabulary.isdisjoint(_BIRTH_WORDS) and _DATE.search(text):
         kinds.add("dob")
-    if _ADDRESS.search(text):
-        kinds.add("address")
-    called = not words.vocabulary.isdisjoint(_PHONE_WORDS)
-    for found in _DIGITS.findall(text):
-        kind = _number_kind(found, called=called)
+    if "passport" in words.vocabulary and _PASSPORT.search(text):
+        kinds.add("passport")
+    if len(words.digits) >= _IBAN_DIGITS and any(_iban_ok(text[max(0, found.start() - 2) : found.end()]) for found in _IBAN.finditer(text)):
+        kinds.add("iban")
+    spoken = not words.vocabulary.isdisjoint(_PHONE_WORDS) and words.vocabulary.isdisjoint(_NOT_PHONE_WORDS)
+    for found in _DIGITS.finditer(text):
+        kind = _number_kind(found[0], text[max(0, found.start() - 2) : found.start()], spoken=spoken)
         if kind and not (kind == "phone" and "iban" in kinds):
             kinds.add(kind)
     return kinds
 
 
-def _number_kind(found: str, *, called: bool) -> str:
+def _has_address(words: Words) -> bool:
+    """A house number with a street word close by: "12 Elm Street", "Hauptstraße 5", "rue de Lille 8"."""
+    tokens = words.tokens
+    if words.vocabulary.isdisjoint(_ANY_STREET) and not any(ending in words.padded for ending in _STREET_ENDINGS):
+        return False
+    for position, token in enumerate(tokens):
+        if not token[0].isdigit() or len(token) > 5:  # noqa: PLR2004 - longer is no house number
+            continue
+        before = tokens[max(0, position - _STREET_WORDS) : position]
+        if not _STREETS_BEFORE.isdisjoint(before) or (before and before[-1].endswith(_STREET_ENDINGS)):
+            return True
+        after = tokens[position + 1 : position + 1 + _STREET_WORDS]
+        if after and after[0] in _STREETS_BEFORE:
+            return True
+        street = next((place for place, word in enumerate(after) if word in _STREETS), 0)
+        if street and _NOT_IN_STREET.isdisjoint(after[:street]) and _ENDS.isdisjoint(after[:street]):
+            return True
+    return False
+
+
+def _number_kind(found: str, before: str, *, spoken: bool) -> str:
     """Return "card", "phone" or "" for a run of digits; a bare run is a phone number only where the text
     speaks of one."""
+    if before and (before[-1].isalnum() or before[-1] in "._#"):
+        return ""
     digits = "".join(mark for mark in found if mark.isascii() and mark.isdigit())
     if len(digits) in _CARD_LENGTHS and digits[0] in "23456" and _luhn_ok(digits):
         return "card"
-    if len(digits) not in _PHONE_LENGTHS or _SSN.search(found) or _DATE.search(found):
+    if _SSN.search(found):
+        return "ssn"
+    if len(digits) not in _PHONE_LENGTHS or _DATE.search(found):
         return ""
     grouped = sum(found.count(mark) for mark in " -().") >= 2  # noqa: PLR2004 - 555-123-4567 has two
-    return "phone" if found.startswith(("+", "00")) or grouped or called else ""
+    return "phone" if "+" in before or found.startswith("00") or grouped or spoken else ""
 
 
 def _luhn_ok(digits: str) -> bool:
@@ -143,7 +194,7 @@ def _luhn_ok(digits: str) -> bool:
 def _iban_ok(found: str) -> bool:
     """ISO 13616: country and check digits to the end, letters to numbers, remainder 1 modulo 97."""
     compact = found.replace(" ", "").upper()
-    if not compact.isascii():
+    if not (compact.isascii() and compact.isalnum() and compact[:2].isalpha() and compact[2:4].isdigit()):
         return False
     # Words may follow an IBAN after a space; the checksum decides how much of the match belongs to it.
     return any(

@@ -42,6 +42,7 @@ _QUANTITY: Final = re.compile(
 _FORMULA: Final = re.compile(
     r"\d\s?%\s?(?:of|off|from|von|de)\b|\d\s?[+*/x×÷^]\s?\d|\d\s-\s\d+\s?=|=\s?\?", re.IGNORECASE
 )
+_OPERATORS: Final = ("%", "+", "*", "/", "=", "^", "×", "÷", " x ", " X ")
 _TWO: Final = 2
 
 
@@ -56,10 +57,10 @@ def measure(reading: Reading, session: Session) -> Quantitative:  # noqa: ARG001
     user = reading.user
     if _CALCULATE.any(user.vocabulary, user.padded):
         return Quantitative(needed=True)
-    if not any(token[0].isdigit() for token in user.vocabulary):
+    if not user.digits:
         return Quantitative(needed=False)
     head = user.text[:2000]
-    if _FORMULA.search(head):
+    if any(mark in head for mark in _OPERATORS) and _FORMULA.search(head):
         return Quantitative(needed=True)
     asks = not user.vocabulary.isdisjoint(_ASKS)
     return Quantitative(needed=asks and len(_QUANTITY.findall(head)) >= _TWO)

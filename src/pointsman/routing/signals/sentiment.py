@@ -3,7 +3,6 @@ sarcastic turns of phrase."""
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import msgspec
@@ -14,17 +13,27 @@ from pointsman.routing.lexicon.feelings import (
     INTENSIFIERS,
     NEGATORS,
     PHRASES,
+    POLITE,
     VALENCE,
     VALENCE_WORDS,
 )
-from pointsman.routing.reading import Reading, Words
+from pointsman.routing.lexicon.match import Words
+from pointsman.routing.reading import Reading
 
 NAME: Final = "sentiment"
 NEGATIVE: Final = -0.4
-POSITIVE: Final = 0.25
+POSITIVE: Final = 0.35
+_SPREAD: Final = 10.0
+"""score = total / sqrt(total^2 + 10): one word of disappointment (-2.2) gives -0.57, one named problem (-0.9) -0.27."""
 _SCOPE: Final = 4
-_FLIP: Final = -0.6
-_CAPS: Final = re.compile(r"\b[A-Z]{3,}\b")
+_FLIP_BAD: Final = -0.5
+_FLIP_GOOD: Final = -1.2
+_FLIPPED_AT_MOST: Final = -2.2
+_WEAK: Final = 1.0
+_WEAK_SUM: Final = 1.2
+_STRONG: Final = -2.0
+_WORDS_IN_CAPS: Final = 2
+_CLAUSE_ENDS: Final = frozenset([".", "!", "?", ";", "but", "however", "though", "aber", "pero", "mais", "ma", "mas", "maar"])
 _EMOJI: Final = {
     **dict.fromkeys("😡🤬😠😤👎💩🖕😾", -2.8),
     **dict.fromkeys("🙄😒😞😢😭☹", -1.8),
@@ -49,46 +58,60 @@ def measure(reading: Reading, session: Session) -> Sentiment:  # noqa: ARG001 - 
     """Judge the feeling in the last user text."""
     user = reading.user
     total = _emphasised(_valence(user), user.text)
-    score = round(total / (total * total + 10) ** 0.5, 3)
+    score = round(total / (total * total + _SPREAD) ** 0.5, 3)
     negative = score <= NEGATIVE
     label = "negative" if negative else "positive" if score >= POSITIVE else "neutral"
     return Sentiment(label, score, negative, ASKS_HUMAN.any(user.vocabulary, user.padded))
 
 
 def _valence(words: Words) -> float:
-    """Add phrases as they stand, then single words outside them with their negation and emphasis."""
-    total = 0.0
+    """Add phrases as they stand, then single words outside them with their negation and emphasis, each word once.
+
+    Words that only name a problem are capped together, so that a long calm report stays calm.
+    """
+    strong, weak, polite = 0.0, 0.0, 0.0
     covered: set[str] = set()
     for label, _, phrase in PHRASES.hits(words.vocabulary, words.padded):
-        total += float(label)
+        strong += float(label)
         covered.update(phrase.split())
-    if words.vocabulary & VALENCE_WORDS:
-        tokens = words.tokens
-        for position, token in enumerate(tokens):
-            if token in VALENCE_WORDS and token not in covered:
-                total += VALENCE[token] * _turned(tokens, position)
+    for word in sorted((words.vocabulary & VALENCE_WORDS) - covered):
+        if word in POLITE:
+            polite = max(polite, VALENCE[word])
+            continue
+        value = _in_context(words.tokens, words.tokens.index(word))
+        if abs(value) <= _WEAK:
+            weak += value
+        else:
+            strong += value
     if not words.text.isascii():
-        total += sum(_EMOJI[mark] for mark in _EMOJI_SET.intersection(words.text))
-    return total
+        strong += sum(_EMOJI[mark] for mark in sorted(_EMOJI_SET.intersection(words.text)))
+    total = strong + max(-_WEAK_SUM, min(_WEAK_SUM, weak))
+    return total if strong <= _STRONG else total + polite
 
 
-def _turned(tokens: tuple[str, ...], position: int) -> float:
-    """Return the factor that the few words before a word put on it, within the same sentence."""
+def _in_context(tokens: tuple[str, ...], position: int) -> float:
+    """Return a word's valence with what the few words before it do to it, within the same clause."""
+    value = VALENCE[tokens[position]]
     factor = 1.0
     for token in reversed(tokens[max(0, position - _SCOPE) : position]):
-        if token[0] in ".!?;" or token in {"but", "however", "aber", "pero", "mais", "ma"}:
+        if token in _CLAUSE_ENDS:
             break
         if token in NEGATORS:
-            return factor * _FLIP
+            return value * _FLIP_BAD if value < 0 else max(value * _FLIP_GOOD, _FLIPPED_AT_MOST)
         factor *= INTENSIFIERS.get(token, 1.0)
-    return factor
+    return value * factor
 
 
 def _emphasised(total: float, text: str) -> float:
-    """Strengthen a feeling that is shouted; an exclamation mark alone is no feeling."""
-    if not total:
-        return 0.0
-    shouted = text.count("!") >= 2 or "?!" in text or "??" in text  # noqa: PLR2004 - one mark is politeness
-    if text.isupper() and len(text) > 12 or len(_CAPS.findall(text[:2000])) >= 3:  # noqa: PLR2004 - not an acronym
-        shouted = True
-    return total * 1.3 if shouted and total < 0 else total
+    """Strengthen a bad feeling that is shouted; an exclamation mark alone is no feeling."""
+    if total >= 0:
+        return total
+    shouted = text.count("!") > 1 or "?!" in text or "??" in text
+    if shouted or (text.isupper() and len(text) > len("I NEED HELP")) or _capitals(text) > _WORDS_IN_CAPS:
+        return total * 1.3
+    return total
+
+
+def _capitals(text: str) -> int:
+    """Count shouted words in the first page; two letters may be an abbreviation."""
+    return sum(1 for word in text[:600].split() if len(word) > 2 and word.isupper() and word.isalpha())  # noqa: PLR2004
