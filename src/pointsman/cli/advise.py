@@ -9,7 +9,6 @@ from typing import Annotated, TypeVar
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from pointsman.catalog.advice import (
     DEPTHS,
@@ -23,7 +22,7 @@ from pointsman.catalog.advice import (
 )
 from pointsman.catalog.book import Catalog
 from pointsman.cli.console import err, out, plain, print_json
-from pointsman.cli.figures import count, for_json, moment, show, usd
+from pointsman.cli.figures import count, for_json, moment, show, usd, warn_if_stale
 from pointsman.errors import UsageError
 
 Word = TypeVar("Word", bound=str)
@@ -75,9 +74,7 @@ def command(
     when = moment(at)
     asked = not json and not any(given.values())
     question = _ask() if asked else _question(given)
-    warning = book.staleness(moment(None).date())
-    if warning is not None:
-        err().print(Text(f"warning: {warning}"))
+    warn_if_stale(book, when)
     advice = advise(question, book, when)
     if json:
         print_json(for_json(advice))
@@ -156,9 +153,16 @@ def _number(name: str, value: str, dashes: str) -> int:
 def _print(advice: Advice) -> None:
     console = out()
     known = [candidate.usd for candidate in advice.candidates if candidate.usd is not None]
-    span = "" if not known else f", {usd(min(known))} to {usd(max(known))} a month"
+    span = "prices unknown"
+    if known:
+        span = usd(min(known)) + ("" if min(known) == max(known) else f" to {usd(max(known))}") + " a month"
+    path = f"Start on the {advice.start} tier; expect to end on {advice.tier}."
+    if advice.start == advice.tier:
+        path = f"Start on the {advice.start} tier, and expect to stay there."
     verdict = (
-        f"Start on the {advice.start} tier; expect to end on {advice.tier}. {len(advice.candidates)} candidates{span}."
+        f"{path} {len(advice.candidates)} candidates, {span}."
+        if advice.candidates
+        else "No model meets the constraints."
     )
     console.print(plain(verdict, "bold"))
     for reason in advice.because:
@@ -176,9 +180,21 @@ def _print(advice: Advice) -> None:
         show(_table(advice))
     if advice.excluded:
         console.print()
-        console.print(plain("Left out: " + "; ".join(f"{item.model} {item.why}" for item in advice.excluded) + "."))
+        console.print(plain(f"Left out: {_left_out(advice)}."))
     console.print()
     console.print(plain(f"Next: {advice.next_step}"))
+
+
+def _left_out(advice: Advice) -> str:
+    """Name the models left out by reason; a long row of names becomes their number."""
+    reasons: dict[str, list[str]] = {}
+    for item in advice.excluded:
+        reasons.setdefault(item.why, []).append(item.model)
+    few = 3
+    return "; ".join(
+        (", ".join(names) if len(names) <= few else f"{len(names)} models") + f" ({why})"
+        for why, names in reasons.items()
+    )
 
 
 def _table(advice: Advice) -> Table:

@@ -9,14 +9,13 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from pointsman.catalog.book import Catalog
 from pointsman.catalog.economics import Bill, Estimate, ModelBill, RoutedBill, estimate
 from pointsman.catalog.presets import PRESETS, Remark, load_preset, remarks
 from pointsman.catalog.workload import read_workload
-from pointsman.cli.console import err, out, plain, print_json
-from pointsman.cli.figures import UNKNOWN, count, for_json, moment, plain_number, show, usd
+from pointsman.cli.console import out, plain, print_json
+from pointsman.cli.figures import UNKNOWN, count, for_json, moment, plain_number, show, usd, warn_if_stale
 from pointsman.errors import UsageError
 
 
@@ -45,9 +44,7 @@ def command(
         return
     book = Catalog.load(catalog)
     when = moment(at)
-    warning = book.staleness(moment(None).date())
-    if warning is not None:
-        err().print(Text(f"warning: {warning}"))
+    warn_if_stale(book, when)
     known = load_preset(preset) if preset is not None else read_workload(workload or Path(), book)
     found = estimate(known, book, when)
     said = () if preset is None else remarks(preset, known, book, when)

@@ -9,8 +9,10 @@ from typing import Any
 
 import msgspec
 from rich.table import Table
+from rich.text import Text
 
-from pointsman.cli.console import out
+from pointsman.catalog.book import Catalog
+from pointsman.cli.console import err, out
 from pointsman.errors import UsageError
 
 UNKNOWN = "–"
@@ -60,9 +62,22 @@ def _numbers(value: Any) -> Any:
 def show(table: Table) -> None:
     """Print a table; in a pipe it is not squeezed into 80 columns."""
     console = out()
-    if not sys.stdout.isatty():
-        console.width = max(console.width, _PIPED_WIDTH)
+    console.width = width()
     console.print(table)
+
+
+def width() -> int:
+    """Return how many columns a table may take."""
+    columns = out().width
+    return columns if sys.stdout.isatty() else max(columns, _PIPED_WIDTH)
+
+
+def warn_if_stale(catalog: Catalog, when: datetime) -> str | None:
+    """Warn on stderr when the catalogue is too old for today, or for the day that was asked for; return the warning."""
+    warning = catalog.staleness(max(when, datetime.now(UTC)).date())
+    if warning is not None:
+        err().print(Text(f"warning: {warning}"))
+    return warning
 
 
 def moment(day: str | None) -> datetime:

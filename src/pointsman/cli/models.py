@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,12 +16,15 @@ from rich.text import Text
 from pointsman.catalog.book import Catalog, retired
 from pointsman.catalog.models import Model
 from pointsman.catalog.prices import MILLION, Rates
-from pointsman.cli.console import err, out, print_json
-from pointsman.cli.figures import UNKNOWN, for_json, moment, plain_number, show, size
+from pointsman.cli.console import out, print_json
+from pointsman.cli.figures import UNKNOWN, for_json, moment, plain_number, show, size, warn_if_stale, width
 from pointsman.domain.decision import TIERS, Tier
 from pointsman.errors import UsageError
 
 _TIER_STYLES: dict[Tier, str] = {"small": "cyan", "mid": "blue", "flagship": "magenta"}
+_PRICES = ("tier", "in", "cached", "write", "out", "batch in/out")
+_ABILITIES = ("context", "effective", "abilities")
+_WIDE = 130  # columns; below that prices and abilities get a table each
 _RATE_NAMES = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
 
 
@@ -41,21 +44,25 @@ def command(
     book = Catalog.load(catalog)
     when = moment(at)
     models = _chosen(book, provider, tier)
-    warning = book.staleness(datetime.now(UTC).date())
-    if warning is not None:
-        err().print(Text(f"warning: {warning}"))
+    warning = warn_if_stale(book, when)
     if json:
         entries = [_entry(book, model, when) for model in models]
         print_json({"at": when.date().isoformat(), "reviewed": book.reviewed, "warning": warning, "models": entries})
         return
+    providers = len({model.provider for model in models})
     gone = sum(retired(model, when.date()) for model in models)
     out().print(
         Text(
-            f"{len(models)} models of {len({model.provider for model in models})} providers, {gone} of them retired. "
+            f"{len(models)} models of {providers} provider{'' if providers == 1 else 's'}, {gone} of them retired. "
             f"US dollars per million tokens on {when.date()}; {UNKNOWN} is unknown."
         )
     )
-    show(_table(book, models, when))
+    if width() >= _WIDE:
+        show(_table(book, models, when, (*_PRICES, *_ABILITIES)))
+        return
+    show(_table(book, models, when, _PRICES))
+    out().print()
+    show(_table(book, models, when, _ABILITIES))
 
 
 def _chosen(book: Catalog, provider: str | None, tier: str | None) -> list[Model]:
@@ -73,33 +80,39 @@ def _chosen(book: Catalog, provider: str | None, tier: str | None) -> list[Model
     ]
 
 
-def _table(book: Catalog, models: list[Model], when: datetime) -> Table:
+def _table(book: Catalog, models: list[Model], when: datetime, columns: tuple[str, ...]) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column("model", overflow="fold", min_width=24)
-    table.add_column("tier", no_wrap=True)
-    for heading in ("context", "effective", "in", "cached", "write", "out", "batch in/out"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("abilities", overflow="fold", min_width=16)
+    table.add_column("model", overflow="fold", min_width=20)
+    for heading in columns:
+        if heading == "abilities":
+            table.add_column(heading, overflow="fold")
+        else:
+            table.add_column(heading, justify="left" if heading == "tier" else "right", no_wrap=True)
     for model in models:
-        rates = book.rates(model.id, when)
-        batch = book.rates(model.id, when, "batch")
-        pair = UNKNOWN if batch is None else f"{_price(batch, 'input')}/{_price(batch, 'output')}"
-        long = "+" if rates is not None and rates.long is not None else ""
-        table.add_row(
-            Text(model.id, style="dim" if retired(model, when.date()) else ""),
-            Text(model.tier, style=_TIER_STYLES[model.tier]),
-            size(model.context_window),
-            size(model.effective_context),
-            _price(rates, "input") + long,
-            _price(rates, "cache_read"),
-            _price(rates, "cache_write"),
-            _price(rates, "output"),
-            pair,
-            _abilities(model, when.date()),
-        )
-    table.caption = "+ dearer above a prompt length (see --json)"
-    table.caption_justify = "left"
+        cells = _cells(book, model, when)
+        name = Text(model.id, style="dim" if retired(model, when.date()) else "")
+        table.add_row(name, *(cells[heading] for heading in columns))
+    if "in" in columns:
+        table.caption = "+ dearer above a prompt length (see --json)"
+        table.caption_justify = "left"
     return table
+
+
+def _cells(book: Catalog, model: Model, when: datetime) -> dict[str, Text | str]:
+    rates = book.rates(model.id, when)
+    batch = book.rates(model.id, when, "batch")
+    long = "+" if rates is not None and rates.long is not None else ""
+    return {
+        "tier": Text(model.tier, style=_TIER_STYLES[model.tier]),
+        "context": size(model.context_window),
+        "effective": size(model.effective_context),
+        "in": _price(rates, "input") + long,
+        "cached": _price(rates, "cache_read"),
+        "write": _price(rates, "cache_write"),
+        "out": _price(rates, "output"),
+        "batch in/out": UNKNOWN if batch is None else f"{_price(batch, 'input')}/{_price(batch, 'output')}",
+        "abilities": _abilities(model, when.date()),
+    }
 
 
 def _price(rates: Rates | None, kind: str) -> str:

@@ -32,8 +32,14 @@ def test_models_shows_prices_abilities_and_retirements() -> None:
     text = run("models", *DAY)
     assert "8 providers" in text
     row = next(line for line in text.splitlines() if line.startswith("anthropic/claude-haiku-4-5"))
-    assert row.split()[:9] == ["anthropic/claude-haiku-4-5", "small", "200k", "–", "1", "0.1", "1.25", "5", "0.5/2.5"]
+    assert row.split()[:9] == ["anthropic/claude-haiku-4-5", "small", "1", "0.1", "1.25", "5", "0.5/2.5", "200k", "–"]
     assert "RETIRED 2026-02-19" in text
+
+
+def test_a_catalogue_too_old_for_the_day_asked_for_warns_on_stderr_only() -> None:
+    result = CliRunner().invoke(load("models"), ["--at", "2027-06-30", "--json"])
+    assert "more than 6 months ago" in result.stderr
+    assert "more than 6 months ago" in json.loads(result.stdout)["warning"]
 
 
 def test_models_json_has_null_for_unknown_exact_prices_and_sources() -> None:
