@@ -11,35 +11,24 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from pointsman.emulator import faults, sse
+from pointsman.emulator import faults
 from pointsman.emulator.access import check_key, key_of
 from pointsman.emulator.answering import answers, tally
 from pointsman.emulator.cache import PromptCache
-from pointsman.emulator.exchange import Ask, Frame, RejectedError, Reply
+from pointsman.emulator.exchange import Ask, RejectedError, Reply
 from pointsman.emulator.faces import Face, Incoming
 from pointsman.emulator.limits import Limiter
 from pointsman.emulator.matching import Matcher
 from pointsman.emulator.models import ModelTable
+from pointsman.emulator.playing import Playing, do, play_stream, play_whole
 from pointsman.emulator.records import Recorded
 from pointsman.emulator.routes import Target, target_of, unknown_path
-from pointsman.emulator.script import Pace, Quirks, Rule, Script, UsageSaid
+from pointsman.emulator.script import Rule, Script, UsageSaid
 from pointsman.emulator.sending import ClientLeftError, Connection, HungUpError, Receive, Scope, Send, Sleep
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _REMEMBERED = 2_000
-
-
-class _Playing(msgspec.Struct, frozen=True):
-    """A request on its way to an answer: what was understood and how the script wants it answered."""
-
-    ask: Ask
-    reply: Reply
-    face: Face
-    headers: dict[str, str]
-    rule: Rule
-    pace: Pace
-    quirks: Quirks
 
 
 class Emulator:
@@ -155,11 +144,8 @@ class Emulator:
         await self._early(connection, rule)
         tokens = sum(len(piece) for piece in ask.prompt.blocks) // 4
         headers = face.headers(record.serial, ask.facts) | self._limiter.admit(key, ask.facts, tokens)
-        playing = self._play(record, ask, key, face, headers, rule)
-        if ask.stream:
-            await self._stream(connection, record, playing)
-        else:
-            await self._whole(connection, record, playing)
+        play = play_stream if ask.stream else play_whole
+        await play(connection, record, self._prepared(record, face, ask, rule, headers))
 
     def _admitted_key(self, face: Face, record: Recorded) -> str:
         """Check the key; servers on one's own machine want none."""
@@ -172,15 +158,15 @@ class Emulator:
         """Do what happens before the head: error answers, cuts, silence."""
         act = faults.before_head(rule.fault)
         if act is not None:
-            await _do(connection, act)
+            await do(connection, act)
         pace = rule.pace or self.script.pace
         await connection.pause(pace.head_ms / 1000)
 
-    def _play(  # noqa: PLR0913, PLR0917 - a plain assembly
-        self, record: Recorded, ask: Ask, key: str, face: Face, headers: dict[str, str], rule: Rule
-    ) -> _Playing:
+    def _prepared(self, record: Recorded, face: Face, ask: Ask, rule: Rule, headers: dict[str, str]) -> Playing:
+        """Decide what is said, count it, and charge the prompt cache."""
         said = answers(ask, rule, self._seed)
         given = rule.reply.usage if rule.reply is not None else UsageSaid()
+        key = key_of(face.dialect, record.headers, record.query)
         tokens = tally(self._cache.charge(ask, key), said, given)
         record.prompt_tokens, record.cached_tokens = tokens.prompt, tokens.cache_read
         record.output_tokens = tokens.output
@@ -193,51 +179,15 @@ class Emulator:
             now=int(self._wall()),
             chunk_chars=max(1, pace.chunk_tokens) * 4,
         )
-        return _Playing(ask, reply, face, headers, rule, pace, rule.quirks or self.script.quirks)
-
-    async def _whole(self, connection: Connection, record: Recorded, playing: _Playing) -> None:
-        content = playing.face.whole(playing.reply, playing.quirks)
-        if playing.quirks.extra_fields:
-            content["emulator_note"] = {"ignore": True}
-        body = _encode(content)
-        parts = list(faults.on_whole(body, playing.rule.fault))
-        await connection.pause(_whole_seconds(playing))
-        complete = sum(len(part) for part in parts if isinstance(part, bytes))
-        headers = {"content-type": "application/json", "content-length": str(complete)}
-        record.status = 200
-        await connection.head(200, playing.headers | headers)
-        for part in parts:
-            if isinstance(part, bytes):
-                await connection.write(part, last=False)
-            else:
-                await _do(connection, part)
-        await connection.write(b"", last=True)
-
-    async def _stream(self, connection: Connection, record: Recorded, playing: _Playing) -> None:
-        face, quirks, fault = playing.face, playing.quirks, playing.rule.fault
-        failure = faults.refusal(fault) if fault is not None else RejectedError("", status=500)
-        frames = sse.decorated(face.frames(playing.reply, quirks), quirks, face.ping())
-        record.status = 200
-        await connection.head(
-            200, playing.headers | {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+        return Playing(
+            reply=reply,
+            face=face,
+            headers=headers,
+            pace=pace,
+            quirks=rule.quirks or self.script.quirks,
+            fault=rule.fault,
+            array=face.dialect == "gemini" and record.query.get("alt") != "sse",
         )
-        batch: list[bytes] = []
-        first = True
-        for step in faults.on_stream(frames, fault, face.error_frame(failure, record.serial)):
-            if not isinstance(step, Frame):
-                batch = await _flush(connection, batch, quirks)
-                await _do(connection, step)
-                continue
-            wait = _delta_seconds(step, playing.pace, first=first)
-            first = first and step.kind != "delta"
-            if wait:
-                batch = await _flush(connection, batch, quirks)
-                await connection.pause(wait)
-            batch.append(sse.rendered(step, quirks))
-            if len(batch) >= quirks.frames_per_write:
-                batch = await _flush(connection, batch, quirks)
-        await _flush(connection, batch, quirks)
-        await connection.write(b"", last=True)
 
     async def _refuse(self, connection: Connection, record: Recorded, face: Face, error: RejectedError) -> None:
         body = error.body if error.body is not None else face.error(error, record.serial)
@@ -285,36 +235,6 @@ def _understood(face: Face, incoming: Incoming, table: ModelTable) -> Ask:
         return face.read(incoming, table)
     except (TypeError, KeyError, AttributeError, ValueError) as problem:
         raise RejectedError(f"The request is malformed ({type(problem).__name__}: {problem}).") from problem
-
-
-async def _do(connection: Connection, act: faults.Act) -> None:
-    if act.kind == "stall":
-        await connection.pause(act.seconds)
-        return
-    await connection.cut(reset=act.reset)
-
-
-async def _flush(connection: Connection, batch: list[bytes], quirks: Quirks) -> list[bytes]:
-    for data in sse.writes(batch, quirks) if batch else ():
-        await connection.write(data)
-        if quirks.split_bytes:
-            # Gives the loop a turn, so that each write leaves on its own.
-            await asyncio.sleep(0)
-    return []
-
-
-def _delta_seconds(frame: Frame, pace: Pace, *, first: bool) -> float:
-    if frame.kind != "delta":
-        return 0.0
-    if first:
-        return pace.ttft_ms / 1000
-    return frame.tokens / pace.tokens_per_s if pace.tokens_per_s > 0 else 0.0
-
-
-def _whole_seconds(playing: _Playing) -> float:
-    pace = playing.pace
-    writing = playing.reply.tokens.output / pace.tokens_per_s if pace.tokens_per_s > 0 else 0.0
-    return pace.ttft_ms / 1000 + writing
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -16,6 +16,10 @@ from pointsman.catalog.located_yaml import LocatedYaml
 from pointsman.emulator.exchange import Stop
 from pointsman.emulator.models import Dialect, ModelFacts
 from pointsman.errors import UsageError
+
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+_Positive = Annotated[int, msgspec.Meta(ge=1)]
+_Amount = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,12 +38,12 @@ class When(_Part, frozen=True):
     dialect: Dialect | None = None
     contains: str | None = None
     matches: str | None = None
-    turn: int | None = None
+    turn: _Count | None = None
     header: dict[str, str] = {}
     stream: bool | None = None
     tools: bool | None = None
     results: bool | None = None
-    call: int | None = None
+    call: _Positive | None = None
 
 
 class SaidCall(_Part, frozen=True):
@@ -53,11 +57,11 @@ class SaidCall(_Part, frozen=True):
 class UsageSaid(_Part, frozen=True):
     """Token counts that replace the computed ones. ``reasoning`` is part of ``output``."""
 
-    uncached: int | None = None
-    cache_read: int | None = None
-    cache_write: int | None = None
-    output: int | None = None
-    reasoning: int | None = None
+    uncached: _Count | None = None
+    cache_read: _Count | None = None
+    cache_write: _Count | None = None
+    output: _Count | None = None
+    reasoning: _Count | None = None
 
 
 class Say(_Part, frozen=True):
@@ -79,10 +83,10 @@ class Pace(_Part, frozen=True):
     ``chunk_tokens`` go into one frame.
     """
 
-    head_ms: float = 0
-    ttft_ms: float = 0
-    tokens_per_s: float = 0
-    chunk_tokens: int = 4
+    head_ms: _Amount = 0
+    ttft_ms: _Amount = 0
+    tokens_per_s: _Amount = 0
+    chunk_tokens: _Positive = 4
 
 
 class Fault(_Part, frozen=True):
@@ -96,16 +100,16 @@ class Fault(_Part, frozen=True):
     """
 
     kind: Literal["status", "error", "end", "cut", "stall", "bad_json", "slow"]
-    status: int = 500
+    status: Annotated[int, msgspec.Meta(ge=200, le=599)] = 500
     headers: dict[str, str] = {}
     body: Any = None
     message: str = "The emulator was told to fail."
     error_type: str = ""
     error_code: str | None = None
-    retry_after_s: float | None = None
-    after_frames: int | None = None
-    after_deltas: int | None = None
-    seconds: float | None = None
+    retry_after_s: _Amount | None = None
+    after_frames: _Count | None = None
+    after_deltas: _Count | None = None
+    seconds: _Amount | None = None
     reset: bool = False
 
 
@@ -130,8 +134,8 @@ class Quirks(_Part, frozen=True):
     no_event: bool = False
     unknown_events: bool = False
     extra_fields: bool = False
-    split_bytes: int = 0
-    frames_per_write: int = 1
+    split_bytes: _Count = 0
+    frames_per_write: _Positive = 1
 
 
 class Rule(_Part, frozen=True):
@@ -143,14 +147,14 @@ class Rule(_Part, frozen=True):
     pace: Pace | None = None
     fault: Fault | None = None
     quirks: Quirks | None = None
-    times: int | None = None
+    times: _Positive | None = None
 
 
 class RateLimit(_Part, frozen=True):
     """Limits enforced per key and model; ``model`` is a glob of the models it holds for."""
 
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
+    requests_per_minute: _Positive | None = None
+    tokens_per_minute: _Positive | None = None
     model: str = "*"
 
 
