@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 Place = tuple[str | int, ...]
 """Where in the document: keys and indices from the top."""
 
+# No honest file comes near; a few lines of YAML aliases can stand for billions of values, or for endless nesting.
+_DEEPEST = 40
+_MOST_VALUES = 50_000
+
 
 class LocatedYaml:
     """A decoded YAML document: ``data`` as plain values, and the line of every key and item in it."""
@@ -31,6 +35,8 @@ class LocatedYaml:
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
             self.data: Any = yaml.safe_load(text)
+        except RecursionError as problem:
+            raise error(f"{name}: is nested too deeply") from problem
         except (yaml.YAMLError, ValueError) as problem:
             mark = getattr(problem, "problem_mark", None)
             where = f"{name}:{mark.line + 1}" if mark is not None else name
@@ -68,8 +74,8 @@ class LocatedYaml:
     def _walk(self, node: yaml.Node, path: Place, depth: int) -> None:
         import yaml
 
-        if depth > 40:  # noqa: PLR2004 - no honest file nests deeper; an alias can make an endless one
-            raise self.problem(path, "is nested too deeply")
+        if depth > _DEEPEST or len(self._lines) > _MOST_VALUES:
+            raise self._error(f"{self.name}:{node.start_mark.line + 1}: is nested too deeply, or too large")
         self._lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             seen: set[str] = set()

@@ -208,3 +208,41 @@ def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
 
 def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     assert Catalog.load(write(tmp_path, "")).models() == CATALOG.models()
+
+
+DOCS = Path(__file__).parents[3] / "docs" / "reference" / "catalogue.md"
+
+
+def test_the_example_in_the_docs_is_a_file_that_loads(tmp_path: Path) -> None:
+    example = DOCS.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    catalog = Catalog.load(write(tmp_path, example))
+    assert catalog.get("our-llama-latest").hosting == "on_prem"
+    december = catalog.rates("openai/gpt-5-mini", datetime(2026, 12, 1, tzinfo=UTC))
+    assert december is not None
+    assert december.cache_read is None
+
+
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{new}: &{new} [{','.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+HOSTILE = [
+    BOMB,
+    "a: &a [*a]\n",
+    "[" * 5000,
+    "a: 2026-13-45\n",
+    "a: \x00\n",
+    "{[1]: 2}\n",
+    "1: 2\n",
+    "models: {1: {}}\n",
+    "~: 1\n",
+    "a: !!python/object:os.system x\n",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_file_is_an_error_of_one_line(tmp_path: Path, text: str) -> None:
+    with pytest.raises(CatalogError) as caught:
+        Catalog.load(write(tmp_path, text))
+    assert len(str(caught.value).splitlines()) == 1

@@ -294,6 +294,9 @@ VALID = "conversations_per_month: 10\noutput_tokens: 3\n"
         ("- 1\n", r"w.yaml:1: must be a mapping"),
         ("", r"w.yaml:1: must be a mapping"),
         ("a: [\n", r"w.yaml:2: this is not valid YAML"),
+        (VALID + "models: [gpt-4o]\n1: 2\n", r"w.yaml:\d"),
+        (VALID + "models: [gpt-4o]\nsystem_prompt: 3\n", r"w.yaml:4: system_prompt: must be a mapping"),
+        (VALID + "routes:\n- 3\n", r"w.yaml:4: routes.0: must be a mapping"),
     ],
 )
 def test_a_wrong_workload_is_an_error_with_file_line_and_field(tmp_path: Path, text: str, message: str) -> None:

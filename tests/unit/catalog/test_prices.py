@@ -148,6 +148,7 @@ usages = st.builds(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(rates=all_rates, usage=usages)
 def test_parts_add_up_exactly(rates: Rates, usage: Usage) -> None:
     parts = rates.parts(usage)
@@ -155,6 +156,7 @@ def test_parts_add_up_exactly(rates: Rates, usage: Usage) -> None:
     assert sum(parts.values()) == rates.cost(usage)
 
 
+@settings(deadline=None)
 @given(rates=all_rates, usage=usages, more=usages)
 def test_more_tokens_at_the_same_rates_never_cost_less(rates: Rates, usage: Usage, more: Usage) -> None:
     flat = rates.long
@@ -165,6 +167,7 @@ def test_more_tokens_at_the_same_rates_never_cost_less(rates: Rates, usage: Usag
     assert large >= small
 
 
+@settings(deadline=None)
 @given(first=usages, second=usages)
 def test_costs_of_requests_add_up_to_the_cost_of_their_sum_without_a_long_context_price(
     first: Usage, second: Usage
