@@ -49,13 +49,13 @@ def command(
     task: Annotated[str | None, typer.Option(help=f"One of: {', '.join(TASKS)}.")] = None,
     error_cost: Annotated[str | None, typer.Option(help="What a wrong answer costs: low, medium, high.")] = None,
     reasoning: Annotated[str | None, typer.Option(help="How much must be worked out: none, some, deep.")] = None,
-    volume: Annotated[str | None, typer.Option(help="Calls a month: 250000, 250k, 1M. [default: 100k]")] = None,
+    volume: Annotated[str | None, typer.Option(help="Calls a month: 250000, 250k, 1M. (default 100k)")] = None,
     latency: Annotated[
-        str | None, typer.Option(help="voice, interactive, relaxed, batch. [default: interactive]")
+        str | None, typer.Option(help="voice, interactive, relaxed, batch. (default interactive)")
     ] = None,
-    privacy: Annotated[str | None, typer.Option(help="any, on-prem. [default: any]")] = None,
-    context: Annotated[str | None, typer.Option(help="Prompt tokens per call. [default: 2000]")] = None,
-    output: Annotated[str | None, typer.Option(help="Reply tokens per call. [default: 400]")] = None,
+    privacy: Annotated[str | None, typer.Option(help="any, on-prem. (default any)")] = None,
+    context: Annotated[str | None, typer.Option(help="Prompt tokens per call. (default 2000)")] = None,
+    output: Annotated[str | None, typer.Option(help="Reply tokens per call. (default 400)")] = None,
     at: Annotated[str | None, typer.Option(help="Prices and retirements of this day (YYYY-MM-DD).")] = None,
     catalog: Annotated[
         Path | None, typer.Option(help="Your own catalogue file on top.", envvar="POINTSMAN_CATALOG")
