@@ -13,7 +13,7 @@ from pointsman.domain.turn import Sampling, Turn
 from pointsman.errors import UnsupportedParameter
 from pointsman.server.gateway.anthropic_blocks import CacheIn, SystemIn, mark, read_messages
 from pointsman.server.gateway.body import bad, extras, fields, store_parts, typed
-from pointsman.server.gateway.codec import Inbound
+from pointsman.server.gateway.codec import Inbound, hint
 from pointsman.server.gateway.openai_tools import check_name
 
 VERSION = "anthropic-version"
@@ -219,9 +219,9 @@ def _session(user_id: str | None) -> str | None:
             session = msgspec.json.decode(user_id, type=dict[str, Any]).get("session_id")
         except (msgspec.DecodeError, RecursionError, UnicodeError):
             return None
-        return session if isinstance(session, str) and session else None
+        return hint(session)
     match = _SESSION.search(user_id)
-    return match["id"] if match else None
+    return hint(match["id"]) if match else None
 
 
 def _check_marks(turn: Turn) -> None:

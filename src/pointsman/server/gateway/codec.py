@@ -30,6 +30,15 @@ class Inbound(msgspec.Struct, frozen=True):
     api_version: str | None = None
 
 
+MAX_HINT = 128
+"""Characters of a conversation's name; longer ones, or ones that cannot be printed, are not taken."""
+
+
+def hint(name: object) -> str | None:
+    """Return ``name`` if it can serve as the name of a conversation."""
+    return name if isinstance(name, str) and 0 < len(name) <= MAX_HINT and name.isprintable() else None
+
+
 class HttpError(msgspec.Struct, frozen=True):
     """An error answer, ready to be sent. Header names are lower-case."""
 

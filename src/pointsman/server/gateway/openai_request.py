@@ -9,7 +9,7 @@ import msgspec
 from pointsman.domain.turn import Channel, Sampling, Turn
 from pointsman.errors import UnsupportedParameter
 from pointsman.server.gateway.body import bad, extras, fields, store_parts, typed
-from pointsman.server.gateway.codec import Inbound
+from pointsman.server.gateway.codec import Inbound, hint
 from pointsman.server.gateway.openai_messages import read_messages
 from pointsman.server.gateway.openai_tools import ChoiceIn, FormatIn, ToolIn, read_choice, read_format, read_tools
 
@@ -19,6 +19,8 @@ _Bias = Annotated[float, msgspec.Meta(ge=-100, le=100)]
 _Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max", "default"]
 
 MAX_STOPS = 4
+MAX_PAIRS, MAX_KEY, MAX_VALUE = 16, 64, 512
+"""Limits of ``metadata``: pairs, and characters of a key and of a value."""
 CONVERSATION_KEYS = ("conversation_id", "session_id", "thread_id")
 """Metadata keys under which agent frameworks name the conversation, in order of preference."""
 CHANNELS: dict[str, Channel] = {"chat": "chat", "voice": "voice", "email": "email"}
@@ -89,7 +91,7 @@ def read_request(body: bytes) -> Inbound:
     return Inbound(
         _turn(asked, metadata, unknown),
         store_parts(found, asked.messages),
-        next((metadata[key] for key in CONVERSATION_KEYS if metadata.get(key)), None) if metadata else None,
+        next((said for key in CONVERSATION_KEYS if (said := hint(metadata.get(key)))), None) if metadata else None,
     )
 
 
@@ -127,6 +129,11 @@ def _sampling(asked: _Body) -> Sampling:
 
 def _metadata(asked: _Body) -> dict[str, str]:
     metadata = dict(asked.metadata) if asked.metadata else {}
+    if len(metadata) > MAX_PAIRS:
+        raise bad("metadata", f"at most {MAX_PAIRS} pairs are allowed, not {len(metadata)}")
+    for key, value in metadata.items():
+        if len(key) > MAX_KEY or len(value) > MAX_VALUE:
+            raise bad("metadata", f"a key has at most {MAX_KEY} characters and a value at most {MAX_VALUE}")
     if asked.user is not None:
         metadata.setdefault("user", asked.user)
     if asked.safety_identifier is not None:

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -150,3 +152,25 @@ def test_the_path_is_said_once() -> None:
     assert json.loads(ANTHROPIC.encode_error(error, "r").body)["error"]["message"] == "max_tokens: is too high"
     again = RequestError("max_tokens: is too high", param="max_tokens")
     assert json.loads(ANTHROPIC.encode_error(again, "r").body)["error"]["message"] == "max_tokens: is too high"
+
+
+def doc_rows() -> dict[str, list[str]]:
+    """The rows of both error tables of the reference page, cells by name and table."""
+    page = Path(__file__).parents[4] / "docs" / "reference" / "gateway-http.md"
+    _, by_code, by_kind = re.split(r"^By .*:$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    rows = [("code", by_code), ("kind", by_kind)]
+    return {
+        f"{table} {match[1]}": [match[2].strip(), match[3].strip()]
+        for table, text in rows
+        for match in re.finditer(r"^\| `(\w+)` \|([^|]*)\|([^|]*)\|$", text, flags=re.MULTILINE)
+    }
+
+
+def test_the_reference_page_lists_every_row() -> None:
+    wanted = {}
+    for table, rows in (("code", BY_CODE), ("kind", BY_KIND)):
+        for name, row in rows.items():
+            status, kind, code = row.openai
+            openai = f"{status} {kind}" + (f", `{code}`" if code else "")
+            wanted[f"{table} {name}"] = [openai, f"{row.anthropic[0]} {row.anthropic[1]}"]
+    assert doc_rows() == wanted

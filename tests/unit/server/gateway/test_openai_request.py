@@ -115,6 +115,8 @@ def test_null_is_the_same_as_absent() -> None:
 def test_metadata_names_the_conversation() -> None:
     assert read(metadata={"thread_id": "t", "session_id": "s"}).conversation_hint == "s"
     assert read(user="somebody").conversation_hint is None
+    assert read(metadata={"session_id": "x" * 129, "thread_id": "t"}).conversation_hint == "t"
+    assert read(metadata={"session_id": "a\nb"}).conversation_hint is None
 
 
 def test_system_and_developer_messages_stay_where_they_are() -> None:
@@ -279,6 +281,8 @@ ASSISTANT = {"role": "assistant", "content": None, "tool_calls": [call("a")]}
         ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
         ({"logit_bias": {"1": 101}}, "logit_bias"),
         ({"metadata": {"a": 1}}, "metadata"),
+        ({"metadata": {"a": "x" * 513}}, "metadata"),
+        ({"metadata": {str(number): "" for number in range(17)}}, "metadata"),
         ({"stream_options": {"include_usage": True}}, "stream_options"),
         ({"reasoning_effort": "huge"}, "reasoning_effort"),
         ({"response_format": {"type": "xml"}}, "response_format.type"),
