@@ -17,6 +17,7 @@ from pointsman.domain.record import StepRecord, TurnRecord
 from pointsman.domain.usage import Usage
 
 _CENT = Decimal("0.01")
+_LEAST = Decimal("0.0001")
 _NOT_A_REASON = frozenset({"eligibility", "cost"})
 
 
@@ -28,12 +29,12 @@ def ms(value: float | None) -> str:
 
 
 def cost(usd: Decimal | None) -> str:
-    """Return dollars with two decimals, below a cent with at least two significant digits; unknown is a dash."""
+    """Return dollars with two decimals, four below a cent, more where four would show nothing; unknown is a dash."""
     if usd is None:
         return UNKNOWN
     if usd == 0 or abs(usd) >= _CENT:
         return f"${usd:,.2f}"
-    digits = max(4, 1 - usd.adjusted())
+    digits = max(4, 1 - usd.adjusted()) if abs(usd) < _LEAST else 4
     return f"${usd:.{digits}f}"
 
 

@@ -19,8 +19,8 @@ BUSY_TIMEOUT_S = 5.0
 _RETRY_S = 0.02
 
 
-def open_writer(path: Path, durability: Durability) -> sqlite3.Connection:
-    """Open ``path`` for writing, creating it if absent.
+def open_writer(path: Path, durability: Durability, *, busy_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
+    """Open ``path`` for writing, creating it if absent. ``busy_s``: how long to wait for another process's lock.
 
     Raises:
         StoreError: no such folder, no right to write, or not a database.
@@ -32,7 +32,7 @@ def open_writer(path: Path, durability: Durability) -> sqlite3.Connection:
     if path.is_dir():
         raise StoreError(f"store {path} is a folder. Name a file in it, e.g. sqlite:///{path}/pointsman.db")
     with explained(path):
-        connection = _connect(path, "rwc")
+        connection = _connect(path, "rwc", busy_s)
         try:
             _write_ahead(connection)
             # WAL with synchronous=NORMAL survives kill -9: a commit is in the page cache, which belongs to the kernel.
@@ -70,11 +70,11 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def _connect(path: Path, mode: str, busy_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"file:{quote(str(path))}?mode={mode}",
         uri=True,
-        timeout=BUSY_TIMEOUT_S,
+        timeout=busy_s,
         isolation_level=None,  # transactions are begun and ended by us, in words
         check_same_thread=False,  # a connection is used by one thread at a time: the writer's, or a reader's on loan
     )
@@ -121,7 +121,7 @@ def explain(path: Path, error: sqlite3.Error) -> StoreError:
     hints = {
         "SQLITE_NOTADB": "it is not a SQLite database. Name another file with --store.",
         "SQLITE_CORRUPT": "the file is damaged. Restore a copy, or move it away and start a new one.",
-        "SQLITE_BUSY": f"another process held its lock for {BUSY_TIMEOUT_S:g} s. Is a backup or a second writer at work?",
+        "SQLITE_BUSY": "another process holds its lock. Is a backup or a second writer at work? Writing goes on once it is free.",
         "SQLITE_FULL": "the disk is full. Free some space; writing goes on by itself.",
         "SQLITE_READONLY": "it cannot be written. Check the rights of the file and its folder.",
         "SQLITE_CANTOPEN": "it cannot be opened. Check that its folder exists and that this user may write there.",

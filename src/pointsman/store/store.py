@@ -14,7 +14,7 @@ import msgspec
 
 from pointsman.domain.record import TurnRecord
 from pointsman.errors import StoreError
-from pointsman.store.connection import explained, identity, open_reader, open_writer
+from pointsman.store.connection import BUSY_TIMEOUT_S, explained, identity, open_reader, open_writer
 from pointsman.store.location import Durability, Location, parse_url
 from pointsman.store.migrations import migrate, require_current
 from pointsman.store.reading import EVERYTHING, TurnFilter, TurnRow, count_turns, find_turn, list_turns
@@ -58,10 +58,12 @@ def open_store(
 class Store:
     """Finished turns on disk. ``append`` from an event loop, everything else from any thread."""
 
-    def __init__(self, location: Location, *, read_only: bool, gather_s: float = 0.0) -> None:
+    def __init__(
+        self, location: Location, *, read_only: bool, gather_s: float = 0.0, busy_s: float = BUSY_TIMEOUT_S
+    ) -> None:
         self._location = location
         self._queries = load_queries("turns")
-        self._writer = None if read_only else Writer(location, gather_s=gather_s)
+        self._writer = None if read_only else Writer(location, gather_s=gather_s, busy_s=busy_s)
         # Read connections not in use. A list's append and pop are atomic, so threads may lend and return freely.
         self._idle: list[tuple[tuple[int, int] | None, sqlite3.Connection]] = []
 

@@ -20,7 +20,7 @@ import msgspec
 
 from pointsman.domain.record import TurnRecord
 from pointsman.errors import StoreError
-from pointsman.store.connection import explain, identity, open_writer
+from pointsman.store.connection import BUSY_TIMEOUT_S, explain, identity, open_writer
 from pointsman.store.landing import Landing, Outcome
 from pointsman.store.location import Location
 from pointsman.store.migrations import migrate
@@ -45,9 +45,10 @@ class Writer:
     raises ``StoreError``.
     """
 
-    def __init__(self, location: Location, *, gather_s: float = 0.0) -> None:
+    def __init__(self, location: Location, *, gather_s: float = 0.0, busy_s: float = BUSY_TIMEOUT_S) -> None:
         self._location = location
         self._gather_s = gather_s
+        self._busy_s = busy_s
         self._line: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._door = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -147,7 +148,7 @@ class Writer:
             _LOG.warning("store %s was removed or replaced while open: writing to a new one", path)
             self._drop_connection()
         if self._landing is None:
-            connection = open_writer(path, self._location.durability)
+            connection = open_writer(path, self._location.durability, busy_s=self._busy_s)
             try:
                 migrate(connection, path)
             except BaseException:
