@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pointsman.cli.console import plain, safe
-from pointsman.cli.replay_view import TIER_STYLE, short, usd
+from pointsman.cli.figures import UNKNOWN, usd
+from pointsman.cli.replay_view import TIER_STYLE, short, turn_usd
 from pointsman.domain.decision import Reason
 from pointsman.evaluation.demo_file import DemoConversation
 from pointsman.evaluation.demo_summary import DemoSummary, Group, PlayedTurn, answered_by
@@ -40,11 +40,11 @@ def turn_line(turn: PlayedTurn) -> Text:
         return line
     first, last = turn.stored[0], turn.stored[-1]
     decision = first.decision
-    confidence = "–" if decision.confidence is None else f"{decision.confidence:.2f}"
+    confidence = UNKNOWN if decision.confidence is None else f"{decision.confidence:.2f}"
     # The last reason is the one that settled the route; its short name keeps the turn on one line.
     reasons = [reason for reason in decision.reasons if reason.kind not in NOT_A_REASON]
-    why = _in_words(reasons[-1]) if reasons else "–"
-    cost = "–" if turn.cost_usd is None else usd(turn.cost_usd)
+    why = _in_words(reasons[-1]) if reasons else UNKNOWN
+    cost = UNKNOWN if turn.cost_usd is None else turn_usd(turn.cost_usd)
     line.append_text(plain(f"{decision.route} · ", "bold"))
     line.append_text(plain(short(answered_by(last)), TIER_STYLE.get(decision.tier, "")))
     line.append_text(plain(f" · {confidence} · {why} · {decision.decided_us / 1000:.1f} ms · {cost}"))
@@ -74,7 +74,7 @@ def verdict(summary: DemoSummary) -> str:
     more = "less" if summary.saved >= 0 else "more"
     return (
         f"{what}: {usd(summary.cost_usd)} at catalogue prices instead of {usd(summary.flagship_cost_usd)} "
-        f"all on {short(summary.flagship or '–')}, {abs(summary.saved) * 100:.1f} % {more}."
+        f"all on {short(summary.flagship or UNKNOWN)}, {abs(summary.saved) * 100:.1f} % {more}."
     )
 
 
@@ -87,6 +87,8 @@ def show_summary(console: Console, summary: DemoSummary) -> None:
     )
     console.print(_table("By route", "route", summary.routes))
     console.print(_table("By model (simulated)", "model", summary.models))
+    if summary.fallbacks or summary.troubles:
+        console.print()
     for seen in summary.fallbacks:
         text = f"fallback: {seen.conversation} turn {seen.turn}: {'; '.join(seen.failures)} → {seen.answered}"
         console.print(plain(text, "yellow"))
@@ -143,7 +145,7 @@ def _turn_data(turn: PlayedTurn) -> dict[str, Any]:
 
 
 def _table(title: str, kind: str, groups: tuple[Group, ...]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column(kind, no_wrap=True)
     if kind == "model":
         table.add_column("tier", no_wrap=True, min_width=8)
@@ -152,7 +154,7 @@ def _table(title: str, kind: str, groups: tuple[Group, ...]) -> Table:
     for one in groups:
         cells = [plain(one.name, TIER_STYLE.get(one.tier or "", ""))]
         if kind == "model":
-            cells.append(plain(one.tier or "–"))
-        cost = "–" if one.cost_usd is None else usd(one.cost_usd).removeprefix("$")
+            cells.append(plain(one.tier or UNKNOWN))
+        cost = UNKNOWN if one.cost_usd is None else turn_usd(one.cost_usd).removeprefix("$")
         table.add_row(*cells, Text(str(one.turns)), Text(str(one.requests)), Text(cost))
     return table

@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pointsman.cli.console import out, plain
+from pointsman.cli.figures import UNKNOWN, usd
 from pointsman.evaluation.importers.reader import ConversationFile, Line
 from pointsman.evaluation.route_summary import Bill, Sampled, Share, Summary
 
@@ -26,7 +26,9 @@ def show(summary: Summary, source: ConversationFile, bad_lines: int) -> None:
     console.print(Text(verdict(summary), style="bold"))
     left_out = f", {counted(bad_lines, 'line')} left out" if bad_lines else ""
     notes = "".join(f"; {note}" for note in source.notes)
-    console.print(plain(f"{source.path.name}: {source.format}{left_out}{notes}; policy {summary.policy or '–'}", "dim"))
+    console.print(
+        plain(f"{source.path.name}: {source.format}{left_out}{notes}; policy {summary.policy or UNKNOWN}", "dim")
+    )
     if not summary.routes:
         _refusals(console, summary)
         return
@@ -74,7 +76,7 @@ def to_json(summary: Summary, source: ConversationFile, problems: list[Line]) ->
 
 
 def _mix(title: str, kind: str, shares: tuple[Share, ...]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column(kind, no_wrap=True)
     if kind == "model":
         table.add_column("tier", no_wrap=True, min_width=8)
@@ -83,7 +85,7 @@ def _mix(title: str, kind: str, shares: tuple[Share, ...]) -> Table:
     for one in shares:
         cells = [plain(one.name, TIER_STYLE.get(one.tier or "", ""))]
         if kind == "model":
-            cells.append(plain(one.tier or "–"))
+            cells.append(plain(one.tier or UNKNOWN))
         interval = f"{one.low * 100:.1f} to {one.high * 100:.1f}"
         cells += [
             Text(f"{one.turns:,}"),
@@ -97,7 +99,7 @@ def _mix(title: str, kind: str, shares: tuple[Share, ...]) -> Table:
 
 def _reasons(summary: Summary) -> Table:
     title = "Most common reasons (a turn may have several)"
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column("kind", no_wrap=True)
     table.add_column("reason", no_wrap=True)
     table.add_column("turns", justify="right", no_wrap=True)
@@ -111,7 +113,7 @@ def _money(console: Console, bill: Bill) -> None:
     if bill.saved is not None:
         tokens = f"{bill.input_tokens:,} tokens in, {bill.output_tokens:,} out"
         console.print(
-            f"Bill (estimated: 4 bytes of text a token, list prices of today, nothing cached): {usd(bill.routed_usd)} routed, "
+            f"\nBill (estimated: 4 bytes of text a token, list prices of today, nothing cached): {usd(bill.routed_usd)} routed, "
             f"{usd(bill.flagship_usd)} all on {bill.flagship}; {bill.priced:,} turns, {tokens}."
         )
     left_out = [
@@ -133,12 +135,12 @@ def _decision(console: Console, one: Sampled) -> None:
     said = said if len(said) <= _SAID else said[: _SAID - 1] + "…"
     head = plain(f"\n{one.conversation} · turn {one.turn}  ", "dim")
     console.print(head.append_text(plain(f"“{said}”", "not dim")))
-    confidence = "–" if one.confidence is None else f"{one.confidence:.2f}"
+    confidence = UNKNOWN if one.confidence is None else f"{one.confidence:.2f}"
     line = Text("  ")
     line.append_text(plain(f"{one.route} · "))
     line.append_text(plain(short(one.model), TIER_STYLE.get(one.tier, "")))
-    why = "; ".join(one.reasons) or "–"
-    cost = "–" if one.cost_usd is None else f"est. {usd(one.cost_usd)}"
+    why = "; ".join(one.reasons) or UNKNOWN
+    cost = UNKNOWN if one.cost_usd is None else f"est. {turn_usd(one.cost_usd)}"
     line.append_text(plain(f" · {confidence} · {why} · {_us(one.decided_us)} · {cost}"))
     console.print(line)
 
@@ -153,16 +155,16 @@ def short(model: str) -> str:
     return model.partition("/")[2] or model
 
 
-def usd(amount: Decimal) -> str:
-    """Return dollars with two decimals, four below ten cents: enough digits to compare turns."""
-    return f"${amount:,.2f}" if amount >= Decimal("0.1") or not amount else f"${amount:.4f}"
+def turn_usd(amount: Decimal) -> str:
+    """Return dollars with four decimals below ten cents: turns cost cents, and with two they would all look alike."""
+    return f"${amount:,.4f}" if Decimal(0) < amount < Decimal("0.1") else usd(amount)
 
 
 def _money_cell(amount: Decimal | None) -> str:
-    return "–" if amount is None else usd(amount).removeprefix("$")
+    return UNKNOWN if amount is None else turn_usd(amount).removeprefix("$")
 
 
 def _us(value: float | None) -> str:
     if value is None:
-        return "–"
+        return UNKNOWN
     return f"{value / 1000:.2f} ms" if value >= 1000 else f"{value:.0f} µs"  # noqa: PLR2004 - a millisecond

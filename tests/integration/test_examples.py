@@ -1,0 +1,37 @@
+"""The examples run as they are printed, against the gateway with simulated models."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pointsman.app import build_router
+from pointsman.emulator.app import Emulator
+from pointsman.emulator.serving import serve_in_thread
+from pointsman.server.background import gateway_in_thread
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    store = f"sqlite:///{tmp_path_factory.mktemp('examples') / 'turns.db'}"
+    with serve_in_thread(Emulator()) as emulator:
+        router = build_router(None, store=store, simulate_at=emulator.base_url)
+        with gateway_in_thread(router) as url:
+            yield url
+
+
+@pytest.mark.parametrize(
+    ("name", "routes"), [("openai_sdk.py", ["tools ->", "tools ->"]), ("anthropic_sdk.py", ["direct ->", "plan ->"])]
+)
+def test_an_example_is_answered_and_shows_its_routes(base_url: str, name: str, routes: list[str]) -> None:
+    done = subprocess.run([sys.executable, str(EXAMPLES / name), base_url], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    shown = [line.strip() for line in done.stdout.splitlines() if "->" in line]
+    assert [line[: len(route)] for line, route in zip(shown, routes, strict=True)] == routes
