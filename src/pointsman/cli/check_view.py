@@ -30,11 +30,13 @@ def show(found: Audit, turns_from: str, console: Console) -> None:
 
 
 def _rules(found: Audit) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title="Rules", title_justify="left", pad_edge=False)
+    table = Table(
+        box=box.SIMPLE_HEAD, title="Rules (held, applied: on how many turns)", title_justify="left", pad_edge=False
+    )
     table.add_column("rule", no_wrap=True)
     table.add_column("gives", no_wrap=True)
-    table.add_column("held, turns", justify="right")
-    table.add_column("applied, turns", justify="right")
+    table.add_column("held", justify="right")
+    table.add_column("applied", justify="right")
     table.add_column("when", overflow="fold")
     for rule in found.rules:
         table.add_row(

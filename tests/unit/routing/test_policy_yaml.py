@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pointsman.errors import PolicyError
+from pointsman.routing.policy_yaml import read
+
+
+def test_words_stay_words_and_numbers_stay_numbers() -> None:
+    data = read("a: no\nb: 1:30\nc: 2026-01-01\nd: true\ne:\nf: 1.5\ng: 010\nh: 'no'", "p").data
+    assert data == {"a": "no", "b": "1:30", "c": "2026-01-01", "d": True, "e": None, "f": 1.5, "g": 10, "h": "no"}
+
+
+def test_lines_are_remembered_for_nested_values() -> None:
+    document = read("a:\n  - x\n  - y: 1\n    z: 2\n", "p")
+    assert document.line(("a", 1, "z")) == 4
+    assert document.line(("a", 1, "missing", "deeper")) == 3
+
+
+BOMB = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
+    f"{new}: &{new} [{','.join([f'*{old}'] * 10)}]\n" for old, new in zip("abcd", "bcde", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: 1\nb: 2\na: 3", "p:3: the key 'a' stands twice (first on line 1)"),
+        ("a: !!python/object/apply:os.system [x]", "is not taken here"),
+        ("a: !secret x", "is not taken here"),
+        ("a: &x [*x]", "contains itself"),
+        (BOMB, "too large for a policy"),
+        ("[" * 3000, "nested too deeply"),
+        ("a: b: c", "p:1: not valid YAML"),
+        ("\ta: 1", "indent with spaces"),
+        ("a: 1\n---\nb: 2", "p:2: not valid YAML"),
+        ("<<: {a: 1}", "merge keys"),
+        ("? [1]\n: 2", "a key must be a plain word"),
+        ("a: !!int x", "is not a number"),
+        ("", "the file is empty"),
+        ("a: 'x" + "x" * 600_000, "larger than"),
+    ],
+)
+def test_hazards_are_refused_with_the_line(text: str, expected: Any) -> None:
+    with pytest.raises(PolicyError) as caught:
+        read(text, "p")
+    assert expected in str(caught.value)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_data_or_a_policy_error(text: str) -> None:
+    problem: PolicyError | None = None
+    try:
+        read(text, "p")
+    except PolicyError as error:
+        problem = error
+    assert problem is None or str(problem).startswith("p")
