@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pointsman.domain.message import ToolCall, ToolResult
 from pointsman.errors import UsageError
 from pointsman.evaluation.conversation import Conversation, turns
 from pointsman.evaluation.importers.reader import ConversationFile, Line, read_tools
+from pointsman.evaluation.tokens import answer_usages
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"a": 1}'}}
 TALK: list[dict[str, Any]] = [
@@ -229,3 +232,56 @@ def test_missing_schemas_are_said_aloud(tmp_path: Path) -> None:
 def test_a_wrong_tools_file_is_named(tmp_path: Path, content: str) -> None:
     with pytest.raises(UsageError, match="not a list of OpenAI tools"):
         read_tools(write(tmp_path, content, name="tools.json"))
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["role", "content", "tool_calls", "function", "name", "id", "type", "text", "arguments"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+ROLE = st.sampled_from(["user", "assistant", "tool", "system", "developer", "function", "owner"])
+MESSAGE = st.fixed_dictionaries(
+    {"role": ROLE},
+    optional={"content": ANYTHING, "tool_calls": ANYTHING, "tool_call_id": ANYTHING, "name": ANYTHING},
+)
+ROW = st.fixed_dictionaries(
+    {"messages": st.lists(MESSAGE, max_size=4) | ANYTHING},
+    optional={
+        "id": ANYTHING,
+        "source": st.sampled_from(["sgd", "tau-bench"]) | ANYTHING,
+        "tools": ANYTHING,
+        "channel": ANYTHING,
+        "domain": ANYTHING,
+        "source_split": ANYTHING,
+        "task_id": ANYTHING,
+        "reward": ANYTHING,
+        "traj": ANYTHING,
+    },
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(ROW)
+def test_whatever_a_row_holds_it_is_a_conversation_or_a_reason(tmp_path: Path, row: dict[str, Any]) -> None:
+    (line,), _ = read(write(tmp_path, row))
+
+    assert (line.conversation is None) != (line.problem is None)
+    if line.conversation is not None:
+        assert list(turns(line.conversation))
+        assert len(answer_usages(line.conversation)) == len(list(turns(line.conversation)))
+
+
+@pytest.mark.parametrize("text", ["\\ud800 alone", "\\u0000", "a\\udfffb"])
+def test_odd_characters_do_not_stop_the_reading(tmp_path: Path, text: str) -> None:
+    lines, _ = read(write(tmp_path, f'{{"messages": [{{"role": "user", "content": "{text}"}}]}}', {"messages": TALK}))
+
+    assert lines[1].conversation is not None
+    if lines[0].conversation is not None:
+        lines[0].conversation.messages[0].text.encode()
