@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from pointsman.domain.message import CacheMark, Document, Image, Message, Part, Reasoning, Text, ToolCall, ToolResult
 from pointsman.errors import UnsupportedParameter
-from pointsman.server.gateway.body import bad, typed
+from pointsman.server.gateway.body import bad
 from pointsman.server.gateway.history import History
 from pointsman.server.gateway.media import web_url
 
@@ -84,35 +84,34 @@ class _System(msgspec.Struct, frozen=True, tag_field="role", tag="system"):
 SystemIn = str | list[_Text]
 CacheIn = _CacheControl
 
-_MESSAGE = msgspec.json.Decoder(_User | _Assistant | _System)
+MessageIn = _User | _Assistant | _System
 _PDF = "application/pdf"
 
 
-def read_messages(system: SystemIn | None, raws: list[msgspec.Raw]) -> tuple[Message, ...]:
+def read_messages(system: SystemIn | None, messages: list[MessageIn]) -> tuple[Message, ...]:
     """Return the neutral messages, the top-level system prompt first.
 
     Raises:
-        RequestError: a message is not of this dialect, or calls and results do not match.
+        RequestError: calls and results do not match, or a block cannot be read.
         UnsupportedParameter: a block that only the vendor's servers can resolve (uploaded files).
     """
-    if not raws:
+    if not messages:
         raise bad("messages", "at least one message is required")
     history = History(unique_ids=True)
     if system:
-        history.add("system", _texts(system, "system"), "system")
-    last = len(raws) - 1
-    for number, raw in enumerate(raws):
-        where = f"messages.{number}"
-        message = typed(_MESSAGE, raw, where)
+        history.add("system", _texts(system, "system"), 0)
+    last = len(messages) - 1
+    for number, message in enumerate(messages):
         content = message.content
-        if not content and not (number == last and type(message) is _Assistant):
-            raise bad(f"{where}.content", "messages must have non-empty content, except for a final assistant message")
-        if type(message) is _User:
-            _user(history, content, where)
-        elif type(message) is _Assistant:
-            history.add_assistant(_assistant(content, where), where)
+        if not content and not (number == last and isinstance(message, _Assistant)):
+            where = f"messages.{number}.content"
+            raise bad(where, "messages must have non-empty content, except for a final assistant message")
+        if isinstance(message, _User):
+            _user(history, message.content, number)
+        elif isinstance(message, _Assistant):
+            history.add_assistant(_assistant(message.content, number), number)
         else:
-            history.add("system", _texts(content, f"{where}.content"), where)
+            history.add("system", _texts(message.content, f"messages.{number}.content"), number)
     return history.finish()
 
 
@@ -133,15 +132,15 @@ def _texts(content: SystemIn, where: str) -> tuple[Text, ...]:
     return tuple([_text(block, f"{where}.{number}.text") for number, block in enumerate(content)])
 
 
-def _user(history: History, content: str | list[_Text | _Image | _Document | _ToolResult], where: str) -> None:
+def _user(history: History, content: str | list[_Text | _Image | _Document | _ToolResult], number: int) -> None:
     if isinstance(content, str):
         if content.isspace():
-            raise bad(f"{where}.content", "text content blocks must contain non-whitespace text")
-        history.add("user", (Text(content),), where)
+            raise bad(f"messages.{number}.content", "text content blocks must contain non-whitespace text")
+        history.add("user", (Text(content),), number)
         return
     rest: list[Part] = []
-    for number, block in enumerate(content):
-        at = f"{where}.content.{number}"
+    for index, block in enumerate(content):
+        at = f"messages.{number}.content.{index}"
         if not isinstance(block, _ToolResult):
             rest.append(_block(block, at))
             continue
@@ -155,7 +154,7 @@ def _user(history: History, content: str | list[_Text | _Image | _Document | _To
         )
         history.add_result(result, at, "tool_use_id")
     if rest:
-        history.add("user", tuple(rest), where)
+        history.add("user", tuple(rest), number)
 
 
 def _result_content(
@@ -222,12 +221,12 @@ def _given(value: str | None, where: str, name: str) -> str:
     return value
 
 
-def _assistant(content: str | list[Any], where: str) -> tuple[Part, ...]:
+def _assistant(content: str | list[_Text | _ToolUse | _Thinking | _Redacted], number: int) -> tuple[Part, ...]:
     if isinstance(content, str):
         return (Text(content),) if content else ()
     parts: list[Part] = []
-    for number, block in enumerate(content):
-        at = f"{where}.content.{number}"
+    for index, block in enumerate(content):
+        at = f"messages.{number}.content.{index}"
         match block:
             case _Text():
                 parts.append(_text(block, f"{at}.text"))

@@ -11,7 +11,7 @@ import msgspec
 from pointsman.domain.message import OutputFormat, Tool, ToolChoice
 from pointsman.domain.turn import Sampling, Turn
 from pointsman.errors import UnsupportedParameter
-from pointsman.server.gateway.anthropic_blocks import CacheIn, SystemIn, mark, read_messages
+from pointsman.server.gateway.anthropic_blocks import CacheIn, MessageIn, SystemIn, mark, read_messages
 from pointsman.server.gateway.body import bad, extras, fields, store_parts, typed
 from pointsman.server.gateway.codec import Inbound, hint
 from pointsman.server.gateway.openai_tools import check_name
@@ -65,7 +65,7 @@ class _Metadata(msgspec.Struct, frozen=True):
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True):
     model: Annotated[str, msgspec.Meta(min_length=1)]
-    messages: list[msgspec.Raw]
+    messages: list[MessageIn]
     max_tokens: Annotated[int, msgspec.Meta(ge=0)] | None = None
     system: SystemIn | None = None
     tools: list[_ToolIn] | None = None
@@ -115,7 +115,7 @@ def read_request(body: bytes, headers: Mapping[str, str], *, counting: bool = Fa
     if body.count(b'"cache_control"') > MAX_CACHE_MARKS:
         _check_marks(turn)
     user_id = turn.metadata.get("user_id")
-    return Inbound(turn, store_parts(found, asked.messages), _session(user_id), version)
+    return Inbound(turn, store_parts(found), _session(user_id), version)
 
 
 def _turn(asked: _Body, unknown: dict[str, Any], found: dict[str, msgspec.Raw]) -> Turn:

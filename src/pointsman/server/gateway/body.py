@@ -15,6 +15,7 @@ MAX_DEPTH = 100
 
 _T = TypeVar("_T")
 _FIELDS: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
 _WHERE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
@@ -99,10 +100,10 @@ def extras(found: Mapping[str, msgspec.Raw], known: frozenset[str]) -> dict[str,
     return kept
 
 
-def store_parts(found: dict[str, msgspec.Raw], messages: list[msgspec.Raw]) -> tuple[tuple[str, bytes], ...]:
+def store_parts(found: dict[str, msgspec.Raw]) -> tuple[tuple[str, bytes], ...]:
     """Return the body as named raw slices, in the order the store wants; ``found`` loses what has a name of its own."""
     parts: list[tuple[str, bytes]] = []
-    found.pop("messages", None)
+    messages = _LIST.decode(found.pop("messages"))
     for name in ("system", "tools"):
         raw = found.pop(name, None)
         if raw is not None:

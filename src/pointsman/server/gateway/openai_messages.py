@@ -17,7 +17,7 @@ from pointsman.domain.message import (
     ToolResult,
 )
 from pointsman.errors import UnsupportedParameter
-from pointsman.server.gateway.body import bad, typed
+from pointsman.server.gateway.body import bad
 from pointsman.server.gateway.history import History
 from pointsman.server.gateway.media import data_url, web_url
 
@@ -111,37 +111,34 @@ class _FunctionMessage(msgspec.Struct, frozen=True, tag_field="role", tag="funct
     content: object = None
 
 
-_MESSAGE = msgspec.json.Decoder(_System | _Developer | _User | _Assistant | _ToolMessage | _FunctionMessage)
+MessageIn = _System | _Developer | _User | _Assistant | _ToolMessage | _FunctionMessage
 
 
-def read_messages(raws: list[msgspec.Raw]) -> tuple[Message, ...]:
+def read_messages(messages: list[MessageIn]) -> tuple[Message, ...]:
     """Return the neutral messages.
 
     Raises:
-        RequestError: a message is not of this dialect, or calls and results do not match.
+        RequestError: calls and results do not match, or a part cannot be read.
         UnsupportedParameter: a legacy function message, or audio of an earlier reply.
     """
-    if not raws:
+    if not messages:
         raise bad("messages", "at least one message is required")
     history = History(unique_ids=False)
-    for number, raw in enumerate(raws):
-        where = f"messages.{number}"
-        message = typed(_MESSAGE, raw, where)
-        kind = type(message)
-        if kind is _User:
-            history.add("user", _user_parts(message.content, f"{where}.content"), where)
-        elif kind is _Assistant:
-            history.add_assistant(_assistant_parts(message, where), where)
-        elif kind is _ToolMessage:
+    for number, message in enumerate(messages):
+        if isinstance(message, _User):
+            history.add("user", _user_parts(message.content, number), number)
+        elif isinstance(message, _Assistant):
+            history.add_assistant(_assistant_parts(message, number), number)
+        elif isinstance(message, _ToolMessage):
             result = ToolResult(message.tool_call_id, _texts(message.content))
-            history.add_result(result, where, "tool_call_id")
-        elif kind is _FunctionMessage:
+            history.add_result(result, f"messages.{number}", "tool_call_id")
+        elif isinstance(message, _FunctionMessage):
+            where = f"messages.{number}.role"
             raise UnsupportedParameter(
-                f"{where}.role: 'function' messages are the legacy form; use role 'tool' with tool_call_id",
-                param=f"{where}.role",
+                f"{where}: 'function' messages are the legacy form; use role 'tool' with tool_call_id", param=where
             )
         else:
-            history.add("system", _texts(message.content), where)
+            history.add("system", _texts(message.content), number)
     return history.finish()
 
 
@@ -155,24 +152,25 @@ def _texts(content: str | list[_TextPart]) -> tuple[Text, ...]:
     return tuple([Text(part.text, _mark(part.prompt_cache_breakpoint)) for part in content])  # type: ignore[union-attr]
 
 
-def _user_parts(content: str | list[_TextPart | _ImagePart | _AudioPart | _FilePart], where: str) -> tuple[Part, ...]:
+def _user_parts(content: str | list[_TextPart | _ImagePart | _AudioPart | _FilePart], number: int) -> tuple[Part, ...]:
     if isinstance(content, str):
         return (Text(content),)
+    where = f"messages.{number}.content"
     if not content:
         raise bad(where, "at least one content part is required")
     parts: list[Part] = []
-    for number, part in enumerate(content):
+    for index, part in enumerate(content):
         mark = _mark(part.prompt_cache_breakpoint)
         match part:
             case _TextPart():
                 parts.append(Text(part.text, mark))
             case _ImagePart():
-                parts.append(_image(part.image_url, mark, f"{where}.{number}.image_url.url"))
+                parts.append(_image(part.image_url, mark, f"{where}.{index}.image_url.url"))
             case _AudioPart():
                 audio = part.input_audio
                 parts.append(Document(f"audio/{audio.format}", data=audio.data, cache=mark))
             case _FilePart():
-                parts.append(_document(part.file, mark, f"{where}.{number}.file"))
+                parts.append(_document(part.file, mark, f"{where}.{index}.file"))
     return tuple(parts)
 
 
@@ -195,8 +193,9 @@ def _document(file: _File, mark: CacheMark | None, where: str) -> Document:
     return Document(media_type, data=data, name=file.filename, cache=mark)
 
 
-def _assistant_parts(message: _Assistant, where: str) -> tuple[Part, ...]:
-    _refuse_legacy(message, where)
+def _assistant_parts(message: _Assistant, number: int) -> tuple[Part, ...]:
+    if message.function_call is not None or message.audio is not None:
+        raise _legacy(message, f"messages.{number}")
     content, calls = message.content, message.tool_calls
     parts: list[Part] = []
     if isinstance(message.reasoning_content, str) and message.reasoning_content:
@@ -209,9 +208,9 @@ def _assistant_parts(message: _Assistant, where: str) -> tuple[Part, ...]:
     if message.refusal:
         parts.append(Refusal(message.refusal))
     if calls is not None:
-        parts.extend([_call(call, f"{where}.tool_calls.{number}") for number, call in enumerate(calls)])
+        parts.extend([_call(call, number, index) for index, call in enumerate(calls)])
     if content is None and not calls and not message.refusal:
-        raise bad(f"{where}.content", "required unless the message has tool_calls or a refusal")
+        raise bad(f"messages.{number}.content", "required unless the message has tool_calls or a refusal")
     return tuple(parts)
 
 
@@ -221,23 +220,23 @@ def _text_or_refusal(piece: _TextPart | _RefusalPart) -> Text | Refusal:
     return Text(piece.text, _mark(piece.prompt_cache_breakpoint))
 
 
-def _call(call: _Call, where: str) -> ToolCall:
+def _call(call: _Call, number: int, index: int) -> ToolCall:
+    if call.type == "function" and call.function is not None:
+        return ToolCall(call.id, call.function.name, call.function.arguments)
+    where = f"messages.{number}.tool_calls.{index}"
     if call.type != "function":
         raise UnsupportedParameter(
             f"{where}.type: {call.type!r} tool calls are not supported; use function tools", param=f"{where}.type"
         )
-    if call.function is None:
-        raise bad(f"{where}.function", "this field is required")
-    return ToolCall(call.id, call.function.name, call.function.arguments)
+    raise bad(f"{where}.function", "this field is required")
 
 
-def _refuse_legacy(message: _Assistant, where: str) -> None:
+def _legacy(message: _Assistant, where: str) -> UnsupportedParameter:
     if message.function_call is not None:
-        raise UnsupportedParameter(
+        return UnsupportedParameter(
             f"{where}.function_call: the legacy form is not supported; use tool_calls", param=f"{where}.function_call"
         )
-    if message.audio is not None:
-        raise UnsupportedParameter(
-            f"{where}.audio: audio of an earlier reply lives at one vendor; send its transcript as content",
-            param=f"{where}.audio",
-        )
+    return UnsupportedParameter(
+        f"{where}.audio: audio of an earlier reply lives at one vendor; send its transcript as content",
+        param=f"{where}.audio",
+    )

@@ -10,7 +10,7 @@ from pointsman.domain.turn import Channel, Sampling, Turn
 from pointsman.errors import UnsupportedParameter
 from pointsman.server.gateway.body import bad, extras, fields, store_parts, typed
 from pointsman.server.gateway.codec import Inbound, hint
-from pointsman.server.gateway.openai_messages import read_messages
+from pointsman.server.gateway.openai_messages import MessageIn, read_messages
 from pointsman.server.gateway.openai_tools import ChoiceIn, FormatIn, ToolIn, read_choice, read_format, read_tools
 
 _Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -32,7 +32,7 @@ class _StreamOptions(msgspec.Struct, frozen=True):
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True):
     model: Annotated[str, msgspec.Meta(min_length=1)]
-    messages: list[msgspec.Raw]
+    messages: list[MessageIn]
     max_completion_tokens: _Count | None = None
     max_tokens: _Count | None = None
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
@@ -90,7 +90,7 @@ def read_request(body: bytes) -> Inbound:
     metadata = _metadata(asked)
     return Inbound(
         _turn(asked, metadata, unknown),
-        store_parts(found, asked.messages),
+        store_parts(found),
         next((said for key in CONVERSATION_KEYS if (said := hint(metadata.get(key)))), None) if metadata else None,
     )
 
