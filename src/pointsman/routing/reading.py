@@ -14,7 +14,7 @@ import msgspec
 
 from pointsman.domain.message import Document, Image, Message, Text, Tool, ToolCall, ToolResult
 from pointsman.domain.turn import Channel, Turn
-from pointsman.routing.lexicon.intents import INTENT_CUES
+from pointsman.routing.lexicon.intents import intent_cues
 from pointsman.routing.lexicon.match import NO_WORDS, Hit, Words
 
 WINDOW: Final = 4_000
@@ -29,8 +29,8 @@ MEDIA_BYTES_PER_TOKEN: Final = 500
 """Speech at 128 kbit/s and the 32 tokens a second that Gemini counts."""
 
 _FAILED: Final = re.compile(
-    r"""^\W*(?:error|exception|failed|failure|traceback|timeout|timed\ out|not\ found|unauthorized|forbidden)\b
-    | "(?:error|errors|exception|error_code|error_message)"\s*:\s*(?!null|false|""|\[\s*\]|\{\s*\}|0\b)
+    r"""^[\s\[(*#]*(?:error|exception|failed|failure|traceback|timeout|timed\ out|not\ found|unauthorized|forbidden)\b
+    | "(?:error|errors|exception|error_code|error_message)"\s*:(?!\s*(?:null|false|""|\[\s*\]|\{\s*\}|0\b))
     | "(?:success|ok)"\s*:\s*false
     | "status"\s*:\s*"(?:error|failed|failure|timeout|unavailable)"
     | "(?:status|status_code|code)"\s*:\s*"?[45]\d\d\b""",
@@ -90,7 +90,7 @@ class Reading(msgspec.Struct, frozen=True):
             called=called,
             unanswered=unanswered,
             channel=turn.channel,
-            cues=tuple(INTENT_CUES.hits(user.vocabulary, user.padded)),
+            cues=intent_cues(user),
         )
 
 

@@ -90,8 +90,7 @@ PHRASES: Final = Lexicon(
             beyond frustrated, how hard can it be, how hard is it, is it that hard, how many times,
             third time, fourth time, fifth time, tenth time, for weeks, no one cares, nobody cares,
             you dont care, dont even care, nobody answers/helps/responds/replies, no one
-            answers/helps/responds/replies, no one ~ respond/reply/answer/help, nobody ~
-            respond/reply/answer/help, keep getting the runaround, the runaround, passed around,
+            answers/helps/responds/replies, no one ~ respond/reply/answer/help, nobody ~ respond/reply/answer/help/answered/replied/responded/helped, no one ~ answered/replied/responded/helped, disputing ~ my bank, the same copy paste, treated like this, treated this way, how i was treated, keep getting the runaround, the runaround, passed around,
             being passed from, going in circles, going around in circles, still nothing, still no
             reply/answer/response/refund, this is a joke, are you kidding, you kidding me, are you
             serious, are you even, are you stupid, do you even read, cant believe, hard to believe,
@@ -119,7 +118,7 @@ PHRASES: Final = Lexicon(
             service ~ weeks/hours/days/months, amazing service ~ weeks/hours/days/months, clearly
             the best way, toll gemacht, na toll, super danke, danke für nichts, gracias por nada,
             merci pour rien, bravo merci, grazie di niente, obrigado por nada""",
-        "1.0": """no problem, no worries, no thanks, no thank you, no issues, not a problem""",
+        "1.0": """hate to bother, no problem, no worries, no thanks, no thank you, no issues, not a problem""",
         "2.0": """ not bad, not too bad, not bad at all, cant complain, no complaints, never
             been disappointed, never disappointed, never let me down, never had a problem/issue, no
             issues, not a problem, made my day, well done, keep it up, great job, good job, thumbs

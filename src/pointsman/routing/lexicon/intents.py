@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from pointsman.routing.lexicon.match import Lexicon
+from pointsman.routing.lexicon.match import Hit, Lexicon, Words
 
 Risk = Literal["none", "low", "medium", "high"]
 
@@ -76,7 +76,7 @@ INTENT_CUES: Final = Lexicon(
             allowed*0.9,
             is it possible to*0.6, which countries*1, what countries*1, payment methods*1, horario*0.9,
             öffnungszeiten*1, heures douverture*1""",
-        "order_status": """where is/are my*1.2, wheres my*1.2, where my*0.9, order status*1.2, status of my*1.1, track my*1.2,
+        "order_status": """i ordered ~ where*1.1, i ordered ~ when*1, delivered but*1, news on*0.9, when will ~ get here*1.1, get here*0.8, card ~ arrive/arrived/come*1, card ~ delivery/delivered/mail*1, новости по*0.8, где мой/моя/мои*1.2, мой заказ*1, where is/are my*1.2, wheres my*1.2, where my*0.9, order status*1.2, status of my*1.1, track my*1.2,
             track an order*1.2,
             tracking number/info/link/code*1.1, my order ~ arrive/arrived/arriving*1.1, has/hasnt my order*1, has ~
             shipped*1.1,
@@ -90,7 +90,7 @@ INTENT_CUES: Final = Lexicon(
             colis*1.1, wo ist/bleibt meine/mein*1.2,
             meine bestellung*1, mein paket*1.1, dove è/e il*0.8, mio ordine*1, mio pacco*1.1, onde está*1, meu
             pedido*1, waar is mijn*1.2, mijn bestelling/pakket*1""",
-        "shipping": """shipping cost/costs/fee/fees/rate/rates/options/time/times/address*1.1, delivery
+        "shipping": """dispatch*1, dispatched*0.9, cutoff*0.9, cut off time*1, driver ~ leave*1.1, leave it with/at/behind*1.1, leave ~ package/parcel*1, shipping cost/costs/fee/fees/rate/rates/options/time/times/address*0.95, delivery
             cost/fee/time/times/options/address/date/slot/window*1.1,
             how long does ~ shipping/delivery*1.2, how long ~ deliver/ship/arrive*1, do you ship to*1.2, do you
             deliver*1.2, express/overnight/same/next day delivery/shipping*1,
@@ -104,7 +104,7 @@ INTENT_CUES: Final = Lexicon(
             rembourser/remboursé/remboursée*1.3, rückerstattung*1.3, erstattung/erstatten/erstattet*1.3, geld
             zurück*1.3,
             rimborso*1.3, rimborsare*1.3, terugbetaling*1.3, geld terug*1.3, zwrot*1.1, estorno*1.2, возврат*1.2""",
-        "return": """return this/it/them/my/the/an/some*1, returning*0.9, returns*0.8, return label*1.2, send
+        "return": """is/was/are/arrived/came damaged*1.05, came/arrived in pieces*1.1, received ~ instead of*1.1, got ~ instead of*1.1, send me the wrong*1.1, sent me ~ wrong*1.1, missing part/parts*1, part ~ missing*1, not what i ordered*1.1, wrong colour/color/model*1, return this/it/them/my/the/an/some*1, returning*0.9, returns*0.8, return label*1.2, send
             it/them/this back*1.2, send ~ back*1, exchange it/them/this/my/for*1, return ~
             item/items/order/shoes/product*1.2,
             replacement*0.8, replace my/the/this/it*0.8, wrong size*1, wrong item/product/color/colour/order*1.1,
@@ -112,11 +112,11 @@ INTENT_CUES: Final = Lexicon(
             arrived broken/damaged/cracked/defective*1.1, came broken/damaged*1.1, defective*0.9, devolver*1.1,
             retourner*1.1, renvoyer*1.1, zurückschicken*1.2, zurücksenden*1.2, umtauschen*1.2, retoure*1.2,
             restituire*1.1, reso*0.8, ruilen*1.1""",
-        "cancel": """cancel*1.1, cancels/canceled/cancelled/canceling/cancelling/cancellation*1, call off*0.9, dont want
+        "cancel": """stop/revert/undo/withdraw my/the ~ transfer/payment*1.1, cancel*1.2, cancels/canceling/cancelling/cancellation*1, canceled/cancelled*0.9, call off*0.9, dont want
             ~ anymore*0.9, no longer want/need*0.9, void*0.6, stop ~ order*0.9,
-            cancelar*1.1, anular*1, annuler*1.1, annulation*1, stornieren*1.1, stornierung*1.1, kündigen*1.1,
-            kündigung*1.1, disdire*1.1, annullare*1.1, annuleren*1.1, opzeggen*1.1, отменить*1.1""",
-        "billing": """charged twice*1.5, double charged*1.5, charged me twice*1.5, charged two/three/double times*1.4,
+            cancelar*1.2, anular*1, annuler*1.2, annulation*1, stornieren*1.2, stornierung*1.1, kündigen*1.2,
+            kündigung*1.1, disdire*1.1, annullare*1.1, annuleren*1.2, opzeggen*1.2, отменить*1.1""",
+        "billing": """dispute/disputing/disputed*1.2, unknown charge/charges/fee*1.3, a fee*0.9, the fee*0.9, the charge*1, late fee*1.3, this charge/fee/payment*1.2, refund ~ didnt match*1, money ~ taken/deducted*1.3, deducted*1.2, debited*1.2, fee ~ statement*1.3, amount ~ wrong/incorrect*1.2, charged twice*1.5, double charged*1.5, charged me twice*1.5, charged two/three/double times*1.4,
             billed twice*1.5, overcharged*1.5, over charged*1.4, wrong charge*1.4, wrong amount*1.2,
             unexpected charge/fee/charges/fees*1.4,
             extra charge/fee/charges*1.3, hidden fee/fees/charge/charges*1.4, dispute*1.2, chargeback*1.4, charge
@@ -128,7 +128,7 @@ INTENT_CUES: Final = Lexicon(
             charged ~ instead of*1.3,
             rechnung*0.9, abgebucht*1.3, facture*0.9, factura*0.9, cobrado*1.1, cobro*1.1, facturé*1.2, prélevé*1.3,
             addebitato*1.3, fattura*0.9, cobrança*1.2, doppelt ~ abgebucht*1.5""",
-        "payment": """pay my*1, make a payment*1.2, payment failed*1.2, payment ~ declined/failed/rejected*1.2, card ~
+        "payment": """how much ~ pay*0.9, will we/i pay*1, do we/i pay*0.9, top ups*0.9, topping up*0.9, add money*1, deposit*0.9, withdraw/withdrawal*0.9, cash machine/atm*0.8, send ~ money*1, transfer*0.9, transferring*0.9, transfers*0.9, minimum payment*1.2, bill due*1.1, pay ~ bill/bills*1.1, how much do i owe*1.2, credit card bill*1.1, how much money*0.9, account balance*1.1, in my ~ account*0.8, bank account*0.7, checking/savings account*0.8, transaction/transactions*0.8, purchases*0.6, spent on/spending*0.9, currency/currencies*0.7, exchange rate*0.9, pay my*1, make a payment*1.2, payment failed*1.2, payment ~ declined/failed/rejected*1.2, card ~
             declined/rejected*1.2, pay bill*1, pay with*0.8, pay by*0.8, pay for*0.6, paying*0.6,
             payment plan*1.1, installments*1, instalments*1, due date*0.9, when is ~ due*1,
             promo/discount/coupon/voucher code*1.1, gift card*0.9, apple pay*0.9, google pay*0.9, paypal*0.8,
@@ -136,7 +136,7 @@ INTENT_CUES: Final = Lexicon(
             up*0.9, topup*0.9, top up ~ failed*1.1, direct debit*0.9, my balance*0.9, balance*0.6, autopay*1,
             pagar*0.8, pago*0.8, payer*0.8, paiement*0.8, bezahlen*0.8, zahlung*0.9, pagare*0.8, pagamento*0.8,
             überweisung*1, überweisen*1""",
-        "account_access": """password*1.1, passcode*1, log in*1, login*1, log into*1, logging in*1, sign in*1, cant access*1,
+        "account_access": """verify me/myself*1, cannot log/sign*1.2, cant log/sign*1.2, cant get into*1.2, login issues*1.2, not recognizing ~ password*1.1, verification*0.9, verify ~ identity*1.2, prove ~ identity*1.1, identity check*1.1, unlock my*1.2, pin*0.9, activate ~ card*1.1, activation*0.9, password*1.1, passcode*1, log in*1, login*1, log into*1, logging in*1, sign in*1, cant access*1,
             locked out*1.3, account ~ locked/blocked/suspended/disabled*1.3, locked my account*1.3,
             my account is locked*1.3, reset my*1, forgot/forgotten my*1.1, two factor*1.1, 2fa*1.1,
             verification code*1.2, otp*1, authenticator*1,
@@ -152,7 +152,7 @@ INTENT_CUES: Final = Lexicon(
             language preference*1, notification preferences/settings*1, contact preferences*1, cambiar mi
             dirección/correo*1.2, changer mon adresse*1.2, meine adresse ändern*1.2, adresse ~ ändern*1.2, neue
             adresse*1""",
-        "booking": """book*0.9, booking*1, bookings*1, booked*0.8, reserve*1, reservation*1.1, reservations*1.1,
+        "booking": """availability*1, available rooms/seats/tables/slots/times*1.1, earlier/later train/bus/slot*1.2, room ~ night*0.9, nights*0.7, round trip*1.1, one way ticket*1.1, fly/flying to/from*1, plane ticket/tickets*1.1, tickets*0.7, book*0.9, booking*1, bookings*1, booked*0.8, reserve*1, reservation*1.1, reservations*1.1,
             rebook*1.2, reschedule*1.1, appointment*1.1, flight*0.9, flights*0.9, hotel*0.8,
             seat*0.6, check in*0.7, upgrade my seat*1.1, change my flight*1.4, change ~
             flight/reservation/booking/appointment*1.3, move my appointment/reservation/booking*1.3,
@@ -161,7 +161,7 @@ INTENT_CUES: Final = Lexicon(
             luggage/baggage*0.7, check out date*0.9, reserva*1, reservar*1, réservation*1.1, réserver*1.1,
             buchung*1.1, buchen*1, umbuchen*1.2, termin*1, prenotazione*1.1, prenotare*1.1, vuelo*0.9, vol*0.7,
             flug*0.9, boeking*1.1, afspraak*1""",
-        "technical_problem": """doesnt work*1.1, not working*1.1, dont work*1, isnt working*1.1, stopped working*1.2, wont work*1.1,
+        "technical_problem": """screen ~ black/blank/flickering/flickers*1.1, stays black*1.1, broken*0.8, broke*0.8, malfunction/malfunctioning*1.1, factory reset*1, wont ~ anymore*0.7, keeps saying*0.9, stuck on*1, stuck*0.7, blinking*1, no sound*1.1, unresponsive*1.1, logs me out*1.1, kicks me out*1.1, doesnt respond*1.1, have/having trouble*0.9, having ~ issues/issue/problems*0.9, having problems*0.9, doesnt work*1.1, not working*1.1, dont work*1, isnt working*1.1, stopped working*1.2, wont work*1.1,
             wont start/load/open/connect/turn/charge/sync/update*1.1, doesnt
             start/load/open/connect/turn/charge/sync/update*1.1, cant
             connect/load/open/install/download/update*1, not
@@ -176,7 +176,7 @@ INTENT_CUES: Final = Lexicon(
             issue/problem/support*1.1, no funciona*1.2, ne fonctionne pas*1.2, ne marche pas*1.2, funktioniert
             nicht*1.2, geht nicht*1, non funziona*1.2, não funciona*1.2, werkt niet*1.2, doet het niet*1.2, не
             работает*1.2""",
-        "complaint": """complaint*1.3, complain*1.3, file a complaint*1.5, unacceptable*1.1,
+        "complaint": """not happy*1, unhappy*1.1, isnt solved*0.9, nobody ~ answered/answers/replied/responded/called*1.2, no one ~ answered/replied/responded/called*1.2, business elsewhere*1.3, not good enough*1.1, let down*1, treated like*1, horrible*0.9, terrible*0.9, awful*0.9, useless*1, poor quality*1, bad service/experience*1.1, frustrated/frustrating*0.9, are you kidding*0.9, still ~ waiting for ~ answer*1, complaint*1.3, complain*1.3, file a complaint*1.5, unacceptable*1.1,
             terrible/awful/horrible/worst/poor/bad service*1.2, terrible/awful/horrible/worst/poor
             experience*1.2, worst company*1.3, rude*1.1, disappointed*1, disgusted*1.1,
             ridiculous*1, fed up*1, never again*1, waste of time*1, third/fourth/fifth time*0.9, how
@@ -185,7 +185,7 @@ INTENT_CUES: Final = Lexicon(
             incompetent*1.1,
             beschwerde*1.3, queja*1.3, plainte*1.1, réclamation*1.3, reclamo*1.2, reclamación*1.3, klacht*1.3,
             reclamação*1.3, inaceptable*1.1, inacceptable*1.1, unverschämt*1.1, inaccettabile*1.1""",
-        "escalation": """speak/talk/chat to/with a/an
+        "escalation": """agent*0.6, human*0.7, speak/talk/chat to/with a/an
             human/person/agent/representative/rep/manager/supervisor/someone/operator*1.6,
             speak/talk to/with someone*1.4, speak/talk to/with your manager/supervisor*1.6,
             speak/talk to/with the manager/supervisor*1.6, real person*1.5, actual person*1.5, real
@@ -198,7 +198,7 @@ INTENT_CUES: Final = Lexicon(
             humain/conseiller/personne/agent/conseillère*1.6, mit einem menschen*1.6, mit einem mitarbeiter*1.6, einen
             mitarbeiter*1.1, parlare con un/una operatore/persona/umano*1.6, falar com um/uma
             atendente/pessoa/humano*1.6, met een medewerker/mens*1.6, оператора*1.3""",
-        "fraud": """fraud*1.5, fraudulent*1.5, scam*1.1, scammed*1.5, phishing*1.6, hacked*1.5, stolen*1.3, stole*1,
+        "fraud": """did not make*1.2, didnt make*1.1, i never made*1.2, wasnt me*1.3, not me*0.7, lost wallet/phone/card/purse*1.3, card ~ stolen/missing/lost*1.3, phone ~ stolen/lost*1.3, lost my ~ card/phone/wallet*1.4, lost my wallet/phone*1.3, cant find my card*1.2, block the card*1.3, pickpocketed/mugged/robbed*1.4, someone else ~ my*1.1, dont remember ~ making*1.2, never authorized/authorised*1.4, asking for my pin/password*1.4, fraud*1.5, fraudulent*1.5, scam*1.1, scammed*1.5, phishing*1.6, hacked*1.5, stolen*1.3, stole*1,
             unauthorized/unauthorised*1.5, someone ~ used/using my*1.5, someone ~ accessed*1.4,
             identity theft*1.7, compromised*1.4, suspicious*1.3, did not authorize*1.5, didnt
             authorize/authorise/make*1.3, didnt make ~
@@ -213,7 +213,7 @@ INTENT_CUES: Final = Lexicon(
             renew/renewal*1.3, free trial*1.1, trial*0.7, membership*1, premium*0.6, pause my*1,
             switch ~ plan*1.2, change my plan*1.3, mailing list*1.1, newsletter*1, suscripción*1.1,
             abonnement*1.1, abo*1, abbonamento*1.1, assinatura*1.1""",
-        "product_question": """in stock*1.1, available in*0.9, is it/this compatible*1.1, compatible with*1.1, does it/this/the ~
+        "product_question": """does ~ come with*1.1, does ~ have*0.8, do these/they/those ~ contain/have/fit/work*1, contain*0.8, will this/it/these ~ work/fit*1.1, compare*1, is this/it suitable*1, suitable for*1, does ~ fit*1, made of*1, how big/heavy/long/tall/loud is/are*1, what colors/colours/sizes*1.1, which of your*1, better for*0.9, in stock*1.1, available in*0.9, is it/this compatible*1.1, compatible with*1.1, does it/this/the ~
             work with*1.1, does it/this come with*1.1, does it have*0.9, what size*1, size
             chart/guide*1.1, how much is/are/does*0.9, how much ~ cost*1.1, price of*1, whats the
             price*1, recommend*0.9, which one ~ better/best*1.1, which is better*1.1, difference
@@ -221,11 +221,11 @@ INTENT_CUES: Final = Lexicon(
             do you sell/stock/carry*1.2, back in stock*1.2, specs*1, specifications*1, features*0.7,
             dimensions*1, looking for a/an/some*0.7, cuánto cuesta*1.1, combien coûte*1.1, wie viel
             kostet*1.1, was kostet*1.1, quanto costa*1.1, quanto custa*1.1, hoeveel kost*1.1""",
-        "feedback": """great service*1, love the*0.9, love your*0.9, love this*0.9, excellent*0.7, awesome*0.6,
+        "feedback": """cant complain*1.4, cannot complain*1.4, no complaints*1.4, you should let/add/make/have/offer/allow*1.1, why dont you add*1, please add*0.9, not bad*0.8, works perfectly/great*0.9, really like*0.8, couldnt/could not be happier*1, so easy*0.8, happy with*0.9, great service*1, love the*0.9, love your*0.9, love this*0.9, excellent*0.7, awesome*0.6,
             amazing*0.6, suggestion*1, feedback*1.1, you should add*1, it would be nice/great*0.9,
             feature request*1.2, well done*1, great job*1, good job*0.8, keep it up*1, five stars*1,
             best ~ ever*0.9""",
-        "legal_privacy": """gdpr*1.8, ccpa*1.8, delete my data/account/information/profile*1.6, delete all my*1.6, delete ~
+        "legal_privacy": """personal information*1.2, share ~ data*1.2, close account*1.3, delete account*1.5, delete ~ account*1.4, deactivate ~ account*1.2, gdpr*1.8, ccpa*1.8, delete my data/account/information/profile*1.6, delete all my*1.6, delete ~
             data*1.5, close my account*1.4, erase my*1.5, remove my data/information*1.5, right to
             be forgotten*1.8, personal data*1.3, my data*1, data you have*1.5, data you hold*1.5,
             data protection*1.5, lawyer*1.6, attorney*1.6, sue you*1.7, suing*1.6, legal action*1.7,
@@ -245,3 +245,28 @@ INTENT_CUES: Final = Lexicon(
             bleeding*1.5, burned/burnt my*1.3, battery ~ swollen/swelling*1.6""",
     }
 )
+
+UNSPACED_CUES: Final[Mapping[str, str]] = {
+    part: label
+    for label, parts in {
+        "refund": "退款 返金 환불 退钱 退錢 استرداد คืนเงิน रिफंड",
+        "cancel": "取消 キャンセル 취소 إلغاء ยกเลิก",
+        "return": "退货 退貨 返品 반품 交換",
+        "order_status": "我的订单 我的訂單 包裹 快递 注文状況 届きません 届いていない 荷物 배송 주문 언제 طلبي พัสดุ",
+        "account_access": "密码 密碼 パスワード ログイン 비밀번호 로그인 كلمة المرور",
+        "escalation": "人工 真人 客服 オペレーター 担当者 상담원",
+        "complaint": "投诉 投訴 苦情 불만 شكوى",
+        "thanks": "谢谢 謝謝 ありがとう 감사합니다 شكرا ขอบคุณ धन्यवाद",
+        "greeting": "你好 您好 こんにちは 안녕하세요 مرحبا สวัสดี नमस्ते",
+    }.items()
+    for part in parts.split()
+}
+"""Cues in scripts that put no spaces between words, or join words to others: looked for anywhere in the text."""
+
+
+def intent_cues(words: Words) -> tuple[Hit, ...]:
+    """Return every intent cue of a text."""
+    hits = INTENT_CUES.hits(words.vocabulary, words.padded)
+    if not words.text.isascii():
+        hits += [Hit(label, 1.0, part) for part, label in UNSPACED_CUES.items() if part in words.text]
+    return tuple(hits)

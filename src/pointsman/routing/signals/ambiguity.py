@@ -19,8 +19,7 @@ _STEPS: Final = Lexicon(
         "step": """and then, then ~ and, first ~ then, after that, once thats done, once that is done, once you have,
         when thats done, afterwards, followed by, before you, before that, step by step, one by one,
         for each, for all of, all my orders, if not, otherwise, if so, if possible ~ otherwise, in
-        case ~ then, depending on, unless, as long as, provided that, only if, but only, but first,
-        and also, as well as, compare, plan, figure out, sort out, work out, weigh, whichever is,
+        case ~ then, depending on, as long as, provided that, only if, but only, but first, once the ~ is, as well as, compare, once the ~ is, figure out, sort out, work out, weigh, whichever is,
         whatever is, best option, cheapest option, what are my options, what should i do, walk me
         through, both,
         und dann, danach, zuerst ~ dann, wenn nicht, falls ~ sonst, y luego, y después, primero ~ luego, si no, et
@@ -40,13 +39,26 @@ _VAGUE: Final = Lexicon(
             something wrong, something happened, it happened again, same thing, same problem, same
             issue, that thing, the thing, the other thing, fix it, fix this, need help, help me,
             help, can you help, i have a problem, i have a question, i have an issue, got a problem,
-            there is a problem, theres a problem, a quick question, question, you know, whatever,
+            there is a problem, theres a problem, a quick question,,
             what now, now what, do something, whats going on, what happened, it again, same as
-            before, like last time, the usual, not right, weird, why, how come, and now, so, huh,
-            what, no funciona, ayuda, tengo un problema, jai un problème, aide, hilfe, ich habe ein
+            before, like last time, the usual, not right, weird, and now, no funciona, ayuda, tengo un problema, jai un problème, aide, hilfe, ich habe ein
             problem, geht nicht, aiuto, ho un problema"""
     }
 )
+_EMPTY_WORDS: Final = frozenset(
+    """. ! ? ; i you he she they we it its this that these those them me my your us the a an some any one thing things something anything someone
+    is are was were be been do does did done can could will would should have has had get got need want like help please hi hello hey
+    and or but so for to of in on at with about from again still now then here there what why how who huh um uh ok okay fix sort solve
+    handle question problem issue trouble happened happen happens wrong broken same last time before other another sir madam guys anyone""".split()
+)
+"""A text of these words alone names no subject."""
+_HELLO: Final = frozenset([".", "!", "hi", "hello", "hey", "ok", "okay", "there", "you", "sir", "madam", "guys"])
+_SAME_WISH: Final = {
+    "refund": "money back", "return": "money back", "technical_problem": "money back", "billing": "money", "payment": "money",
+    "cancel": "contract", "subscription": "contract", "booking": "contract", "order_status": "delivery", "shipping": "delivery",
+    "account_access": "account", "profile_change": "account",
+}  # fmt: skip
+"""Intents that one and the same wish often names together ("it is broken, I want to return it")."""
 _LIST_ITEM: Final = re.compile(r"(?:^|\n)\s*(?:\d{1,2}[.)]|[-*•])\s+\S", re.MULTILINE)
 _FEW: Final = 6
 _TWO: Final = 2
@@ -80,7 +92,8 @@ def measure(reading: Reading, session: Session) -> Ambiguity:  # noqa: ARG001 - 
 def _several_wishes(reading: Reading) -> bool:
     """Two recognised intents that a conjunction joins, or two questions about different things."""
     user = reading.user
-    wishes = {hit.label for hit in reading.cues if hit.weight >= 1} - SMALL_TALK - {"complaint", "faq", "escalation"}
+    wishes = {_SAME_WISH.get(hit.label, hit.label) for hit in reading.cues if hit.weight >= 1}
+    wishes -= SMALL_TALK | {"complaint", "faq", "escalation"}
     if len(wishes) < _TWO:
         return False
     return _JOINS.any(user.vocabulary, user.padded) or user.text.count("?") >= _TWO
@@ -95,4 +108,6 @@ def _vague(reading: Reading) -> bool:
         return False
     if reading.assistant.tokens:
         return False
-    return _VAGUE.any(user.vocabulary, user.padded)
+    if user.vocabulary <= _HELLO:
+        return False
+    return user.vocabulary <= _EMPTY_WORDS or _VAGUE.any(user.vocabulary, user.padded)

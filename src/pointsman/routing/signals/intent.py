@@ -8,12 +8,20 @@ from typing import Final
 import msgspec
 
 from pointsman.domain.turn import Session
+from pointsman.routing.lexicon.intent_model import NONE, guess
 from pointsman.routing.lexicon.intents import RISK, SMALL_TALK, Risk
 from pointsman.routing.lexicon.match import Hit
 from pointsman.routing.reading import Reading
 
 NAME: Final = "intent"
 ENOUGH: Final = 0.6
+SURE: Final = 1.0
+LIKELY: Final = 0.6
+KNOWN: Final = 0.6
+"""The model is believed when its share reaches ``LIKELY`` and it knows at least this share of the words."""
+_PLEASANTRIES: Final = frozenset({"greeting", "thanks", "goodbye"})
+_PLEASANT: Final = 12
+"""Words beyond which a greeting or thanks is only the wrapping of something not recognised."""
 _LEVEL: Final = ("none", "low", "medium", "high")
 
 
@@ -36,14 +44,25 @@ UNKNOWN: Final = Intent("unknown", "none", recognised=False, score=0.0)
 
 
 def measure(reading: Reading, session: Session) -> Intent:  # noqa: ARG001 - every signal has this shape
-    """Name the intent with the most evidence; among equals the riskier one wins."""
+    """Name the intent with the most evidence; among equals the riskier one wins. Without strong cues a small model is asked."""
     scores = evidence(reading.cues)
     if not scores:
-        return UNKNOWN
+        return _guessed(reading) or UNKNOWN
     name = max(scores, key=lambda label: (label not in SMALL_TALK, scores[label], _LEVEL.index(RISK[label]), label))
-    if scores[name] < ENOUGH:
+    if scores[name] < SURE:
+        second = _guessed(reading)
+        if second and (second.name not in SMALL_TALK or name in SMALL_TALK):
+            return second
+    if scores[name] < ENOUGH or (name in _PLEASANTRIES and reading.user.count > _PLEASANT):
         return UNKNOWN
     return Intent(name, RISK[name], recognised=True, score=round(scores[name] / (sum(scores.values()) + 0.2), 3))
+
+
+def _guessed(reading: Reading) -> Intent | None:
+    found = guess(reading.user)
+    if found.label == NONE or found.share < LIKELY or found.known < KNOWN:
+        return None
+    return Intent(found.label, RISK[found.label], recognised=True, score=round(found.share, 3))
 
 
 def evidence(cues: Iterable[Hit]) -> dict[str, float]:

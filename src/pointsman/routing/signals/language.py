@@ -18,7 +18,7 @@ UNDETERMINED: Final = "und"
 _COMMON: Final[Mapping[str, frozenset[str]]] = {
     code: frozenset(block.split())
     for code, block in {
-        "en": """the and is are was were be been have has had do does did you your my me we our they it this that
+        "en": """no tell time yeah sure lol born agent joke the and is are was were be been have has had do does did you your my me we our they it this that
             these those with for from not what when
             where why how who which can could would should will shall there here about please help need want order
             refund thanks thank hello hi hey yes okay
@@ -103,7 +103,7 @@ def measure(reading: Reading, session: Session) -> Language:  # noqa: ARG001 - e
 
 
 def _code(words: Words) -> str:
-    if not words.vocabulary:
+    if not words.count:
         return UNDETERMINED
     if not words.text.isascii():
         script = _script(words.text[:400])

@@ -41,7 +41,7 @@ _PHONE_WORDS: Final = frozenset(
     "phone mobile cell call number tel telephone whatsapp reach sms telefon teléfono téléphone telefono handy móvil".split()
 )
 _NOT_PHONE_WORDS: Final = frozenset(
-    "order tracking booking reference invoice ticket reservation confirmation case account serial imei transaction sku".split()
+    "order tracking booking reference invoice ticket reservation confirmation case account serial imei policy case transaction sku".split()
 )
 _BIRTH_WORDS: Final = frozenset(
     "born birth birthday dob geboren geburtsdatum nacimiento nacido nací née né naissance nato nata nascita".split()
@@ -71,6 +71,7 @@ _HEALTH: Final = Lexicon(
 )
 _CARD_LENGTHS: Final = range(13, 20)
 _PHONE_LENGTHS: Final = range(7, 16)
+_NAMED_WITHIN: Final = 24
 _ENOUGH_DIGITS: Final = 6
 _IBAN_DIGITS: Final = 10
 _ENDS: Final = frozenset(".!?;")
@@ -141,7 +142,7 @@ def _numbers(words: Words) -> set[str]:
         kinds.add("iban")
     spoken = not words.vocabulary.isdisjoint(_PHONE_WORDS) and words.vocabulary.isdisjoint(_NOT_PHONE_WORDS)
     for found in _DIGITS.finditer(text):
-        kind = _number_kind(found[0], text[max(0, found.start() - 2) : found.start()], spoken=spoken)
+        kind = _number_kind(found[0], text[max(0, found.start() - _NAMED_WITHIN) : found.start()], spoken=spoken)
         if kind and not (kind == "phone" and "iban" in kinds):
             kinds.add(kind)
     return kinds
@@ -180,7 +181,9 @@ def _number_kind(found: str, before: str, *, spoken: bool) -> str:
     if len(digits) not in _PHONE_LENGTHS or _DATE.search(found):
         return ""
     grouped = sum(found.count(mark) for mark in " -().") >= 2  # noqa: PLR2004 - 555-123-4567 has two
-    return "phone" if "+" in before or found.startswith("00") or grouped or spoken else ""
+    if not (grouped or spoken or "+" in before[-2:] or found.startswith("00")):
+        return ""
+    return "" if any(word in before.lower() for word in _NOT_PHONE_WORDS) else "phone"
 
 
 def _luhn_ok(digits: str) -> bool:

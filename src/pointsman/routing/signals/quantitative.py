@@ -15,7 +15,7 @@ NAME: Final = "quantitative"
 
 _CALCULATE: Final = Lexicon(
     {
-        "sum": """calculate, calculation, calculator, compute, add up, adds up, work out ~ cost/total/price/much, sum
+        "sum": """calculate, what will/would/do we/i/it/that pay/cost/owe, cost me over, cost ~ over ~ years/months, over ~ years ~ cost, how much ~ each, how much will ~ pay/cost, how much ~ altogether, how many ~ altogether, how many ~ in all, how many ~ each, twice as many, half as many, times as many, times more, calculation, calculator, compute, add up, adds up, work out ~ cost/total/price/much, sum
         of, square root, divided by, multiplied by, times ~ equals, plus ~ equals, minus ~ equals,
         average of, on average, percent of, percentage of, percent off, prorated, pro rated,
         prorate, pro rata, break even, compound interest, interest over, split ~ between/ways/among,
@@ -40,7 +40,7 @@ _QUANTITY: Final = re.compile(
     re.IGNORECASE,
 )
 _FORMULA: Final = re.compile(
-    r"\d\s?%\s?(?:of|off|from|von|de)\b|\d\s?[+*/x×÷^]\s?\d|\d\s-\s\d+\s?=|=\s?\?", re.IGNORECASE
+    r"\d\s?%\s?(?:of|off|from|von|de)\b|\d\s?[+*×÷^]\s?\d|\d\s[/x]\s\d|\d\s-\s\d+\s?=|=\s?\?", re.IGNORECASE
 )
 _OPERATORS: Final = ("%", "+", "*", "/", "=", "^", "×", "÷", " x ", " X ")
 _TWO: Final = 2

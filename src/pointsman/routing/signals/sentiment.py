@@ -32,6 +32,8 @@ _FLIPPED_AT_MOST: Final = -2.2
 _WEAK: Final = 1.0
 _WEAK_SUM: Final = 1.2
 _STRONG: Final = -2.0
+_BARE: Final = 2
+_BARE_CALLS: Final = frozenset(["agent", "human", "representative", "operator", "supervisor", "manager", "mitarbeiter", "agente", "operatore", "conseiller"])
 _WORDS_IN_CAPS: Final = 2
 _CLAUSE_ENDS: Final = frozenset([".", "!", "?", ";", "but", "however", "though", "aber", "pero", "mais", "ma", "mas", "maar"])
 _EMOJI: Final = {
@@ -61,7 +63,13 @@ def measure(reading: Reading, session: Session) -> Sentiment:  # noqa: ARG001 - 
     score = round(total / (total * total + _SPREAD) ** 0.5, 3)
     negative = score <= NEGATIVE
     label = "negative" if negative else "positive" if score >= POSITIVE else "neutral"
-    return Sentiment(label, score, negative, ASKS_HUMAN.any(user.vocabulary, user.padded))
+    return Sentiment(label, score, negative, _asks_human(user))
+
+
+def _asks_human(user: Words) -> bool:
+    if user.count <= _BARE and not user.vocabulary.isdisjoint(_BARE_CALLS):
+        return True
+    return ASKS_HUMAN.any(user.vocabulary, user.padded)
 
 
 def _valence(words: Words) -> float:

@@ -46,18 +46,18 @@ _CUES: Final = Lexicon(
         "own": """my order/orders/account/bill/invoice/subscription/booking/reservation/flight/appointment/ticket/tickets/package/parcel/delivery/refund/payment/balance/plan/card/address/password/email/phone/number/money/statement/points,
             the bill/invoice/parcel/package i, order number, booking reference, confirmation number/code, tracking number/link/page, reservation number, ticket number, account number, new address is, mein/meine/meinen bestellung/paket/konto/abo/geld, mi pedido/cuenta/dinero/reserva,
             ma/mon commande/colis/compte/réservation, mio ordine/pacco/conto, mia prenotazione, meu pedido, minha reserva/conta, mijn bestelling/pakket/abonnement, мой заказ""",
-        "ask": """can you, could you, would you, i want, i need, i wanna, id like, i would like, id rather have, im looking for, looking for, are you able to, find, search, show me, give me, let me know, look up, look for, tell me, check, please, im trying to, i am looking, quiero, necesito, je veux, je voudrais, pouvez vous, ich möchte, ich will, können sie, vorrei, quero, ik wil""",
+        "ask": """in stock, availability, do you have availability, resend, would it be possible to, can you, could you, would you, i want, i need, i wanna, id like, i would like, id rather have, im looking for, looking for, are you able to, find, search, show me, give me, let me know, look up, look for, tell me, check, please, im trying to, i am looking, quiero, necesito, je veux, je voudrais, pouvez vous, ich möchte, ich will, können sie, vorrei, quero, ik wil""",
         "general": """what is your, what are your, whats your, policy, policies, how do i, how can i, how does, how long does, how long do, do you offer, do you accept, do you take, do you ship, do you deliver, do you sell, do you have a, does it, is it possible, what does ~ mean, difference between, what happens if/when/to, can i ~ if, can i return, can i bring, can i take, can i pay in, why do you, in general, usually, are you open, is there a fee, opening hours, how to, explain, who are you, are you a, what can you do, am i allowed, tell me a joke, fee if""",
         "close": """thanks, thank you, bye, goodbye, thats all, that is all, nothing else, no thanks, no thank you, have a nice/good/great day/one/evening, good morning, how are you, thats it, that will be all, appreciate it, not right now, im good, all i need, all i needed""",
     }
 )
 _WEIGHTS: Final = {"own": 1.5, "ask": 0.7, "general": -2.2, "close": -2.0}
-_BASE: Final = -1.7
+_BASE: Final = -1.6
 _ACTED_ON: Final = frozenset(
     ["order_status", "refund", "return", "cancel", "billing", "payment", "profile_change", "booking", "subscription", "fraud", "account_access"]
 )
 """Intents that are served from a system of record, not from general knowledge."""
-_INTENT_POINTS: Final = 1.3
+_INTENT_POINTS: Final = 1.7
 _IMPERATIVES: Final = frozenset(
     """activate add apply arrange assign block book buy call cancel change charge check close confirm connect convert correct create deactivate delete
     deposit disable downgrade edit enable exchange extend find fix forward freeze get give go issue locate look lookup make modify move open order pause pay
