@@ -26,8 +26,9 @@ DecodeError = Callable[[int, Mapping[str, str], bytes], ProviderError]
 class FrameCutter:
     """Cuts a byte stream into SSE frames, keeping only the frame that is not complete yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = MAX_FRAME) -> None:
         self.fed = 0
+        self._limit = limit
         self._pending = bytearray()
 
     @property
@@ -44,7 +45,7 @@ class FrameCutter:
         """Return the frames that ``data`` completes, each with the offset of its first byte in the whole stream.
 
         Raises:
-            StreamBroken: a frame is larger than ``MAX_FRAME``.
+            StreamBroken: a frame is larger than the limit.
         """
         self.fed += len(data)
         if self._pending:
@@ -70,10 +71,8 @@ class FrameCutter:
         return frames
 
     def _check_size(self) -> None:
-        if len(self._pending) > MAX_FRAME:
-            raise StreamBroken(
-                f"the provider sent a frame of more than {MAX_FRAME // (1024 * 1024)} MiB", kind="malformed_reply"
-            )
+        if len(self._pending) > self._limit:
+            raise StreamBroken(f"the provider sent a frame of more than {self._limit:,} bytes", kind="malformed_reply")
 
 
 def _cut_any_line_end(data: bytes, start: int, frames: list[tuple[int, bytes]]) -> bytes:
