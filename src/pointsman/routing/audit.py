@@ -129,10 +129,11 @@ def _shadowed(policy: Policy, tally: _Tally) -> list[str]:
         elif ("".join(rule.when.split())) != "true" and (rule.kind, "true") in seen:
             found.append(f"rule {rule.name!r} can never apply: {seen[rule.kind, 'true'].name!r} before it always holds")
         elif always := tally.before.get(rule.name):
-            other = min(always)
+            other = next(rule.name for rule in policy.rules if rule.name in always)
             count = tally.matched[rule.name]
+            held = "the one turn" if count == 1 else f"all {count} turns"
             found.append(
-                f"rule {rule.name!r} never applied: on all {count} turns it held, {other!r} before it held as well"
+                f"rule {rule.name!r} never applied: on {held} on which it held, {other!r} before it held as well"
             )
     return found
 
