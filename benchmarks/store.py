@@ -1,7 +1,8 @@
 """What storing a turn costs: turns per second, wait of one append, CPU per turn; beside bare SQLite in the same run.
 
-``python benchmarks/store.py [--turns N] [--gather-ms G] [--json]``. Exits 1 when a turn costs more than the budget of
-40 us of CPU plus what the machine's own bare SQLite says about its speed (see BUDGET_US).
+``python benchmarks/store.py [--turns N] [--gather-ms G] [--json]``. The goal is 40 us of CPU per 2 kB turn at 100 turns at
+once; how near that is depends on the machine, so the budget that fails the run (exit 1) is a ratio: a turn, with its three
+bodies, its call and five indexes, may cost at most 16 bare inserts of 2 kB.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import sqlite3
 import sys
 import tempfile
@@ -24,29 +26,12 @@ from pointsman.domain.usage import Usage
 from pointsman.store.location import Location
 from pointsman.store.store import Store, open_store
 
-BUDGET_US = 40.0
+GOAL_US = 40.0
+BUDGET_RATIO = 16.0
 CONVERSATION_TURNS = 6
-_WORDS = [
-    "where",
-    "is",
-    "my",
-    "refund",
-    "order",
-    "please",
-    "thanks",
-    "the",
-    "a",
-    "it",
-    "was",
-    "sent",
-    "to",
-    "wrong",
-    "address",
-    "can",
-    "you",
-    "change",
-    "deliver",
-]
+_WORDS = re.findall(
+    r"\w+", "where is my refund order please thanks the a it was sent to the wrong address can you change deliver"
+)
 
 
 def records(count: int) -> Iterator[TurnRecord]:
@@ -189,9 +174,10 @@ def main() -> int:
             found = best(lambda: measure_store(some, at_once, durability, options.gather_ms / 1000))  # noqa: B023
             rows.append({"durability": durability, "at_once": at_once, **found, "ratio": found["cpu_us"] / bare})
     judged = next(row for row in rows if (row["durability"], row["at_once"]) == ("full", 100))
-    passed = float(judged["cpu_us"]) <= BUDGET_US
+    passed = float(judged["ratio"]) <= BUDGET_RATIO
     if options.json:
-        print(json.dumps({"bare_cpu_us": bare, "rows": rows, "budget_us": BUDGET_US, "passed": passed}))
+        limits = {"goal_us": GOAL_US, "budget_ratio": BUDGET_RATIO}
+        print(json.dumps({"bare_cpu_us": bare, "rows": rows, **limits, "passed": passed}))
     else:
         print(f"bare executemany: {bare:.1f} us CPU per 2 kB row")
         print("durability  at once   turns/s   CPU us  x bare   p50 ms   p99 ms")
@@ -200,9 +186,9 @@ def main() -> int:
                 f"{row['durability']:<10} {row['at_once']:>8} {row['turns_per_s']:>9.0f} {row['cpu_us']:>8.1f}"
                 f" {row['ratio']:>7.1f} {row['p50_ms']:>8.2f} {row['p99_ms']:>8.2f}"
             )
-        print(
-            f"{'ok' if passed else 'OVER'}: {judged['cpu_us']:.1f} us CPU per turn at 100 at once, budget {BUDGET_US:g}"
-        )
+        goal = "met" if float(judged["cpu_us"]) <= GOAL_US else "not met on this machine now"
+        print(f"{judged['cpu_us']:.1f} us CPU per turn at 100 at once; the goal of {GOAL_US:g} us is {goal}")
+        print(f"{'ok' if passed else 'OVER'}: {judged['ratio']:.1f} bare inserts a turn, budget {BUDGET_RATIO:g}")
     return 0 if passed else 1
 
 
