@@ -32,6 +32,8 @@ from pointsman.routing.router import Routing
 
 _BACKOFF_S = 0.25
 _LONGEST_WAIT_S = 8.0
+_SHARE = 0.5
+"""Of the time that is left, what one call may take while there is another model to try: silence must leave time for it."""
 
 
 class Keeper(Protocol):
@@ -108,7 +110,8 @@ class Engine:
         """Write the record; return it once it is durable."""
         record = turn_record(ask, decision, outcome, self.flagship, self.catalog.rates)
         try:
-            await self.keeper.append(record)
+            # Shielded: a client that leaves while the record is being written must not undo it.
+            await asyncio.shield(self.keeper.append(record))
         except PointsmanError as error:
             self.store_problem = str(error)
             raise
@@ -117,6 +120,9 @@ class Engine:
 
     def settle(self, call: Call) -> None:
         """Read the end of the body off the client's path, so that the connection can serve another turn."""
+        if call.whole is not None:
+            call.close()
+            return
         task = asyncio.ensure_future(call.settle())
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
@@ -170,7 +176,8 @@ class Running:
             for model_id, attempt in self._order():
                 if error is not None and not await self._may_go_on(error, model_id, attempt, started):
                     continue
-                error = await self._try(model_id, attempt, self._remaining(started))
+                last = len(self._steps) + 1 >= self._engine.attempts.total or not self.decision.fallbacks
+                error = await self._try(model_id, attempt, self._remaining(started) * (1 if last else _SHARE))
                 if error is None:
                     return
                 if _is_final(error) or self._remaining(started) <= 0:
@@ -292,10 +299,7 @@ class Running:
 
     async def _keep(self, outcome: TurnOutcome) -> TurnRecord:
         self._kept = True
-        # Shielded: a client that leaves while the record is being written must not undo it.
-        self.record = await asyncio.shield(
-            asyncio.ensure_future(self._engine.keep(self.ask, self.decision, outcome)),
-        )
+        self.record = await self._engine.keep(self.ask, self.decision, outcome)
         return self.record
 
 

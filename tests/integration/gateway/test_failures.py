@@ -133,8 +133,13 @@ QUIRKS = {
 }
 
 
-@pytest.mark.parametrize("name", QUIRKS)
-@pytest.mark.parametrize("model", ["groq/openai/gpt-oss-20b", "anthropic/claude-haiku-4-5"])
+# A Messages stream without message_stop is not complete, and its SDK cannot do without usage: those two are OpenAI oddities.
+BORNE = [("groq/openai/gpt-oss-20b", name) for name in QUIRKS] + [
+    ("anthropic/claude-haiku-4-5", name) for name in QUIRKS if name not in ("no [DONE]", "no usage")
+]
+
+
+@pytest.mark.parametrize(("model", "name"), BORNE)
 def test_odd_but_complete_streams_are_complete_replies(tmp_path: Path, name: str, model: str) -> None:
     quirks = QUIRKS[name]
     say = Say(text="Grüße aus Köln: 2 € für 3 Brötchen \N{CROISSANT}.")
