@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_ID = re.compile(r"#?\b(?=[A-Za-z_-]*\d)[A-Za-z]{0,6}[-_]?\d[A-Za-z0-9_-]{2,}\b")
+_ID = re.compile(
+    r"(?<![$€£.,\w])#?\b(?=[A-Za-z_-]*\d)[A-Za-z]{0,6}[-_]?\d[A-Za-z0-9_-]{2,}\b"
+    r"(?![.,]\d|\s*(?:dollars?|euros?|usd|eur|percent|days?|hours?|minutes?|times)\b)"
+)
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+\b")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _NUMBER = re.compile(r"(?<![\w-])\d+(?:\.\d+)?(?![\w-])")
@@ -86,7 +89,17 @@ class Filler:
         for word, pattern in (("email", _EMAIL), ("date", _DATE)):
             if word in name.lower() or schema.get("format") == word:
                 return self._first(pattern)
-        return self._first(_NUMBER) if kind != "string" else None
+        return self._amount() if kind != "string" else None
+
+    def _amount(self) -> str | None:
+        """Return the newest number that is no id and no part of a date."""
+        for text in self._texts:
+            ids = set(ids_in(text))
+            rest = _DATE.sub(" ", text)
+            found = next((number for number in _NUMBER.findall(rest) if number not in ids), None)
+            if found is not None:
+                return str(found)
+        return None
 
     def _mentioned(self, schema: dict[str, Any]) -> Any:
         if "const" in schema:
