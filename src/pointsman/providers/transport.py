@@ -172,6 +172,8 @@ def _reason(error: Exception) -> str:
         return "its name does not resolve"
     if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError):
         return "it closed the connection without answering"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return "its answer is not HTTP"
     if isinstance(error, aiohttp.ClientConnectorError):
         return "connection refused"
     return type(error).__name__

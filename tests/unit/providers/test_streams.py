@@ -82,13 +82,17 @@ def test_openai_parallel_calls_interleaved() -> None:
     [
         # Ollama: whole calls in one chunk, index missing or 0 for all, arguments perhaps an object.
         (
-            '[{"id":"a","function":{"name":"f","arguments":"{\\"x\\":1}"}},{"id":"b",'
-            '"function":{"name":"g","arguments":{"y": 1.0}}}]',
+            (
+                '[{"id":"a","function":{"name":"f","arguments":"{\\"x\\":1}"}},{"id":"b",'
+                '"function":{"name":"g","arguments":{"y": 1.0}}}]'
+            ),
             [(0, "a", "f", '{"x":1}'), (1, "b", "g", '{"y": 1.0}')],
         ),
         (
-            '[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}},{"index":0,"id":"b",'
-            '"function":{"name":"g","arguments":"{}"}}]',
+            (
+                '[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}},{"index":0,"id":"b",'
+                '"function":{"name":"g","arguments":"{}"}}]'
+            ),
             [(0, "a", "f", "{}"), (1, "b", "g", "{}")],
         ),
         (
