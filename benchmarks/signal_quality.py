@@ -18,10 +18,10 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from intent_map import BANKING77, CLINC150, NO_CUSTOMER_INTENT
 from pointsman.domain.message import Message, Text, Tool, ToolCall, ToolResult
 from pointsman.domain.turn import EMPTY_SESSION, Turn
 from pointsman.routing.reading import Reading
@@ -30,6 +30,7 @@ from pointsman.routing.signals import SIGNALS, as_plain, measure_all
 ROOT = Path(__file__).resolve().parent.parent
 LABELLED = ROOT / "tests/data/labelled_turns.jsonl"
 DATA = Path(os.environ.get("POINTSMAN_DATA", ROOT.parent / "shared/data"))
+MAP = json.loads((ROOT / "benchmarks/intent_map.json").read_text(encoding="utf-8"))
 Z95 = 1.959963984540054
 HARMLESS = ("Play", "AddAlarm", "ShareLocation")
 """SGD calls that it marks transactional, though they risk nothing: left out of the approvals."""
@@ -108,7 +109,7 @@ def labelled(half: str, *, errors: bool) -> None:
     table(f"Labelled turns ({LABELLED.name}, half: {half})", sorted(tallies.items()), errors=errors)
 
 
-def _judge(tallies: dict[str, Tally], path: str, value: Any, truth: Any, case: str) -> None:  # noqa: PLR0913
+def _judge(tallies: dict[str, Tally], path: str, value: Any, truth: Any, case: str) -> None:
     """Count one label; a list of truths means that any of them is right."""
 
     def tally(name: str) -> Tally:
@@ -117,7 +118,9 @@ def _judge(tallies: dict[str, Tally], path: str, value: Any, truth: Any, case: s
     if path == "intent.name":
         known = truth != ["unknown"]
         if known and value != "unknown":
-            tally("intent.name (right if named)").add(said=True, true=value in truth, case=f"{value} not {truth}: {case}")
+            tally("intent.name (right if named)").add(
+                said=True, true=value in truth, case=f"{value} not {truth}: {case}"
+            )
         if not known or "unknown" not in truth:
             tally("intent.recognised").add(said=value != "unknown", true=known, case=f"{value}: {case}")
     elif path == "language.code":
@@ -137,7 +140,8 @@ def _judge(tallies: dict[str, Tally], path: str, value: Any, truth: Any, case: s
 def intents(half: str, *, errors: bool) -> None:
     """Measure intent on CLINC150 and Banking77, mapped coarsely."""
     rows: list[tuple[str, Tally]] = []
-    for name, mapping in (("banking77", BANKING77), ("clinc150", CLINC150)):
+    for name in ("banking77", "clinc150"):
+        mapping = {theirs: ours.split() for ours, names in MAP[name].items() for theirs in names}
         right, nothing = Tally(), Tally()
         for text, theirs, outside in _intent_rows(name):
             if half not in {"all", half_of(text)}:
@@ -150,7 +154,7 @@ def intents(half: str, *, errors: bool) -> None:
                     right.add(said=True, true=correct, case=f"{value['name']} not {theirs}: {text!r}")
                 if not correct:
                     right.add(said=False, true=True, case=f"{theirs}: {text!r}" if not value["recognised"] else "")
-            elif outside or theirs in NO_CUSTOMER_INTENT:
+            elif outside or theirs in MAP["outside"]:
                 nothing.add(said=not value["recognised"], true=True, case=f"{value['name']}: {text!r}")
         rows.append((f"{name}: intent.name", right))
         if nothing.cells:
@@ -159,7 +163,7 @@ def intents(half: str, *, errors: bool) -> None:
 
 
 def _intent_rows(name: str) -> Iterator[tuple[str, str, bool]]:
-    import pyarrow.parquet  # noqa: PLC0415 - only where the data is there
+    import pyarrow.parquet
 
     for row in pyarrow.parquet.read_table(DATA / f"{name}.parquet").to_pylist():
         yield row["text"], row["intent"], bool(row.get("oos"))
@@ -181,7 +185,9 @@ def dialogues(half: str, *, errors: bool) -> None:
                 continue
             follows = case["messages"][at + 1] if at + 1 < len(messages) else {}
             values = measured(messages[: at + 1], offered)
-            shown = f"{case['messages'][at - 1].get('content')!r} -> {entry['content']!r}" if at else repr(entry["content"])
+            shown = (
+                f"{case['messages'][at - 1].get('content')!r} -> {entry['content']!r}" if at else repr(entry["content"])
+            )
             needed.add(said=values["tools"]["needed"], true=bool(follows.get("tool_calls")), case=shown)
             soon.add(said=values["tools"]["needed"], true=_call_within(case["messages"][at + 1 :], 2))
             called = {call["function"]["name"] for call in follows.get("tool_calls") or ()}
@@ -189,7 +195,11 @@ def dialogues(half: str, *, errors: bool) -> None:
                 continue
             if at and "CONFIRM" in (case["messages"][at - 1].get("acts") or ()):
                 approval.add(said=values["history"]["approval"], true=at + 1 in transactional, case=shown)
-    rows = [("tools.needed (call at once)", needed), ("tools.needed (within 2 turns)", soon), ("history.approval (confirms)", approval)]
+    rows = [
+        ("tools.needed (call at once)", needed),
+        ("tools.needed (within 2 turns)", soon),
+        ("history.approval (confirms)", approval),
+    ]
     table(f"SGD dialogues (half: {half})", rows, errors=errors)
 
 
@@ -215,22 +225,30 @@ def _neutral(entry: dict[str, Any]) -> Message:
     if entry["role"] == "tool":
         return Message("tool", (ToolResult(entry["tool_call_id"], (Text(entry["content"]),)),))
     calls = tuple(
-        ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"]) for call in entry.get("tool_calls") or ()
+        ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"])
+        for call in entry.get("tool_calls") or ()
     )
     return Message(entry["role"], ((Text(entry["content"]),) if entry.get("content") else ()) + calls)
 
 
 def sums(half: str, *, errors: bool) -> None:
     """Measure quantitative need: GSM8K word problems and CLINC's calculator against other CLINC texts."""
-    import pyarrow.parquet  # noqa: PLC0415 - only where the data is there
+    import pyarrow.parquet
 
     tally = Tally()
     for row in pyarrow.parquet.read_table(DATA / "routellm_outcomes.parquet").to_pylist():
         text = str(row["prompt"])
         if "gsm8k" in str(row.get("dataset", row.get("benchmark", ""))).lower() and half in {"all", half_of(text)}:
-            tally.add(said=measured([message("user", text)])["quantitative"]["needed"], true=True, case=repr(text[:110]))
+            tally.add(
+                said=measured([message("user", text)])["quantitative"]["needed"], true=True, case=repr(text[:110])
+            )
     for text, theirs, _ in _intent_rows("clinc150"):
-        if half in {"all", half_of(text)} and theirs not in {"exchange_rate", "measurement_conversion", "distance", "timezone"}:
+        if half in {"all", half_of(text)} and theirs not in {
+            "exchange_rate",
+            "measurement_conversion",
+            "distance",
+            "timezone",
+        }:
             said = measured([message("user", text)])["quantitative"]["needed"]
             tally.add(said=said, true=theirs == "calculator", case=repr(text))
     table(f"GSM8K and CLINC150 (half: {half})", [("quantitative.needed", tally)], errors=errors)
@@ -243,17 +261,25 @@ def timing() -> None:
         "the courier on Monday, but nothing since then. Could you check where it is and, if lost, refund order 48213? "
     )
     tools = tuple(
-        Tool(f"{verb}_{noun}", f"Let the agent {verb} a {noun} of the customer.", {"type": "object", "properties": {"id": {}}})
+        Tool(
+            f"{verb}_{noun}",
+            f"Let the agent {verb} a {noun} of the customer.",
+            {"type": "object", "properties": {"id": {}}},
+        )
         for verb in ("get", "update", "cancel", "create")
         for noun in ("order", "refund", "booking", "address", "invoice")
     )
-    history = (message("system", "You help customers of a shop. " * 60), message("user", "hello"), message("assistant", "Hi!"))
+    history = (
+        message("system", "You help customers of a shop. " * 60),
+        message("user", "hello"),
+        message("assistant", "Hi!"),
+    )
     turn = Turn(messages=(*history, message("user", (text * 10)[:2000])), tools=tools)
     reading = Reading.of(turn)
     print("\nTime on this machine: 500-token turn, 20 tools (microseconds)")
     print(f"  {'what':20}{'median':>10}{'p99':>10}")
     jobs: list[tuple[str, Callable[[], object]]] = [("reading", lambda: Reading.of(turn))]
-    jobs += [(signal.NAME, lambda signal=signal: signal.measure(reading, EMPTY_SESSION)) for signal in SIGNALS]
+    jobs += [(signal.NAME, partial(signal.measure, reading, EMPTY_SESSION)) for signal in SIGNALS]
     jobs += [("all together", lambda: measure_all(turn, EMPTY_SESSION))]
     for name, job in jobs:
         median, p99 = _microseconds(job)
@@ -277,7 +303,12 @@ def main() -> int:
     parser.add_argument("--half", choices=["report", "tune", "all"], default="report")
     parser.add_argument("--errors", action="store_true", help="print what went wrong")
     args = parser.parse_args()
-    jobs: dict[str, Callable[..., None]] = {"labelled": labelled, "intents": intents, "dialogues": dialogues, "sums": sums}
+    jobs: dict[str, Callable[..., None]] = {
+        "labelled": labelled,
+        "intents": intents,
+        "dialogues": dialogues,
+        "sums": sums,
+    }
     for name, job in jobs.items():
         if args.only not in {None, name}:
             continue

@@ -9,41 +9,37 @@ Data: CLINC150 (Larson et al. 2019, CC BY 3.0) and Banking77 (Casanueva et al. 2
 from __future__ import annotations
 
 import json
+import os
 import random
+import zlib
 from collections import Counter
 from math import exp
 from pathlib import Path
 
-from intent_map import BANKING77, CLINC150, NO_CUSTOMER_INTENT
 from pointsman.routing.lexicon.match import tokenize
-from signal_quality import DATA, ROOT, half_of
 
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("POINTSMAN_DATA", ROOT.parent / "shared/data"))
+MAP = json.loads((ROOT / "benchmarks/intent_map.json").read_text(encoding="utf-8"))
 OUT = ROOT / "src/pointsman/routing/lexicon/intent_weights.json"
 NONE = "none"
 EPOCHS, RATE, DECAY, SEEN = 10, 0.5, 2e-5, 3
-ALSO_NONE = frozenset(
-    """oos distance directions gas gas_type current_location share_location uber jump_start oil_change_how oil_change_when tire_change
-    measurement_conversion calculator pto_balance pto_request pto_request_status pto_used payday income taxes w2 rollover_401k
-    next_holiday meeting_schedule schedule_meeting calendar calendar_update reminder reminder_update shopping_list_update
-    todo_list_update update_playlist change_volume change_speed change_language change_ai_name smart_home sync_device
-    who_made_you who_do_you_work_for what_is_your_name what_can_i_ask_you are_you_a_bot maybe yes no repeat restaurant_suggestion
-    restaurant_reviews travel_suggestion ingredients_list translate user_name change_user_name reset_settings plug_type""".split()
-)
 
 
 def examples() -> list[tuple[list[str], str]]:
     """Return (features, label) of every training text."""
-    import pyarrow.parquet  # noqa: PLC0415 - only where the data is there
+    import pyarrow.parquet
 
     out = []
-    for name, mapping in (("banking77", BANKING77), ("clinc150", CLINC150)):
+    for name in ("banking77", "clinc150"):
+        mapping = {theirs: frozenset(ours.split()) for ours, names in MAP[name].items() for theirs in names}
         for row in pyarrow.parquet.read_table(DATA / f"{name}.parquet").to_pylist():
             theirs = row["intent"]
-            if half_of(row["text"]) != "tune":
+            if zlib.crc32(row["text"].encode()) & 1:  # the half that signal_quality.py calls "report"
                 continue
             if theirs in mapping:
                 out.append((row["text"], _first(mapping[theirs])))
-            elif theirs in NO_CUSTOMER_INTENT or theirs in ALSO_NONE:
+            elif theirs in MAP["outside"] or theirs in MAP["outside_too"]:
                 out.append((row["text"], NONE))
     return [(feats(text), label) for text, label in out]
 
@@ -52,13 +48,23 @@ def _first(labels: frozenset[str]) -> str:
     """Of several right labels take the commonest kind, always the same one."""
     if labels >= {"payment", "technical_problem", "billing"}:
         return "payment"
-    order = ("refund", "fraud", "cancel", "account_access", "technical_problem", "billing", "booking", "order_status", "faq")
+    order = (
+        "refund",
+        "fraud",
+        "cancel",
+        "account_access",
+        "technical_problem",
+        "billing",
+        "booking",
+        "order_status",
+        "faq",
+    )
     return next((label for label in order if label in labels), min(labels))
 
 
 def feats(text: str) -> list[str]:
     """Return the features of a text, each once."""
-    from pointsman.routing.lexicon.intent_model import features  # noqa: PLC0415 - reads the file this script writes
+    from pointsman.routing.lexicon.intent_model import features
 
     words, pairs = features(tokenize(text))
     return list(dict.fromkeys(words + pairs))
@@ -70,7 +76,7 @@ def train(rows: list[tuple[list[str], str]], labels: list[str]) -> tuple[dict[st
     counts = Counter(feature for names, _ in rows for feature in names)
     weights = {feature: [0.0] * len(labels) for feature, seen in counts.items() if seen >= SEEN}
     grads = {feature: [1.0] * len(labels) for feature in weights}
-    bias, rng = [0.0] * len(labels), random.Random(7)
+    bias, rng = [0.0] * len(labels), random.Random(7)  # noqa: S311 - repeatable, no secret
     data = [([name for name in names if name in weights], index[label]) for names, label in rows]
     for epoch in range(EPOCHS):
         rng.shuffle(data)
@@ -105,7 +111,12 @@ def main() -> None:
     weights, bias = train(rows, labels)
     table = {}
     for feature in sorted(weights):
-        flat = [part for at, weight in enumerate(weights[feature]) if abs(weight) >= 0.15 for part in (at, round(weight * 10))]
+        flat = [
+            part
+            for at, weight in enumerate(weights[feature])
+            if abs(weight) >= 0.15
+            for part in (at, round(weight * 10))
+        ]
         if flat:
             table[feature] = flat
     content = {"labels": labels, "bias": [round(value * 10) for value in bias], "features": table}

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from pointsman.routing.lexicon.dialogue import ASKS_LEAVE, CONFIRMS_DETAIL, HOLD, NOT_A_HOLD, ONLY_TALK, YES_ANYWHERE, YES_FIRST
+from pointsman.routing.lexicon.dialogue import (
+    ASKS_LEAVE,
+    CONFIRMS_DETAIL,
+    HOLD,
+    NOT_A_HOLD,
+    ONLY_TALK,
+    YES_ANYWHERE,
+    YES_FIRST,
+)
 from pointsman.routing.lexicon.match import Words, pad
 
 _SHORT: Final = 14

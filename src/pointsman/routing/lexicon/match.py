@@ -26,16 +26,18 @@ import msgspec
 GAP = 40
 _DIGITS = re.compile(r"\d+")
 _ENDS = ".!?;"
-_SPACE = "\t\n\r,:\"()[]{}<>/\\|_-+*=&%$#@^~"
+_SPACE = '\t\n\r,:"()[]{}<>/\\|_-+*=&%$#@^~'
 _APOSTROPHES = "'`"
-_ASCII = str.maketrans(dict.fromkeys(_SPACE, " "), )
-_ASCII.update({ord(mark): None for mark in _APOSTROPHES})
+_ASCII: Final[dict[int, str | None]] = {
+    **{ord(mark): " " for mark in _SPACE},
+    **{ord(mark): None for mark in _APOSTROPHES},
+}
 _OTHER = tuple(
     [(mark, "") for mark in "’ʼ´"]
     + [(mark, " ") for mark in "“”„«»‹›–—…·•¿¡、，："]
     + [(mark, f" {end} ") for mark, end in zip("。！？；", ".!?;", strict=True)]
 )
-_NO_DIGITS = {code: None for code in range(128) if not chr(code).isdigit()}
+_NO_DIGITS: Final[dict[int, str | None]] = {code: None for code in range(128) if not chr(code).isdigit()}
 
 
 class Hit(NamedTuple):
@@ -51,6 +53,11 @@ class _Cue(NamedTuple):
     first: str
     then: str
     hit: Hit
+
+
+def wordset(block: str) -> frozenset[str]:
+    """Return the words of a block as a set: how word lists are written here."""
+    return frozenset(block.split())
 
 
 def tokenize(text: str) -> list[str]:

@@ -9,50 +9,50 @@ import msgspec
 
 from pointsman.domain.turn import Session
 from pointsman.routing.lexicon.intents import SMALL_TALK
-from pointsman.routing.lexicon.match import Lexicon, Words
+from pointsman.routing.lexicon.match import Lexicon, Words, wordset
 from pointsman.routing.reading import Reading
 
 NAME: Final = "ambiguity"
 
 _STEPS: Final = Lexicon(
     {
-        "step": """and then, then ~ and, first ~ then, after that, once thats done, once that is done, once you have,
-        when thats done, afterwards, followed by, before you, before that, step by step, one by one,
-        for each, for all of, all my orders, if not, otherwise, if so, if possible ~ otherwise, in
-        case ~ then, depending on, as long as, provided that, only if, but only, but first, once the ~ is, as well as, compare, once the ~ is, figure out, sort out, work out, weigh, whichever is,
-        whatever is, best option, cheapest option, what are my options, what should i do, walk me
-        through, both,
-        und dann, danach, zuerst ~ dann, wenn nicht, falls ~ sonst, y luego, y después, primero ~ luego, si no, et
-        ensuite, et puis, dabord ~ ensuite, sinon, e poi, altrimenti, en dan, daarna, e depois"""
+        "step": """and then, then ~ and, first ~ then, after that, once thats done, once that is done, once
+        you have, when thats done, afterwards, followed by, before you, before that, step by step, one by one, for
+        each, for all of, all my orders, if not, otherwise, if so, if possible ~ otherwise, in case ~ then,
+        depending on, as long as, provided that, only if, but only, but first, once the ~ is, as well as, compare,
+        once the ~ is, figure out, sort out, work out, weigh, whichever is, whatever is, best option, cheapest
+        option, what are my options, what should i do, walk me through, both, und dann, danach, zuerst ~ dann, wenn
+        nicht, falls ~ sonst, y luego, y después, primero ~ luego, si no, et ensuite, et puis, dabord ~ ensuite,
+        sinon, e poi, altrimenti, en dan, daarna, e depois"""
     }
 )
 _JOINS: Final = Lexicon(
     {
-        "join": """and, also, plus, additionally, another thing, one more thing, second question, secondly, as well,
-            besides, separately, oh and, by the way, btw, on top of, too, while youre at it, und,
-            außerdem, auch, y, también, además, et, aussi, e, anche, inoltre, também, en, ook"""
+        "join": """and, also, plus, additionally, another thing, one more thing, second question, secondly, as
+        well, besides, separately, oh and, by the way, btw, on top of, too, while youre at it, und, außerdem, auch,
+        y, también, además, et, aussi, e, anche, inoltre, também, en, ook"""
     }
 )
 _VAGUE: Final = Lexicon(
     {
-        "vague": """it doesnt work, doesnt work, not working, its broken, something is wrong, somethings wrong,
-            something wrong, something happened, it happened again, same thing, same problem, same
-            issue, that thing, the thing, the other thing, fix it, fix this, need help, help me,
-            help, can you help, i have a problem, i have a question, i have an issue, got a problem,
-            there is a problem, theres a problem, a quick question,,
-            what now, now what, do something, whats going on, what happened, it again, same as
-            before, like last time, the usual, not right, weird, and now, no funciona, ayuda, tengo un problema, jai un problème, aide, hilfe, ich habe ein
-            problem, geht nicht, aiuto, ho un problema"""
+        "vague": """it doesnt work, doesnt work, not working, its broken, something is wrong, somethings
+        wrong, something wrong, something happened, it happened again, same thing, same problem, same issue, that
+        thing, the thing, the other thing, fix it, fix this, need help, help me, help, can you help, i have a
+        problem, i have a question, i have an issue, got a problem, there is a problem, theres a problem, a quick
+        question,, what now, now what, do something, whats going on, what happened, it again, same as before, like
+        last time, the usual, not right, weird, and now, no funciona, ayuda, tengo un problema, jai un problème,
+        aide, hilfe, ich habe ein problem, geht nicht, aiuto, ho un problema"""
     }
 )
-_EMPTY_WORDS: Final = frozenset(
-    """. ! ? ; i you he she they we it its this that these those them me my your us the a an some any one thing things something anything someone
-    is are was were be been do does did done can could will would should have has had get got need want like help please hi hello hey
-    and or but so for to of in on at with about from again still now then here there what why how who huh um uh ok okay fix sort solve
-    handle question problem issue trouble happened happen happens wrong broken same last time before other another sir madam guys anyone""".split()
+_EMPTY_WORDS: Final = wordset(
+    """. ! ? ; i you he she they we it its this that these those them me my your us the a an some any one thing things
+    something anything someone is are was were be been do does did done can could will would should have has had get
+    got need want like help please hi hello hey and or but so for to of in on at with about from again still now then
+    here there what why how who huh um uh ok okay fix sort solve handle question problem issue trouble happened happen
+    happens wrong broken same last time before other another sir madam guys anyone"""
 )
 """A text of these words alone names no subject."""
-_HELLO: Final = frozenset([".", "!", "hi", "hello", "hey", "ok", "okay", "there", "you", "sir", "madam", "guys"])
+_HELLO: Final = wordset(""". ! hi hello hey ok okay there you sir madam guys""")
 _SAME_WISH: Final = {
     "refund": "money back", "return": "money back", "technical_problem": "money back", "billing": "money", "payment": "money",
     "cancel": "contract", "subscription": "contract", "booking": "contract", "order_status": "delivery", "shipping": "delivery",
@@ -65,8 +65,9 @@ _TWO: Final = 2
 
 
 class Ambiguity(msgspec.Struct, frozen=True):
-    """``multi_step``: the wish takes steps in order or has conditions. ``multi_intent``: more than one
-            wish.
+    """How plainly one thing is said.
+
+    ``multi_step``: the wish takes steps in order or has conditions. ``multi_intent``: more than one wish.
 
     ``vague``: too little is said to act on, and the conversation before does not supply it. ``any``: at least one of
     them.

@@ -18,17 +18,18 @@ from pointsman.routing.lexicon.dialogue import (
     RISKY_THINGS,
     RISKY_WORDS,
 )
+from pointsman.routing.lexicon.match import wordset
 from pointsman.routing.reading import Reading
 
 NAME: Final = "history"
 
-_EXPLICIT: Final = frozenset("confirm confirming correct right proceed sure ensure approve ok okay acceptable".split())
+_EXPLICIT: Final = wordset("""confirm confirming correct right proceed sure ensure approve ok okay acceptable""")
 _ASKED_FOR: Final = 2
 _RISKY: Final = frozenset(RISKY_WORDS)
 _NAME_PARTS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _ALIKE: Final = 0.6
-_FILLER: Final = frozenset(
-    "the a an is are was i my me you your it to of and or in on for with please can could do does this that what when".split()
+_FILLER: Final = wordset(
+    """the a an is are was i my me you your it to of and or in on for with please can could do does this that what when"""
 )
 
 

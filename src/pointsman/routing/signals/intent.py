@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from pointsman.domain.turn import Session
-from pointsman.routing.lexicon.intent_model import NONE, guess
+from pointsman.routing.lexicon.intent_model import NONE, Guess, guess
 from pointsman.routing.lexicon.intents import RISK, SMALL_TALK, Risk
 from pointsman.routing.lexicon.match import Hit
 from pointsman.routing.reading import Reading
@@ -18,7 +18,9 @@ ENOUGH: Final = 0.6
 SURE: Final = 1.0
 LIKELY: Final = 0.6
 KNOWN: Final = 0.6
-"""The model is believed when its share reaches ``LIKELY`` and it knows at least this share of the words."""
+VETO: Final = 0.9
+"""The model is believed when its share reaches ``LIKELY`` and it knows at least the share ``KNOWN`` of the words; from
+``VETO`` on its "none" also overrules a weak cue."""
 _PLEASANTRIES: Final = frozenset({"greeting", "thanks", "goodbye"})
 _PLEASANT: Final = 12
 """Words beyond which a greeting or thanks is only the wrapping of something not recognised."""
@@ -26,8 +28,9 @@ _LEVEL: Final = ("none", "low", "medium", "high")
 
 
 class Intent(msgspec.Struct, frozen=True):
-    """``name`` of the strongest intent, "unknown" when none is recognised; ``risk`` as listed in
-            ``lexicon.intents``.
+    """The strongest intent.
+
+    ``name`` is "unknown" when none is recognised; ``risk`` is as listed in ``lexicon.intents``.
 
     ``score`` (0 to 1) is the winner's share of the evidence found: it orders, it is no probability. An unknown intent
     has
@@ -47,21 +50,25 @@ def measure(reading: Reading, session: Session) -> Intent:  # noqa: ARG001 - eve
     """Name the intent with the most evidence; among equals the riskier one wins. Without strong cues a small model is asked."""
     scores = evidence(reading.cues)
     if not scores:
-        return _guessed(reading) or UNKNOWN
+        second = guess(reading.user)
+        return _named(second) if _believed(second) else UNKNOWN
     name = max(scores, key=lambda label: (label not in SMALL_TALK, scores[label], _LEVEL.index(RISK[label]), label))
     if scores[name] < SURE:
-        second = _guessed(reading)
-        if second and (second.name not in SMALL_TALK or name in SMALL_TALK):
-            return second
+        second = guess(reading.user)
+        if second.label == NONE and second.share >= VETO and second.known >= KNOWN:
+            return UNKNOWN
+        if _believed(second) and (second.label not in SMALL_TALK or name in SMALL_TALK):
+            return _named(second)
     if scores[name] < ENOUGH or (name in _PLEASANTRIES and reading.user.count > _PLEASANT):
         return UNKNOWN
     return Intent(name, RISK[name], recognised=True, score=round(scores[name] / (sum(scores.values()) + 0.2), 3))
 
 
-def _guessed(reading: Reading) -> Intent | None:
-    found = guess(reading.user)
-    if found.label == NONE or found.share < LIKELY or found.known < KNOWN:
-        return None
+def _believed(found: Guess) -> bool:
+    return found.label != NONE and found.share >= LIKELY and found.known >= KNOWN
+
+
+def _named(found: Guess) -> Intent:
     return Intent(found.label, RISK[found.label], recognised=True, score=round(found.share, 3))
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from pointsman.domain.turn import Session
-from pointsman.routing.lexicon.match import Lexicon, Words
+from pointsman.routing.lexicon.match import Lexicon, Words, wordset
 from pointsman.routing.reading import Reading
 
 NAME: Final = "personal_data"
@@ -31,42 +31,43 @@ _SECRET: Final = re.compile(
     r"|\b(?:cvv|cvc|pin)(?: code| number)? \d{3,6}\b",
     re.IGNORECASE,
 )
-_PASSPORT: Final = re.compile(r"\bpassport(?: number| no\.?| nr\.?)?\s*(?:is|:|#)?\s*[A-Z]{0,2}\d{6,9}\b", re.IGNORECASE)
+_PASSPORT: Final = re.compile(
+    r"\bpassport(?: number| no\.?| nr\.?)?\s*(?:is|:|#)?\s*[A-Z]{0,2}\d{6,9}\b", re.IGNORECASE
+)
 _KEY: Final = re.compile(r"\b(?:sk|pk|ghp|xox[bp])[-_][A-Za-z0-9_-]{16,}")
-_SECRET_WORDS: Final = frozenset(
-    ["password", "passwort", "passcode", "contraseña", "passe", "wachtwoord", "senha", "pwd", "pin", "cvv", "cvc", "security"]
+_SECRET_WORDS: Final = wordset(
+    """password passwort passcode contraseña passe wachtwoord senha pwd pin cvv cvc security"""
 )
 _KEY_STARTS: Final = ("sk-", "sk_", "pk_", "ghp_", "xoxb-", "xoxp-")
-_PHONE_WORDS: Final = frozenset(
-    "phone mobile cell call number tel telephone whatsapp reach sms telefon teléfono téléphone telefono handy móvil".split()
+_PHONE_WORDS: Final = wordset(
+    """phone mobile cell call number tel telephone whatsapp reach sms telefon teléfono téléphone telefono handy móvil"""
 )
-_NOT_PHONE_WORDS: Final = frozenset(
-    "order tracking booking reference invoice ticket reservation confirmation case account serial imei policy case transaction sku".split()
+_NOT_PHONE_WORDS: Final = wordset(
+    """order tracking booking reference invoice ticket reservation confirmation case account serial imei policy case
+    transaction sku"""
 )
-_BIRTH_WORDS: Final = frozenset(
-    "born birth birthday dob geboren geburtsdatum nacimiento nacido nací née né naissance nato nata nascita".split()
+_BIRTH_WORDS: Final = wordset(
+    """born birth birthday dob geboren geburtsdatum nacimiento nacido nací née né naissance nato nata nascita"""
 )
-_STREETS: Final = frozenset(
-    "street avenue ave road rd boulevard blvd lane ln terrace highway hwy parkway crescent drive court square st dr ct".split()
+_STREETS: Final = wordset(
+    """street avenue ave road rd boulevard blvd lane ln terrace highway hwy parkway crescent drive court square st dr ct"""
 )
-_STREETS_BEFORE: Final = frozenset("rue chemin calle avenida via viale piazza rua avenue boulevard".split())
+_STREETS_BEFORE: Final = wordset("""rue chemin calle avenida via viale piazza rua avenue boulevard""")
 _ANY_STREET: Final = _STREETS | _STREETS_BEFORE
 _STREET_ENDINGS: Final = ("straße", "strasse", "gasse", "allee", "straat", "laan")
-_NOT_IN_STREET: Final = frozenset("the a an of in at on to for and or my your is was i it me days hours weeks".split())
+_NOT_IN_STREET: Final = wordset("""the a an of in at on to for and or my your is was i it me days hours weeks""")
 _STREET_WORDS: Final = 4
 _HEALTH: Final = Lexicon(
     {
-        "health": """diagnosed, diagnosis, diabetes, diabetic, cancer, hiv, aids, chemotherapy, chemo, insulin, asthma,
-            epilepsy, pregnant, pregnancy, miscarriage, depression, depressed, anxiety disorder,
-            bipolar, schizophrenia, adhd, autism, dementia, my
-            medication/medications/meds/prescription/surgery/disability/condition/symptoms/therapist/psychiatrist/doctor,
-            his/her medication/prescription/surgery, medical
-            condition/record/records/history/reasons, allergic to, allergic reaction, side effects,
-            blood pressure, blood test, test results, heart attack/condition/disease, stroke, chest
-            pain, antidepressant, antidepressants, surgery, biopsy, tumor, tumour, disabled,
-            wheelchair, overdose, suicidal, kill myself, self harm, mental health, hospitalized,
-            hospitalised, im sick with, schwanger, krebs, diabetiker, embarazada, enceinte, incinta,
-            diabète"""
+        "health": """diagnosed, diagnosis, diabetes, diabetic, cancer, hiv, aids, chemotherapy, chemo,
+        insulin, asthma, epilepsy, pregnant, pregnancy, miscarriage, depression, depressed, anxiety disorder,
+        bipolar, schizophrenia, adhd, autism, dementia, my
+        medication/medications/meds/prescription/surgery/disability/condition/symptoms/therapist/psychiatrist/doctor,
+        his/her medication/prescription/surgery, medical condition/record/records/history/reasons, allergic to,
+        allergic reaction, side effects, blood pressure, blood test, test results, heart attack/condition/disease,
+        stroke, chest pain, antidepressant, antidepressants, surgery, biopsy, tumor, tumour, disabled, wheelchair,
+        overdose, suicidal, kill myself, self harm, mental health, hospitalized, hospitalised, im sick with,
+        schwanger, krebs, diabetiker, embarazada, enceinte, incinta, diabète"""
     }
 )
 _CARD_LENGTHS: Final = range(13, 20)
@@ -138,7 +139,9 @@ def _numbers(words: Words) -> set[str]:
         kinds.add("dob")
     if "passport" in words.vocabulary and _PASSPORT.search(text):
         kinds.add("passport")
-    if len(words.digits) >= _IBAN_DIGITS and any(_iban_ok(text[max(0, found.start() - 2) : found.end()]) for found in _IBAN.finditer(text)):
+    if len(words.digits) >= _IBAN_DIGITS and any(
+        _iban_ok(text[max(0, found.start() - 2) : found.end()]) for found in _IBAN.finditer(text)
+    ):
         kinds.add("iban")
     spoken = not words.vocabulary.isdisjoint(_PHONE_WORDS) and words.vocabulary.isdisjoint(_NOT_PHONE_WORDS)
     for found in _DIGITS.finditer(text):
@@ -169,8 +172,7 @@ def _has_address(words: Words) -> bool:
 
 
 def _number_kind(found: str, before: str, *, spoken: bool) -> str:
-    """Return "card", "phone" or "" for a run of digits; a bare run is a phone number only where the text
-    speaks of one."""
+    """Return card, ssn, phone or ""; a bare run of digits is a phone number only where the text speaks of one."""
     if before and (before[-1].isalnum() or before[-1] in "._#"):
         return ""
     digits = "".join(mark for mark in found if mark.isascii() and mark.isdigit())

@@ -8,32 +8,34 @@ from typing import Final
 import msgspec
 
 from pointsman.domain.turn import Session
-from pointsman.routing.lexicon.match import Lexicon
+from pointsman.routing.lexicon.match import Lexicon, wordset
 from pointsman.routing.reading import Reading
 
 NAME: Final = "quantitative"
 
 _CALCULATE: Final = Lexicon(
     {
-        "sum": """calculate, what will/would/do we/i/it/that pay/cost/owe, cost me over, cost ~ over ~ years/months, over ~ years ~ cost, how much ~ each, how much will ~ pay/cost, how much ~ altogether, how many ~ altogether, how many ~ in all, how many ~ each, twice as many, half as many, times as many, times more, calculation, calculator, compute, add up, adds up, work out ~ cost/total/price/much, sum
-        of, square root, divided by, multiplied by, times ~ equals, plus ~ equals, minus ~ equals,
-        average of, on average, percent of, percentage of, percent off, prorated, pro rated,
-        prorate, pro rata, break even, compound interest, interest over, split ~ between/ways/among,
-        per person, each pay, how much would i save, how much will i save, how much do i save, how
-        much i save, save per, cheaper per, cost per, total cost, in total, total ~ if, difference
-        in price, price difference, how much more, how much less, how many more, how much is left,
-        how much ~ left, how many ~ left, how much ~ after, how much ~ if, how much ~ owe, how many
-        ~ would, how long ~ pay off, monthly payments, exchange rate, convert, conversion, how many
-        days/weeks/months/hours between/until/from, what is/are ~ plus, what is/are ~ minus, what
-        is/are ~ times, what is/are ~ divided, whats ~ plus, whats ~ minus, whats ~ times, whats ~
-        divided, whats ~ percent, what is ~ percent, reconcile, doesnt add up, dont add up, how much
-        total, altogether, how many ~ total, profit, ratio,
-        berechnen, ausrechnen, wie viel ~ insgesamt, prozent von, insgesamt, calcular, cuánto ~ total, en total,
-        calculer, combien ~ total, au total, calcolare, in totale, quanto ~ totale"""
+        "sum": """calculate, what will/would/do we/i/it/that pay/cost/owe, cost me over, cost ~ over ~
+        years/months, over ~ years ~ cost, how much ~ each, how much will ~ pay/cost, how much ~ altogether, how
+        many ~ altogether, how many ~ in all, how many ~ each, twice as many, half as many, times as many, times
+        more, calculation, calculator, compute, add up, adds up, work out ~ cost/total/price/much, sum of, square
+        root, divided by, multiplied by, times ~ equals, plus ~ equals, minus ~ equals, average of, on average,
+        percent of, percentage of, percent off, prorated, pro rated, prorate, pro rata, break even, compound
+        interest, interest over, split ~ between/ways/among, per person, each pay, how much would i save, how much
+        will i save, how much do i save, how much i save, save per, cheaper per, cost per, total cost, in total,
+        total ~ if, difference in price, price difference, how much more, how much less, how many more, how much is
+        left, how much ~ left, how many ~ left, how much ~ after, how much ~ if, how much ~ owe, how many ~ would,
+        how long ~ pay off, monthly payments, exchange rate, convert, conversion, how many days/weeks/months/hours
+        between/until/from, what is/are ~ plus, what is/are ~ minus, what is/are ~ times, what is/are ~ divided,
+        whats ~ plus, whats ~ minus, whats ~ times, whats ~ divided, whats ~ percent, what is ~ percent, reconcile,
+        doesnt add up, dont add up, how much total, altogether, how many ~ total, profit, ratio, berechnen,
+        ausrechnen, wie viel ~ insgesamt, prozent von, insgesamt, calcular, cuánto ~ total, en total, calculer,
+        combien ~ total, au total, calcolare, in totale, quanto ~ totale"""
     }
 )
-_ASKS: Final = frozenset(
-    "much many total percent save difference left cost each per equals cheaper sum worth cuánto combien wieviel viel quanto hoeveel cuántos".split()
+_ASKS: Final = wordset(
+    """much many total percent save difference left cost each per equals cheaper sum worth cuánto combien wieviel viel
+    quanto hoeveel cuántos"""
 )
 _QUANTITY: Final = re.compile(
     r"(?<![\w-])(?:[$€£]\s?\d[\d.,]*|\d{1,4}(?:[.,]\d+)*\s?(?:%|percent|usd|eur|gbp|dollars?|euros?|pounds?|€|£)?)(?![\w-])",

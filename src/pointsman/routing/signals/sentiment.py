@@ -1,5 +1,4 @@
-"""Sentiment: how the customer feels, from words with valence, negation, emphasis and a list of
-sarcastic turns of phrase."""
+"""Sentiment: how the customer feels, from words with valence, negation, emphasis and turns of phrase."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from pointsman.routing.lexicon.feelings import (
     VALENCE,
     VALENCE_WORDS,
 )
-from pointsman.routing.lexicon.match import Words
+from pointsman.routing.lexicon.match import Words, wordset
 from pointsman.routing.reading import Reading
 
 NAME: Final = "sentiment"
@@ -33,9 +32,11 @@ _WEAK: Final = 1.0
 _WEAK_SUM: Final = 1.2
 _STRONG: Final = -2.0
 _BARE: Final = 2
-_BARE_CALLS: Final = frozenset(["agent", "human", "representative", "operator", "supervisor", "manager", "mitarbeiter", "agente", "operatore", "conseiller"])
+_BARE_CALLS: Final = wordset(
+    """agent human representative operator supervisor manager mitarbeiter agente operatore conseiller"""
+)
 _WORDS_IN_CAPS: Final = 2
-_CLAUSE_ENDS: Final = frozenset([".", "!", "?", ";", "but", "however", "though", "aber", "pero", "mais", "ma", "mas", "maar"])
+_CLAUSE_ENDS: Final = wordset(""". ! ? ; but however though aber pero mais ma mas maar""")
 _EMOJI: Final = {
     **dict.fromkeys("😡🤬😠😤👎💩🖕😾", -2.8),
     **dict.fromkeys("🙄😒😞😢😭☹", -1.8),

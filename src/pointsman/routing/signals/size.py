@@ -13,8 +13,9 @@ NAME: Final = "size"
 
 
 class Size(msgspec.Struct, frozen=True):
-    """``tokens`` of the last user turn with its attachments, ``prompt_tokens`` of everything sent,
-            ``attachments`` counted.
+    """Estimated sizes.
+
+    ``tokens`` of the last user turn with its attachments, ``prompt_tokens`` of everything sent, ``attachments`` counted.
 
     Tokens are UTF-8 bytes / 4; images, PDFs and sound are counted by kind (see ``reading``).
     """

@@ -11,76 +11,127 @@ import msgspec
 
 from pointsman.domain.turn import Session
 from pointsman.routing.lexicon.assent import asks_leave, says_yes
-from pointsman.routing.lexicon.match import Lexicon, Words, tokenize
+from pointsman.routing.lexicon.match import Lexicon, Words, tokenize, wordset
 from pointsman.routing.reading import Reading
 
 NAME: Final = "tools"
 NEEDED: Final = 0.5
 LISTED: Final = 5
+_TELLING: Final = 0.5
 _DESCRIPTION: Final = 240
 
 _PARTS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_STOP: Final = frozenset(
-    """get set find search list lookup look fetch check show make do create add the a an of to for by in on
-    with and or from as is are be this that
-    user users customer customers service services tool api data info information details detail id ids given specific
-    based current available all any its
-    it their which when use used uses using return returns optionally provided name names type new one not only can
-    will e g must should want such using about per like via""".split()
+_STOP: Final = wordset(
+    """get set find search list lookup look fetch check show make do create add the a an of to for by in on with and or
+    from as is are be this that user users customer customers service services tool api data info information details
+    detail id ids given specific based current available all any its it their which when use used uses using return
+    returns optionally provided name names type new one not only can will e g must should want such using about per
+    like via"""
 )
 _SYNONYMS: Final = {
     word: others.split()
     for word, others in {
-        "reserve": "book booking reservation reserving", "book": "reserve booking reservation reserved", "buy": "purchase order get", "flight": "fly flying plane flights airline",
-        "hotel": "stay room accommodation", "order": "package parcel delivery purchase bestellung pedido commande ordine", "track": "where status arrive", "shipping": "delivery shipment arrive",
-        "refund": "money reimburse reembolso remboursement rückerstattung erstattung rimborso", "return": "send back exchange", "cancel": "stop stornieren cancelar annuler annullare kündigen", "weather": "forecast rain temperature sunny",
-        "restaurant": "eat dinner lunch table food", "movie": "film watch cinema", "movies": "film watch cinema movie", "music": "song songs listen play", "song": "music listen", "car": "rental vehicle rent",
-        "cars": "rental vehicle rent car", "ride": "cab taxi uber", "bus": "buses coach", "train": "trains rail", "apartment": "home house flat property", "home": "apartment house", "payment": "pay paying charge money send",
-        "balance": "account savings checking", "transfer": "send money", "appointment": "schedule doctor dentist visit stylist therapist", "event": "concert game show events match", "events": "concert game show event match", "attractions": "sights places museum park",
-        "address": "moved move", "alarm": "wake alarms", "human": "agent person representative", "password": "login access", "subscription": "plan", "invoice": "bill charge", "location": "where share",
+        "reserve": "book booking reservation reserving",
+        "book": "reserve booking reservation reserved",
+        "buy": "purchase order get",
+        "flight": "fly flying plane flights airline",
+        "hotel": "stay room accommodation",
+        "order": "package parcel delivery purchase bestellung pedido commande ordine",
+        "track": "where status arrive",
+        "shipping": "delivery shipment arrive",
+        "refund": "money reimburse reembolso remboursement rückerstattung erstattung rimborso",
+        "return": "send back exchange",
+        "cancel": "stop stornieren cancelar annuler annullare kündigen",
+        "weather": "forecast rain temperature sunny",
+        "restaurant": "eat dinner lunch table food",
+        "movie": "film watch cinema",
+        "movies": "film watch cinema movie",
+        "music": "song songs listen play",
+        "song": "music listen",
+        "car": "rental vehicle rent",
+        "cars": "rental vehicle rent car",
+        "ride": "cab taxi uber",
+        "bus": "buses coach",
+        "train": "trains rail",
+        "apartment": "home house flat property",
+        "home": "apartment house",
+        "payment": "pay paying charge money send",
+        "balance": "account savings checking",
+        "transfer": "send money",
+        "appointment": "schedule doctor dentist visit stylist therapist",
+        "event": "concert game show events match",
+        "events": "concert game show event match",
+        "attractions": "sights places museum park",
+        "address": "moved move",
+        "alarm": "wake alarms",
+        "human": "agent person representative",
+        "password": "login access",
+        "subscription": "plan",
+        "invoice": "bill charge",
+        "location": "where share",
     }.items()
-}  # fmt: skip
+}
 
 _CUES: Final = Lexicon(
     {
-        "own": """my order/orders/account/bill/invoice/subscription/booking/reservation/flight/appointment/ticket/tickets/package/parcel/delivery/refund/payment/balance/plan/card/address/password/email/phone/number/money/statement/points,
-            the bill/invoice/parcel/package i, order number, booking reference, confirmation number/code, tracking number/link/page, reservation number, ticket number, account number, new address is, mein/meine/meinen bestellung/paket/konto/abo/geld, mi pedido/cuenta/dinero/reserva,
-            ma/mon commande/colis/compte/réservation, mio ordine/pacco/conto, mia prenotazione, meu pedido, minha reserva/conta, mijn bestelling/pakket/abonnement, мой заказ""",
-        "ask": """in stock, availability, do you have availability, resend, would it be possible to, can you, could you, would you, i want, i need, i wanna, id like, i would like, id rather have, im looking for, looking for, are you able to, find, search, show me, give me, let me know, look up, look for, tell me, check, please, im trying to, i am looking, quiero, necesito, je veux, je voudrais, pouvez vous, ich möchte, ich will, können sie, vorrei, quero, ik wil""",
-        "general": """what is your, what are your, whats your, policy, policies, how do i, how can i, how does, how long does, how long do, do you offer, do you accept, do you take, do you ship, do you deliver, do you sell, do you have a, does it, is it possible, what does ~ mean, difference between, what happens if/when/to, can i ~ if, can i return, can i bring, can i take, can i pay in, why do you, in general, usually, are you open, is there a fee, opening hours, how to, explain, who are you, are you a, what can you do, am i allowed, tell me a joke, fee if""",
-        "close": """thanks, thank you, bye, goodbye, thats all, that is all, nothing else, no thanks, no thank you, have a nice/good/great day/one/evening, good morning, how are you, thats it, that will be all, appreciate it, not right now, im good, all i need, all i needed""",
+        "own": """my
+        order/orders/account/bill/invoice/subscription/booking/reservation/flight/appointment/ticket/tickets/package/parcel/delivery/refund/payment/balance/plan/card/address/password/email/phone/number/money/statement/points,
+        the bill/invoice/parcel/package i, order number, booking reference, confirmation number/code, tracking
+        number/link/page, reservation number, ticket number, account number, new address is, mein/meine/meinen
+        bestellung/paket/konto/abo/geld, mi pedido/cuenta/dinero/reserva, ma/mon commande/colis/compte/réservation,
+        mio ordine/pacco/conto, mia prenotazione, meu pedido, minha reserva/conta, mijn
+        bestelling/pakket/abonnement, мой заказ""",
+        "ask": """in stock, availability, do you have availability, resend, would it be possible to, can you, could
+            you, would you, i want, i need, i wanna, id like, i would like, id rather have, im looking for, looking
+            for, are you able to, find, search, show me, give me, let me know, look up, look for, tell me, check,
+            please, im trying to, i am looking, quiero, necesito, je veux, je voudrais, pouvez vous, ich möchte, ich
+            will, können sie, vorrei, quero, ik wil""",
+        "general": """what is your, what are your, whats your, policy, policies, how do i, how can i, how does, how
+            long does, how long do, do you offer, do you accept, do you take, do you ship, do you deliver, do you
+            sell, do you have a, does it, is it possible, what does ~ mean, difference between, what happens
+            if/when/to, can i ~ if, can i return, can i bring, can i take, can i pay in, why do you, in general,
+            usually, are you open, is there a fee, opening hours, how to, explain, who are you, are you a, what can
+            you do, am i allowed, tell me a joke, fee if""",
+        "close": """thanks, thank you, bye, goodbye, thats all, that is all, nothing else, no thanks, no thank you,
+            have a nice/good/great day/one/evening, good morning, how are you, thats it, that will be all,
+            appreciate it, not right now, im good, all i need, all i needed""",
     }
 )
 _WEIGHTS: Final = {"own": 1.5, "ask": 0.7, "general": -2.2, "close": -2.0}
 _BASE: Final = -1.6
-_ACTED_ON: Final = frozenset(
-    ["order_status", "refund", "return", "cancel", "billing", "payment", "profile_change", "booking", "subscription", "fraud", "account_access"]
+_ACTED_ON: Final = wordset(
+    """order_status refund return cancel billing payment profile_change booking subscription fraud account_access"""
 )
 """Intents that are served from a system of record, not from general knowledge."""
 _INTENT_POINTS: Final = 1.7
-_IMPERATIVES: Final = frozenset(
-    """activate add apply arrange assign block book buy call cancel change charge check close confirm connect convert correct create deactivate delete
-    deposit disable downgrade edit enable exchange extend find fix forward freeze get give go issue locate look lookup make modify move open order pause pay
-    place post put reactivate rebook refund reimburse remove renew rent reorder replace report reschedule resend reserve reset resubmit return
-    reverse schedule search send set ship show start stop submit subscribe swap switch tell top track transfer unblock unlock unsubscribe update
-    upgrade verify void withdraw
-    storniere buche schick sende ändere cancela cambia envía reserva annulez envoyez réservez changez annulla prenota cambi proceda""".split()
+_IMPERATIVES: Final = wordset(
+    """activate add apply arrange assign block book buy call cancel change charge check close confirm connect convert
+    correct create deactivate delete deposit disable downgrade edit enable exchange extend find fix forward freeze get
+    give go issue locate look lookup make modify move open order pause pay place post put reactivate rebook refund
+    reimburse remove renew rent reorder replace report reschedule resend reserve reset resubmit return reverse
+    schedule search send set ship show start stop submit subscribe swap switch tell top track transfer unblock unlock
+    unsubscribe update upgrade verify void withdraw storniere buche schick sende ändere cancela cambia envía reserva
+    annulez envoyez réservez changez annulla prenota cambi proceda"""
 )
 _IMPERATIVE_POINTS: Final = 1.5
-_LEAD_IN: Final = frozenset(
-    "please pls hi hello hey ok okay so and then also just now yes yeah sure great thanks can could would will you i we want need like to id wanna lets let us kindly bitte por favor".split()
+_LEAD_IN: Final = wordset(
+    """please pls hi hello hey ok okay so and then also just now yes yeah sure great thanks can could would will you i we
+    want need like to id wanna lets let us kindly bitte por favor"""
 )
 _ANSWER_POINTS: Final = 1.7
 _APPROVAL_POINTS: Final = 3.2
 _COMMAND_WITHIN: Final = 120
 _ENDS: Final = frozenset(".!?;")
-_QUESTION_WORDS: Final = frozenset("which what when where how provide tell give specify welche welches wann wo qué cuál cuándo quel quelle quand quale".split())
+_QUESTION_WORDS: Final = wordset(
+    """which what when where how provide tell give specify welche welches wann wo qué cuál cuándo quel quelle quand quale"""
+)
 _IDENTIFIERS: Final = (re.compile(r"\d{4}"), re.compile(r"[A-Z]{2}-?\d{2}"))
 
 
 class Tools(msgspec.Struct, frozen=True):
-    """``offered`` tools counted; ``needed``: ``score`` (0 to 1) reaches 0.5, or the client requires a
-            call.
+    """Need and state of tools.
+
+    ``offered`` tools counted; ``needed``: ``score`` (0 to 1) reaches 0.5, or the client requires a call.
 
     ``score`` weighs what the text asks for against the names and descriptions of the tools; it is no probability. It
     does
@@ -160,8 +211,8 @@ def _matches(reading: Reading) -> list[tuple[float, str]]:
         for name, weight in index[word]:
             points[name] = points.get(name, 0.0) + weight
     return sorted(
-        ((total, name) for name, total in points.items() if total >= 0.5), key=lambda pair: (-pair[0], pair[1])
-    )  # noqa: PLR2004 - one telling word
+        ((total, name) for name, total in points.items() if total >= _TELLING), key=lambda pair: (-pair[0], pair[1])
+    )
 
 
 @lru_cache(maxsize=64)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from pointsman.domain.message import Document, Image, Message, Text, Tool, ToolCall, ToolChoice, ToolResult
 from pointsman.domain.turn import EMPTY_SESSION, Turn
 from pointsman.routing.signals import as_plain, measure_all
+
+Measure = Callable[..., dict[str, Any]]
 
 TOOLS = tuple(
     Tool(name, text)
@@ -19,7 +24,7 @@ TOOLS = tuple(
 )
 
 
-def plain(*messages: Message, **settings: object) -> dict[str, dict[str, object]]:
+def plain(*messages: Message, **settings: object) -> dict[str, dict[str, Any]]:
     return as_plain(measure_all(Turn(messages=messages, **settings), EMPTY_SESSION))  # type: ignore[arg-type]
 
 
@@ -41,7 +46,11 @@ def test_user_messages_side_by_side_are_one_turn() -> None:
 
 
 def test_an_image_counts_by_kind_and_stays_needed_in_later_turns() -> None:
-    messages = (user(Text("look"), Image("image/png", data="A" * 400_000)), Message("assistant", (Text("I see"),)), user(Text("and?")))
+    messages = (
+        user(Text("look"), Image("image/png", data="A" * 400_000)),
+        Message("assistant", (Text("I see"),)),
+        user(Text("and?")),
+    )
     assert plain(messages[0])["size"]["tokens"] == 1505
     later = plain(*messages)
     assert later["modality"] == {"needs": ["image"], "image": True, "audio": False, "pdf": False}
@@ -49,7 +58,9 @@ def test_an_image_counts_by_kind_and_stays_needed_in_later_turns() -> None:
 
 
 def test_documents_by_media_type() -> None:
-    found = plain(user(Document("application/pdf"), Document("audio/wav"), Document("text/csv", data="AAAA")))["modality"]
+    found = plain(user(Document("application/pdf"), Document("audio/wav"), Document("text/csv", data="AAAA")))[
+        "modality"
+    ]
     assert found == {"needs": ["audio", "pdf"], "image": False, "audio": True, "pdf": True}
 
 
@@ -66,11 +77,11 @@ def test_documents_by_media_type() -> None:
         ("hello", False),
     ],
 )
-def test_tool_need_comes_from_the_text_with_or_without_tools(measure, text: str, needed: bool) -> None:
+def test_tool_need_comes_from_the_text_with_or_without_tools(measure: Measure, text: str, needed: bool) -> None:
     assert measure("tools", text)["needed"] is needed
 
 
-def test_matched_tools_best_first(measure) -> None:
+def test_matched_tools_best_first(measure: Measure) -> None:
     assert measure("tools", "find me flights to Oslo", tools=TOOLS)["matched"][0] == "search_flights"
     assert measure("tools", "a refund for the order please", tools=TOOLS)["matched"][0] == "issueRefund"
     assert measure("tools", "hello", tools=TOOLS)["matched"] == []
@@ -126,9 +137,9 @@ def test_an_open_loop_and_its_last_failure(content: str, flag: bool, failed: boo
         ("hello", [], False),
     ],
 )
-def test_personal_data(measure, text: str, kinds: list[str], sensitive: bool) -> None:
+def test_personal_data(measure: Measure, text: str, kinds: list[str], sensitive: bool) -> None:
     assert measure("personal_data", text) == {"present": bool(kinds), "kinds": kinds, "sensitive": sensitive}
 
 
-def test_personal_data_of_earlier_turns_still_counts(measure) -> None:
+def test_personal_data_of_earlier_turns_still_counts(measure: Measure) -> None:
     assert measure("personal_data", "thanks", "card 4242 4242 4242 4242", "Noted.")["sensitive"] is True

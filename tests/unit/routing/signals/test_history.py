@@ -1,22 +1,32 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from pointsman.domain.message import Message, Text, ToolCall
 from pointsman.domain.turn import EMPTY_SESSION, Session, Turn
 from pointsman.routing.signals import as_plain, measure_all
 
+Measure = Callable[..., dict[str, Any]]
+
 REFUND = ("I want my money back", "I can refund $84.20 to your card. Shall I go ahead with the refund?")
 
 
-@pytest.mark.parametrize("yes", ["yes", "Yes.", "go ahead", "ok do it", "sure, thanks", "no problem, go ahead", "sí", "ja bitte", "oui", "👍"])
-def test_a_yes_to_a_pending_refund_is_an_approval(measure, yes: str) -> None:
+@pytest.mark.parametrize(
+    "yes",
+    ["yes", "Yes.", "go ahead", "ok do it", "sure, thanks", "no problem, go ahead", "sí", "ja bitte", "oui", "👍"],
+)
+def test_a_yes_to_a_pending_refund_is_an_approval(measure: Measure, yes: str) -> None:
     found = measure("history", yes, *REFUND)
     assert (found["open_risky_action"], found["approval"]) == ("refund", True)
 
 
-@pytest.mark.parametrize("other", ["no", "wait", "not yet", "don't do it", "no, keep it", "how long does that take?", "hmm"])
-def test_anything_else_is_no_approval_but_the_action_stays_open(measure, other: str) -> None:
+@pytest.mark.parametrize(
+    "other", ["no", "wait", "not yet", "don't do it", "no, keep it", "how long does that take?", "hmm"]
+)
+def test_anything_else_is_no_approval_but_the_action_stays_open(measure: Measure, other: str) -> None:
     found = measure("history", other, *REFUND)
     assert (found["open_risky_action"], found["approval"]) == ("refund", False)
 
@@ -38,15 +48,15 @@ def test_anything_else_is_no_approval_but_the_action_stays_open(measure, other: 
         ("Did you restart the router?", ""),
     ],
 )
-def test_which_questions_open_a_risky_action(measure, asked: str, kind: str) -> None:
+def test_which_questions_open_a_risky_action(measure: Measure, asked: str, kind: str) -> None:
     assert measure("history", "yes", "hello", asked)["open_risky_action"] == kind
 
 
-def test_a_yes_without_anything_pending_approves_nothing(measure) -> None:
+def test_a_yes_without_anything_pending_approves_nothing(measure: Measure) -> None:
     assert measure("history", "yes")["approval"] is False
 
 
-def test_the_session_can_know_of_an_open_action(measure) -> None:
+def test_the_session_can_know_of_an_open_action(measure: Measure) -> None:
     found = measure("history", "yes please", session=Session(open_risky_action="payment", escalated=True, turns=7))
     assert found == {
         "escalated": True, "reasked": 0, "open_risky_action": "payment", "approval": True, "changed_mind": False, "turns": 7,
@@ -74,20 +84,20 @@ def test_an_unanswered_write_call_is_an_open_action() -> None:
         ("I got a red one instead of the blue one", True),
     ],
 )
-def test_changed_minds(measure, text: str, changed: bool) -> None:
+def test_changed_minds(measure: Measure, text: str, changed: bool) -> None:
     assert measure("history", text, "add three bottles", "Done.")["changed_mind"] is changed
 
 
-def test_instead_in_the_first_turn_changes_nothing(measure) -> None:
+def test_instead_in_the_first_turn_changes_nothing(measure: Measure) -> None:
     assert measure("history", "I got a red one instead of the blue one")["changed_mind"] is False
 
 
-def test_asking_the_same_again_is_counted(measure) -> None:
+def test_asking_the_same_again_is_counted(measure: Measure) -> None:
     found = measure("history", "when will my order 5512 arrive?", "When will my order 5512 arrive", "In 3-5 days.")
     assert found["reasked"] == 1
     assert measure("history", "I already told you, 5512", "where is order 5512", "Which order?")["reasked"] >= 1
 
 
-def test_an_agent_that_hands_over_leaves_an_escalated_case(measure) -> None:
+def test_an_agent_that_hands_over_leaves_an_escalated_case(measure: Measure) -> None:
     assert measure("history", "ok", "help", "I'm transferring you to a specialist.")["escalated"] is True
     assert measure("history", "ok", "help", "What is your order number?")["escalated"] is False

@@ -20,7 +20,20 @@ from pointsman.routing.signals import SIGNALS, as_plain, measure_all
 NASTY = st.one_of(
     st.text(max_size=200),
     st.text(alphabet=st.characters(), max_size=60),
-    st.sampled_from(["", "\x00\x1b[31m", "\ud800", "a" * 9000, "😡" * 50, "4" * 400, "@" * 300, "١٢٣٤٥٦٧٨٩٠" * 3, "İSTANBUL ß", "²³¹ ½ 4²5²6²7²8²9²"]),
+    st.sampled_from(
+        [
+            "",
+            "\x00\x1b[31m",
+            "\ud800",
+            "a" * 9000,
+            "😡" * 50,
+            "4" * 400,
+            "@" * 300,
+            "١٢٣٤٥٦٧٨٩٠" * 3,
+            "İSTANBUL ß",
+            "²³¹ ½ 4²5²6²7²8²9²",
+        ]
+    ),
 )
 PART = st.one_of(
     st.builds(Text, NASTY),
@@ -29,7 +42,9 @@ PART = st.one_of(
     st.builds(ToolCall, id=NASTY, name=NASTY, arguments=NASTY),
     st.builds(ToolResult, call_id=NASTY, content=st.tuples(st.builds(Text, NASTY)), is_error=st.booleans()),
 )
-MESSAGE = st.builds(Message, st.sampled_from(["system", "user", "assistant", "tool"]), st.lists(PART, max_size=3).map(tuple))
+MESSAGE = st.builds(
+    Message, st.sampled_from(["system", "user", "assistant", "tool"]), st.lists(PART, max_size=3).map(tuple)
+)
 TURN = st.builds(
     Turn,
     messages=st.lists(MESSAGE, max_size=6).map(tuple),

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+
+Measure = Callable[..., dict[str, Any]]
 
 
 @pytest.mark.parametrize(
@@ -13,7 +18,7 @@ import pytest
         "It was not a terrible experience.", "without any problems so far",
     ],
 )  # fmt: skip
-def test_calm_texts_are_not_negative(measure, text: str) -> None:
+def test_calm_texts_are_not_negative(measure: Measure, text: str) -> None:
     assert measure("sentiment", text)["negative"] is False
 
 
@@ -26,12 +31,14 @@ def test_calm_texts_are_not_negative(measure, text: str) -> None:
         "not good enough",
     ],
 )  # fmt: skip
-def test_angry_texts_are_negative(measure, text: str) -> None:
+def test_angry_texts_are_negative(measure: Measure, text: str) -> None:
     assert measure("sentiment", text)["negative"] is True
 
 
-@pytest.mark.parametrize("text", ["let me speak to a human", "agent", "I want your manager", "quiero hablar con una persona"])
-def test_wish_for_a_person(measure, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["let me speak to a human", "agent", "I want your manager", "quiero hablar con una persona"]
+)
+def test_wish_for_a_person(measure: Measure, text: str) -> None:
     assert measure("sentiment", text)["asks_human"] is True
 
 
@@ -53,13 +60,13 @@ def test_wish_for_a_person(measure, text: str) -> None:
         ("我想退款", "refund", "high"),
     ],
 )
-def test_intents(measure, text: str, name: str, risk: str) -> None:
+def test_intents(measure: Measure, text: str, name: str, risk: str) -> None:
     found = measure("intent", text)
     assert (found["name"], found["risk"], found["recognised"]) == (name, risk, True)
 
 
 @pytest.mark.parametrize("text", ["", "asdkjh qwlekj", "What is the capital of Mongolia?", "🤷", "1234"])
-def test_what_is_not_recognised_is_unknown_not_simple(measure, text: str) -> None:
+def test_what_is_not_recognised_is_unknown_not_simple(measure: Measure, text: str) -> None:
     found = measure("intent", text)
     assert (found["name"], found["recognised"]) == ("unknown", False)
 
@@ -77,13 +84,13 @@ def test_what_is_not_recognised_is_unknown_not_simple(measure, text: str) -> Non
         ("Cancel order 5521", "vague", False),
     ],
 )
-def test_ambiguity(measure, text: str, field: str, value: bool) -> None:
+def test_ambiguity(measure: Measure, text: str, field: str, value: bool) -> None:
     found = measure("ambiguity", text)
     assert found[field] is value
     assert found["any"] == any(found[name] for name in ("multi_step", "multi_intent", "vague"))
 
 
-def test_a_short_answer_to_a_question_is_not_vague(measure) -> None:
+def test_a_short_answer_to_a_question_is_not_vague(measure: Measure) -> None:
     assert measure("ambiguity", "the second one", "hi", "Which one is broken?")["vague"] is False
 
 
@@ -98,7 +105,7 @@ def test_a_short_answer_to_a_question_is_not_vague(measure) -> None:
         ("my number is 555-123-4567", False),
     ],
 )
-def test_quantities(measure, text: str, needed: bool) -> None:
+def test_quantities(measure: Measure, text: str, needed: bool) -> None:
     assert measure("quantitative", text)["needed"] is needed
 
 
@@ -110,9 +117,9 @@ def test_quantities(measure, text: str, needed: bool) -> None:
         ("注文をキャンセルしたい", "ja"), ("我想退款", "zh"), ("환불해 주세요", "ko"), ("أين طلبي؟", "ar"), ("xk qz", "und"), ("", "und"),
     ],
 )  # fmt: skip
-def test_languages(measure, text: str, code: str) -> None:
+def test_languages(measure: Measure, text: str, code: str) -> None:
     assert measure("language", text) == {"code": code, "english": code == "en"}
 
 
-def test_a_word_that_tells_nothing_takes_the_language_of_the_turn_before(measure) -> None:
+def test_a_word_that_tells_nothing_takes_the_language_of_the_turn_before(measure: Measure) -> None:
     assert measure("language", "ok", "Wo ist mein Paket?", "Moment bitte.")["code"] == "de"
