@@ -241,9 +241,9 @@ class Router:
             return "no provider can be called: " + "; ".join(self.missing.values())
         return self._engine.store_problem
 
-    def _recall(self, conversation_id: str) -> Session | None:
+    def _recall(self, conversation_id: str, key_id: str | None) -> Session | None:
         row = self.store.last_turn(conversation_id)
-        if row is None:
+        if row is None or row.key_id != key_id:
             return None
         return Session(conversation_id, 1, row.model, row.route, row.at_us / 1e6)
 

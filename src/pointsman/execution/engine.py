@@ -26,6 +26,7 @@ from pointsman.execution.ask import Ask
 from pointsman.execution.calls import Call, Deadlines, Target
 from pointsman.execution.records import TurnOutcome, failed_step, step_of, turn_record
 from pointsman.execution.sessions import Sessions
+from pointsman.execution.states import ReplyStates
 from pointsman.providers.seam import Dialect, Endpoint, Transport
 from pointsman.routing.eligibility import Limits
 from pointsman.routing.router import Routing
@@ -81,6 +82,7 @@ class Engine:
         self.attempts = attempts
         self.unhealthy = unhealthy
         self.store_problem: str | None = None
+        self.states = ReplyStates()
         self._settling: set[asyncio.Future[None]] = set()
 
     def start(self, ask: Ask, *, pin: str | None = None) -> Running:
@@ -89,6 +91,7 @@ class Engine:
         Raises:
             NoEligibleModel: every model is excluded; the turn is recorded all the same (see ``refuse``).
         """
+        ask = self.states.restore(ask)
         now = datetime.fromtimestamp(ask.arrived_us / 1e6, UTC)
         limits = Limits(pin=pin, allowed=ask.allowed, unhealthy=self.unhealthy, now=now, key=ask.key_name)
         decision = self.routing.decide(ask.turn, self.sessions.get(ask), limits)
@@ -251,6 +254,7 @@ class Running:
     async def commit(self) -> TurnRecord:
         """Keep the record of the complete reply; after this its last byte may be released."""
         self._engine.sessions.remember(self.ask, self.decision, self.model.id, self.ask.arrived_us / 1e6)
+        self._engine.states.keep(self.ask, self.reply, self.model.id)
         return await self._finish("ok", None)
 
     async def cancel(self) -> None:

@@ -9,8 +9,8 @@ from pointsman.domain.decision import Decision
 from pointsman.domain.turn import EMPTY_SESSION, Session
 from pointsman.execution.ask import Ask
 
-Recall = Callable[[str], Session | None]
-"""Looks a conversation up in the store after a restart; None when it is not known there."""
+Recall = Callable[[str, str | None], Session | None]
+"""Looks a conversation of a client key up in the store after a restart; None when it is not known there."""
 
 
 class Sessions:
@@ -19,15 +19,17 @@ class Sessions:
     def __init__(self, recall: Recall, limit: int = 20_000) -> None:
         self._recall = recall
         self._limit = limit
-        self._known: OrderedDict[str, Session] = OrderedDict()
+        self._known: OrderedDict[tuple[str | None, str], Session] = OrderedDict()
 
     def get(self, ask: Ask) -> Session:
         """Return what is known before this turn. Only a conversation that is under way is looked up in the store."""
-        session = self._known.get(ask.conversation_id)
+        # The id comes from the client: one key's conversations must not be another's.
+        place = (ask.key_id, ask.conversation_id)
+        session = self._known.get(place)
         if session is not None:
-            self._known.move_to_end(ask.conversation_id)
+            self._known.move_to_end(place)
         elif any(message.role == "assistant" for message in ask.turn.messages):
-            session = self._recall(ask.conversation_id)
+            session = self._recall(ask.conversation_id, ask.key_id)
         if session is None:
             return EMPTY_SESSION
         if ask.explicit_conversation:
@@ -36,10 +38,11 @@ class Sessions:
 
     def remember(self, ask: Ask, decision: Decision, model: str, at: float) -> None:
         """Keep what the next turn of this conversation must know. ``model`` is the one that answered."""
-        before = self._known.get(ask.conversation_id, EMPTY_SESSION)
+        place = (ask.key_id, ask.conversation_id)
+        before = self._known.get(place, EMPTY_SESSION)
         history = decision.signals.get("history", {})
         sentiment = decision.signals.get("sentiment", {})
-        self._known[ask.conversation_id] = Session(
+        self._known[place] = Session(
             conversation_id=ask.conversation_id,
             turns=before.turns + (0 if ask.turn.in_tool_loop else 1),
             last_model=model,
@@ -48,6 +51,6 @@ class Sessions:
             escalated=before.escalated or bool(history.get("escalated") or sentiment.get("asks_human")),
             open_risky_action=None,
         )
-        self._known.move_to_end(ask.conversation_id)
+        self._known.move_to_end(place)
         while len(self._known) > self._limit:
             self._known.popitem(last=False)

@@ -12,7 +12,13 @@ import pytest
 
 from support.gateway import GatewayUnderTest, gateway
 
-SERVED_BY = ["anthropic/claude-haiku-4-5", "openai/gpt-4o-mini", "google/gemini-2.5-flash", "groq/openai/gpt-oss-20b"]
+SERVED_BY = [
+    "anthropic/claude-haiku-4-5",
+    "openai/gpt-4o-mini",
+    "google/gemini-2.5-flash",
+    "google/gemini-3.5-flash",
+    "groq/openai/gpt-oss-20b",
+]
 ORDER_TOOL = {
     "name": "lookup_order",
     "description": "Look up an order by its id.",

@@ -123,7 +123,9 @@ class Gateway:
             turn = _with_channel(turn, channel)
         hint = _conversation(headers) or inbound.conversation_hint
         key_id = key.id if key else None
-        conversation = hint or conversation_hash(inbound.parts, key_id, turn.metadata.get("user"))
+        conversation = hint or conversation_hash(
+            inbound.parts, key_id, turn.metadata.get("user") or turn.metadata.get("user_id")
+        )
         ask = Ask(
             turn=turn,
             dialect=dialect.name,
