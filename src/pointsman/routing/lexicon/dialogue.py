@@ -11,34 +11,36 @@ from typing import Final
 from pointsman.routing.lexicon.match import Lexicon, wordset
 
 YES_FIRST: Final = wordset(
-    """yes yeah yep yup ya yea yess yesss y sure ok okay okey k kk fine correct confirmed confirm confirming absolutely
-    definitely certainly affirmative agreed agree approved approve proceed perfect right exactly indeed aye totally
-    great excellent awesome wonderful cool sí si vale claro adelante confirmo correcto acepto dale hazlo perfecto
-    seguro oui ouais daccord volontiers parfait confirme exact vasy allezy ja jawohl genau gerne passt einverstanden
-    bestätige klar natürlich sicher mach machen sì certo procedi confermo esatto perfetto procedete sim isso pode
-    confirmado beleza certo graag akkoord prima doe tak ano da evet tamam olur onaylıyorum kyllä joo jo да ага хорошо
-    давай давайте конечно подтверждаю так добре はい ええ お願いします 是 是的 好 好的 可以 行 对 确认 同意
-    네 예 응 좋아요 نعم أجل موافق हाँ हां जी
-    ναι כן"""
+    """alright yes yeah yep yup ya yea yess yesss y sure ok okay okey k kk fine correct confirmed confirm confirming
+    absolutely definitely certainly affirmative agreed agree approved approve proceed perfect right exactly indeed aye
+    totally great excellent awesome wonderful cool sí si vale claro adelante confirmo correcto acepto dale hazlo
+    perfecto seguro oui ouais daccord volontiers parfait confirme exact vasy allezy ja jawohl genau gerne passt
+    einverstanden bestätige klar natürlich sicher mach machen sì certo procedi confermo esatto perfetto procedete sim
+    isso pode confirmado beleza certo graag akkoord prima doe tak ano da evet tamam olur onaylıyorum kyllä joo jo да
+    ага хорошо давай давайте конечно подтверждаю так добре はい ええ お願いします 是 是的 好 好的 可以 行 对 确认 同意
+    네 예 응 좋아요 نعم أجل موافق
+    हाँ हां जी ναι כן"""
 )
 """Words with which an assent begins."""
 
 YES_ANYWHERE: Final = Lexicon(
     {
-        "yes": """go ahead, go for it, do it, do that, do so, please do, make it so, proceed, thats right,
-        that is right, thats correct, that is correct, thats fine, that is fine, it is fine, its fine, is fine,
-        sounds good/great/perfect, sounds right, looks good/right/correct, works for me, that works, that will work,
-        i confirm, i agree, i approve, i accept, you have my ok/approval/permission, lets do it/that, book it,
-        cancel it, refund it, send it, pay it, delete it, submit it, place it, place the order, charge it, transfer
-        it, thats/that what i said/want/wanted/need, that is/was what i, very good, would be
-        good/fine/great/perfect/ok/okay, is good/great/perfect/ok/okay/right/correct/acceptable, all sounds, got
-        that right, got it right, fine by/with me, i do, please proceed, all good, perfect, of course, why not, no
-        problem, i am sure, im sure, that would be great/good/nice/perfect/fine/lovely, would love that, id like
-        that, as you said, carry on, thumbs up, all correct, exactly, that is perfect, thats perfect, yes, por
-        favor, de acuerdo, está bien, esta bien, hazlo, proceda, procede, vas y, allez y, faites le, cest bon, très
-        bien, bien sûr, in ordnung, mach das, machen sie das, tun sie das, bitte machen, alles klar, geht klar,
-        passt so, va bene, fai pure, faccia pure, daccordo, pode ser, pode fazer, tudo bem, doe maar, ga je gang, is
-        goed"""
+        "yes": """that/this is/was/would be/seems/sounds/all
+        right/it/correct/good/fine/great/perfect/wonderful/ok/okay, thats it/good/wonderful/great/ok/okay/all right,
+        that would be right/it/correct/wonderful, will work, i sure do, im good/fine/ok/okay/happy with, go ahead,
+        go for it, do it, do that, do so, please do, make it so, proceed, thats right, that is right, thats correct,
+        that is correct, thats fine, that is fine, it is fine, its fine, is fine, sounds good/great/perfect, sounds
+        right, looks good/right/correct, works for me, that works, that will work, i confirm, i agree, i approve, i
+        accept, you have my ok/approval/permission, lets do it/that, book it, cancel it, refund it, send it, pay it,
+        delete it, submit it, place it, place the order, charge it, transfer it, thats/that what i
+        said/want/wanted/need, that is/was what i, very good, would be good/fine/great/perfect/ok/okay, is
+        good/great/perfect/ok/okay/right/correct/acceptable, all sounds, got that right, got it right, fine by/with
+        me, i do, please proceed, all good, perfect, of course, why not, no problem, i am sure, im sure, that would
+        be great/good/nice/perfect/fine/lovely, would love that, id like that, as you said, carry on, thumbs up, all
+        correct, exactly, that is perfect, thats perfect, yes, por favor, de acuerdo, está bien, esta bien, hazlo,
+        proceda, procede, vas y, allez y, faites le, cest bon, très bien, bien sûr, in ordnung, mach das, machen sie
+        das, tun sie das, bitte machen, alles klar, geht klar, passt so, va bene, fai pure, faccia pure, daccordo,
+        pode ser, pode fazer, tudo bem, doe maar, ga je gang, is goed"""
     }
 )
 
@@ -112,20 +114,21 @@ ASKED_AGAIN: Final = Lexicon(
 
 ASKS_LEAVE: Final = Lexicon(
     {
-        "ask": """shall/should/may/can i, shall/should we, want me to, like me to, do you want to, would you
-        like to, are you sure, please confirm, confirm, confirming, can you confirm, kindly confirm, is that
-        correct/right/ok/okay/fine, is this correct/right/ok/okay/fine, is that all right, is this alright, is that
-        alright, does that sound, does this sound, do i have your, ok to proceed, okay to proceed, proceed, go
-        ahead, reply yes, say yes, type yes, answer yes, yes or no, yes no, kindly ensure, do you agree, do you
-        approve, do you authorize, awaiting your approval, your approval, would you like me, ready to, to confirm,
-        just to confirm, make sure, is it correct/right, am i right, is it ok/okay, check the following, you want
-        to, you would like to, just checking, just to verify, verify that, all correct, everything correct, look
-        correct/good/right, okay so, soll ich, sollen wir, möchten sie, wollen sie, möchtest du, willst du, darf
-        ich, bestätigen sie, bitte bestätigen, einverstanden, ist das richtig/korrekt, quiere que, quieres que,
-        desea que, desea, confirma, confirme, puedo proceder, procedo, le gustaría, está de acuerdo, es correcto,
-        voulez vous, souhaitez vous, confirmez, dois je, puis je, est ce correct, vuole che, vuoi che, conferma,
-        desidera, posso procedere, gostaria, posso, quer que, confirmar, wilt u, wil je, zal ik, klopt dat,
-        bevestigt u, подтверждаете, хотите"""
+        "ask": """you want, you would like, youd like, you need to, so you, correct ?, right ?, verify
+        the/this, please verify, to verify, confirm this/the/that, what i have, make you an, shall/should/may/can i,
+        shall/should we, want me to, like me to, do you want to, would you like to, are you sure, please confirm,
+        confirm, confirming, can you confirm, kindly confirm, is that correct/right/ok/okay/fine, is this
+        correct/right/ok/okay/fine, is that all right, is this alright, is that alright, does that sound, does this
+        sound, do i have your, ok to proceed, okay to proceed, proceed, go ahead, reply yes, say yes, type yes,
+        answer yes, yes or no, yes no, kindly ensure, do you agree, do you approve, do you authorize, awaiting your
+        approval, your approval, would you like me, ready to, to confirm, just to confirm, make sure, is it
+        correct/right, am i right, is it ok/okay, check the following, you want to, you would like to, just
+        checking, just to verify, verify that, all correct, everything correct, look correct/good/right, okay so,
+        soll ich, sollen wir, möchten sie, wollen sie, möchtest du, willst du, darf ich, bestätigen sie, bitte
+        bestätigen, einverstanden, ist das richtig/korrekt, quiere que, quieres que, desea que, desea, confirma,
+        confirme, puedo proceder, procedo, le gustaría, está de acuerdo, es correcto, voulez vous, souhaitez vous,
+        confirmez, dois je, puis je, est ce correct, vuole che, vuoi che, conferma, desidera, posso procedere,
+        gostaria, posso, quer que, confirmar, wilt u, wil je, zal ik, klopt dat, bevestigt u, подтверждаете, хотите"""
     }
 )
 """How an agent asks for a go-ahead."""

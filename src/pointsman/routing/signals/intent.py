@@ -19,8 +19,9 @@ SURE: Final = 1.0
 LIKELY: Final = 0.6
 KNOWN: Final = 0.6
 VETO: Final = 0.9
-"""The model is believed when its share reaches ``LIKELY`` and it knows at least the share ``KNOWN`` of the words; from
-``VETO`` on its "none" also overrules a weak cue."""
+VETO_KNOWN: Final = 0.8
+"""The model is believed when its share reaches ``LIKELY`` and it knows at least the share ``KNOWN`` of the words; its
+"none" overrules a weak cue from ``VETO`` and ``VETO_KNOWN`` on."""
 _PLEASANTRIES: Final = frozenset({"greeting", "thanks", "goodbye"})
 _PLEASANT: Final = 12
 """Words beyond which a greeting or thanks is only the wrapping of something not recognised."""
@@ -55,7 +56,7 @@ def measure(reading: Reading, session: Session) -> Intent:  # noqa: ARG001 - eve
     name = max(scores, key=lambda label: (label not in SMALL_TALK, scores[label], _LEVEL.index(RISK[label]), label))
     if scores[name] < SURE:
         second = guess(reading.user)
-        if second.label == NONE and second.share >= VETO and second.known >= KNOWN:
+        if second.label == NONE and second.share >= VETO and second.known >= VETO_KNOWN:
             return UNKNOWN
         if _believed(second) and (second.label not in SMALL_TALK or name in SMALL_TALK):
             return _named(second)

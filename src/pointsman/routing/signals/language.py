@@ -18,12 +18,20 @@ UNDETERMINED: Final = "und"
 _COMMON: Final[Mapping[str, frozenset[str]]] = {
     code: frozenset(block.split())
     for code, block in {
-        "en": """no tell time yeah sure lol born agent joke the and is are was were be been
-        have has had do does did you your my me we our they it this that these those with for from not what when
-        where why how who which can could would should will shall there here about please help need want order
-        refund thanks thank hello hi hey yes okay of to in on at by an if but or so i im ive dont cant get got know
-        still any some just like how much many cancel return ship delivery account card money bill charged password
-        human agent""",
+        "en": """said told think know want make take give gave find see look use used work
+        works still never always again after before because very too more most all each every other than then up out
+        off down over under back only even first last next new old good bad great best right wrong same different
+        day days week weeks month year time today tomorrow yesterday morning night people someone anyone something
+        anything everything nothing really already yet soon later why while may might must let lets put keep kept
+        call called email phone number name address delivery delivered shipped package parcel item items product
+        price cost pay paid payment charge invoice bill subscription plan member book booking flight hotel
+        appointment table reservation open close closed website app screen working broken doesnt didnt wont isnt
+        wasnt youre theyre ive weve thats whats wheres no tell time yeah sure lol born agent joke the and is are was
+        were be been have has had do does did you your my me we our they it this that these those with for from not
+        what when where why how who which can could would should will shall there here about please help need want
+        order refund thanks thank hello hi hey yes okay of to in on at by an if but or so i im ive dont cant get got
+        know still any some just like how much many cancel return ship delivery account card money bill charged
+        password human agent""",
         "es": """el la los las un una unos de del que y en por para con no se mi tu su es está están estoy ser fue
             ha he hay pero como cuando donde dónde qué cómo cuándo quiero puedo puede necesito tengo tiene gracias
             hola pedido ayuda favor buenos días muy más también yo usted ustedes me le lo al este esta eso sí porque
