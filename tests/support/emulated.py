@@ -38,37 +38,45 @@ class Answered(msgspec.Struct):
         return [line if line == "[DONE]" else msgspec.json.decode(line) for line in lines]
 
 
+class _Request(msgspec.Struct):
+    """A request as the server would see it."""
+
+    method: str
+    path: str
+    data: bytes
+    headers: dict[str, str]
+    query: str
+
+
 def post(emulator: Emulator, path: str, body: Any, headers: dict[str, str] | None = None, query: str = "") -> Answered:
     """Send one request and return its answer."""
     data = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    return asyncio.run(_exchange(emulator, "POST", path, data, headers or {}, query))
+    return asyncio.run(_exchange(emulator, _Request("POST", path, data, headers or {}, query)))
 
 
 def get(emulator: Emulator, path: str, headers: dict[str, str] | None = None, query: str = "") -> Answered:
     """Fetch a path."""
-    return asyncio.run(_exchange(emulator, "GET", path, b"", headers or {}, query))
+    return asyncio.run(_exchange(emulator, _Request("GET", path, b"", headers or {}, query)))
 
 
-async def _exchange(
-    emulator: Emulator, method: str, path: str, data: bytes, headers: dict[str, str], query: str
-) -> Answered:
-    inbox = [{"type": "http.request", "body": data, "more_body": False}]
+async def _exchange(emulator: Emulator, request: _Request) -> Answered:
+    inbox = [{"type": "http.request", "body": request.data, "more_body": False}]
     sent: list[Any] = []
 
     async def receive() -> Any:
-        if inbox:
-            return inbox.pop()
-        await asyncio.Event().wait()  # the client stays
+        if not inbox:
+            await asyncio.Event().wait()  # the client stays
+        return inbox.pop()
 
     async def send(message: Any) -> None:
         sent.append(message)
 
     scope: dict[str, Any] = {
         "type": "http",
-        "method": method,
-        "path": path,
-        "query_string": query.encode(),
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "method": request.method,
+        "path": request.path,
+        "query_string": request.query.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in request.headers.items()],
     }
     await emulator.asgi(scope, receive, send)
     head = {name.decode(): value.decode() for name, value in sent[0]["headers"]}

@@ -29,13 +29,15 @@ from pointsman.emulator.sending import ClientLeftError, Connection, HungUpError,
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _REMEMBERED = 2_000
+_REMEMBERED_BYTES = 8 * 1024 * 1024
 
 
 class Emulator:
     """The emulated servers. ``asgi`` is the application.
 
     The same script, ``seed`` and requests give the same answers. ``clock`` (monotonic seconds) drives caches and rate limits,
-    ``wall`` (Unix seconds) the timestamps, ``sleep`` the pacing. ``remember`` is how many requests ``requests`` keeps.
+    ``wall`` (Unix seconds) the timestamps, ``sleep`` the pacing. ``remember`` is how many requests ``requests`` keeps
+    (fewer when their bodies are long: 8 MiB in all).
     ``on_answer`` is called with each record when its answer has ended.
     """
 
@@ -60,12 +62,23 @@ class Emulator:
         self._cache = PromptCache(clock)
         self._limiter = Limiter(self.script.rate_limit, clock, wall)
         self._serial = 0
-        self._records: deque[Recorded] = deque(maxlen=remember)
+        self._records: deque[Recorded] = deque()
+        self._remember = remember
+        self._remembered_bytes = 0
 
     @property
     def requests(self) -> list[Recorded]:
         """The requests so far, oldest first (the last ``remember`` of them)."""
         return list(self._records)
+
+    def _keep(self, record: Recorded) -> None:
+        """Remember a request, and forget the oldest ones so that a long run does not fill the memory."""
+        self._records.append(record)
+        self._remembered_bytes += len(record.raw)
+        while len(self._records) > 1 and (
+            len(self._records) > self._remember or self._remembered_bytes > _REMEMBERED_BYTES
+        ):
+            self._remembered_bytes -= len(self._records.popleft().raw)
 
     async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -102,7 +115,7 @@ class Emulator:
     async def _serve(self, connection: Connection, record: Recorded, target: Target) -> None:
         record.dialect = target.face.dialect
         record.raw = await connection.read()
-        self._records.append(record)
+        self._keep(record)
         try:
             if target.what == "unknown":
                 raise unknown_path(record)

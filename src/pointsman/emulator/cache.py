@@ -18,7 +18,7 @@ from pointsman.emulator.exchange import Ask, Prompt, Tokens
 LOOK_BACK = 20
 STEP_TOKENS = 128
 _HOUR = 3600
-_MOST_ENTRIES = 100_000
+_MOST_ENTRIES = 50_000
 
 
 class PromptCache:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.emulated import KEYS, Answered, post
 
 from pointsman.emulator.app import Emulator
 from pointsman.emulator.cache import PromptCache
 from pointsman.emulator.exchange import Ask, Mark, Prompt
 from pointsman.emulator.models import ModelTable
+from support.emulated import KEYS, Answered, post
 
 
 class Clock:

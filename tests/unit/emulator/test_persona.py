@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped] # it ships no annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.emulated import chat, generate, message
 
 from pointsman.emulator.app import Emulator
 from pointsman.emulator.filling import Filler, ids_in
+from support.emulated import chat, generate, message
 
 ORDER_SCHEMA = {"type": "object", "properties": {"order_id": {"type": "string"}}, "required": ["order_id"]}
 GET_ORDER = {
@@ -120,9 +120,11 @@ def test_structured_output_is_a_valid_instance_in_every_dialect() -> None:
     expected = '{"intent":"status","urgent":true}'
     text = "What is the status of my order?"
     assert first_choice(chat(Emulator(), text, response_format=shape))["message"]["content"] == expected
-    config = {"output_config": {"format": {"type": "json_schema", "schema": schema}}}
+    config: dict[str, Any] = {"output_config": {"format": {"type": "json_schema", "schema": schema}}}
     assert message(Emulator(), text, **config).json["content"][0]["text"] == expected
-    wanted = {"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": schema}}
+    wanted: dict[str, Any] = {
+        "generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": schema}
+    }
     parts = generate(Emulator(), text, **wanted).json["candidates"][0]["content"]["parts"]
     assert parts[0]["text"] == expected
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.emulated import KEYS, post
 
 from pointsman.emulator.app import Emulator
+from support.emulated import KEYS, post
 
 USER = {"role": "user", "content": "Hello"}
 OPENAI_TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
@@ -224,7 +224,7 @@ CLAUDE_ROWS: list[tuple[dict[str, Any], str]] = [
     ({"temperature": 0.2}, "temperature: Extra inputs are not permitted"),
     ({"top_k": 3}, "top_k: Extra inputs are not permitted"),
     ({"messages": []}, "at least one message"),
-    ({"messages": said(text("x"), role="assistant") + [USER]}, 'first message must use the "user" role'),
+    ({"messages": [*said(text("x"), role="assistant"), USER]}, 'first message must use the "user" role'),
     ({"messages": said(text(""))}, "text content blocks must be non-empty"),
     ({"messages": said(text(" \n"))}, "must contain non-whitespace"),
     ({"messages": [{"role": "user", "content": ""}]}, "non-empty content"),
@@ -385,8 +385,8 @@ def test_anthropic_wants_a_known_version(version: str | None, words: str) -> Non
 
 
 ASKED = {"role": "user", "parts": [{"text": "Where is it?"}]}
-FCALL = {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}}]}
-FRESP = {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"output": "o"}}}]}
+FCALL: dict[str, Any] = {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}}]}
+FRESP: dict[str, Any] = {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"output": "o"}}}]}
 DECLARED = [{"functionDeclarations": [{"name": "f"}]}]
 
 GEMINI_ROWS: list[tuple[str, dict[str, Any], str]] = [
@@ -401,7 +401,7 @@ GEMINI_ROWS: list[tuple[str, dict[str, Any], str]] = [
         "gemini-2.5-flash",
         {"contents": [ASKED, FCALL, FRESP | {"parts": FRESP["parts"] * 2}]},
         "number of function response parts",
-    ),  # type: ignore[operator]
+    ),
     ("gemini-2.5-flash", {"contents": [FCALL, FRESP]}, "comes immediately after a user turn"),
     ("gemini-2.5-flash", {"contents": [ASKED, FRESP]}, "immediately after a function call turn"),
     (
@@ -417,7 +417,7 @@ GEMINI_ROWS: list[tuple[str, dict[str, Any], str]] = [
     ("gemini-3.5-flash", {"contents": [ASKED, FCALL, FRESP]}, "missing a thought_signature"),
     (
         "gemini-3.5-flash",
-        {"contents": [ASKED, {"role": "model", "parts": [FCALL["parts"][0] | {"thoughtSignature": "bm8="}]}, FRESP]},  # type: ignore[operator]
+        {"contents": [ASKED, {"role": "model", "parts": [FCALL["parts"][0] | {"thoughtSignature": "bm8="}]}, FRESP]},
         "Corrupted thought signature",
     ),
     (

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from inline_snapshot import snapshot
-from support.emulated import KEYS, chat, generate, get, message, post
 
 from pointsman.emulator.app import Emulator
 from pointsman.emulator.script import Fault, RateLimit, Rule, SaidCall, Say, Script, UsageSaid, When, load_script
 from pointsman.errors import UsageError
+from support.emulated import KEYS, chat, generate, get, message, post
 
 FULL = """
 keys: [k]
@@ -74,6 +74,28 @@ def test_mistakes_are_named_with_file_line_and_field(tmp_path: Path, text: str, 
     with pytest.raises(UsageError) as caught:
         load_script(script_file(tmp_path, text))
     assert words in str(caught.value)
+
+
+def test_the_example_of_the_docs_is_a_script(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "emulate-providers.md"
+    example = page.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    assert [rule.name for rule in load_script(script_file(tmp_path, example)).rules] == [
+        "outage",
+        "order status",
+        "bad JSON the first time",
+        "slow and then gone",
+    ]
+
+
+def test_a_long_run_forgets_its_oldest_requests() -> None:
+    emulator = Emulator(remember=3)
+    for _ in range(5):
+        chat(emulator)
+    assert [record.serial for record in emulator.requests] == [3, 4, 5]
+    chat(emulator, "x" * 300_000)
+    for _ in range(3):
+        message(emulator, "x" * 3_000_000)
+    assert len(emulator.requests) == 2, "8 MiB of bodies at most"
 
 
 def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:

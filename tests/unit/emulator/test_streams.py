@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 from inline_snapshot import snapshot
-from support.emulated import KEYS, Answered, chat, message, post
 
 from pointsman.emulator.app import Emulator
 from pointsman.emulator.script import Fault, Pace, Quirks, Rule, SaidCall, Say, Script
+from support.emulated import KEYS, Answered, chat, message, post
 
 HELLO = Say(text="Hello there, Ann! Nice day.")
 CALLS = Say(calls=(SaidCall(name="a", arguments={"order": "A-10023"}), SaidCall(name="b")))
@@ -70,7 +70,7 @@ def test_openai_parallel_calls_open_with_name_and_go_on_by_index() -> None:
 
 def test_anthropic_events() -> None:
     say = Say(reasoning="Hm.", text="Hi.", calls=(SaidCall(name="a", arguments={"x": 1}),))
-    body = {"model": "claude-opus-4-8", "thinking": {"type": "adaptive"}, "stream": True}
+    body: dict[str, Any] = {"model": "claude-opus-4-8", "thinking": {"type": "adaptive"}, "stream": True}
     answer = message(scripted(say), **body)
     assert [
         (frame["type"], frame.get("index"), frame.get("delta", {}).get("type")) for frame in answer.frames
