@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pointsman.cli.console import err
@@ -23,3 +24,11 @@ def open_policy(path: Path | None) -> Policy:
         return load_policy(DEFAULT)
     err().print("no pointsman.yaml here: using the built-in rubric (`pointsman init` writes it out)")
     return parse_policy(render("rubric"), "built-in rubric")
+
+
+def note_missing_keys(policy: Policy) -> None:
+    """Say on stderr which keys are not set here: a decision is explained without them, a gateway needs them."""
+    names = [spec.api_key_env for spec in policy.providers.values() if spec.api_key_env]
+    missing = sorted(name for name in names if not os.environ.get(name))
+    if missing:
+        err().print(f"explained as if every key were set; not set here: {', '.join(missing)}", markup=False)

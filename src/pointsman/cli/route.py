@@ -35,7 +35,7 @@ def command(
     Exit codes: 0 decided; 1 no model can serve the turn; 2 wrong input.
     """
     from pointsman.catalog.book import Catalog
-    from pointsman.cli.policy_file import open_policy
+    from pointsman.cli.policy_file import note_missing_keys, open_policy
     from pointsman.cli.route_view import show
     from pointsman.cli.turn_input import read_turn
     from pointsman.routing.eligibility import Limits
@@ -45,6 +45,7 @@ def command(
         raise UsageError(f"--channel {channel!r}: must be one of {', '.join(get_args(Channel))}")
     turn = read_turn(text, history, tools, cast("Channel", channel), model)
     chosen = open_policy(policy)
+    note_missing_keys(chosen)
     catalog = Catalog.load(chosen.catalogue_path)
     routing = Routing(chosen, catalog)
     pin = None if model == "auto" else catalog.get(model).id

@@ -111,7 +111,8 @@ class _Leg:
         if self.rank(self.route) < floor:
             higher = [name for name in self.policy.routes if self.rank(name) >= floor]
             target = min(higher, key=self.rank, default=max(self.policy.routes, key=self.rank))
-            self.reasons.append(Reason("rule", GUARD, f"{text}, so not {self.route}"))
+            effect = f", so not {self.route}" if target != self.route else ", but this policy has no such route"
+            self.reasons.append(Reason("rule", GUARD, text + effect))
             self.only = self.first = None
             self.move(target, GUARD)
         else:

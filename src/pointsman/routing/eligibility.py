@@ -134,7 +134,7 @@ def _access(policy: Policy, model: Model, need: Need) -> _Finding:
     if model.retires is not None and model.retires <= need.today.isoformat():
         yield "retired", f"its provider retired it on {model.retires}"
     if model.id in need.unhealthy:
-        yield "health", f"set aside as unhealthy: {need.unhealthy[model.id]}"
+        yield "health", f"set aside: {need.unhealthy[model.id]}"
 
 
 def _size(policy: Policy, model: Model, need: Need) -> _Finding:

@@ -55,8 +55,7 @@ class Picker:
                 f"{model} cannot serve this turn: {refusal.text}. Ask for model auto, or change that."
             )
         reason = Reason("pin", "client", f"the client asked for {model}")
-        eligible = tuple(slate.eligible(self._bench.models))
-        return Pick(route, slate.candidate(model), (reason,), eligible, ())
+        return Pick(route, slate.candidate(model), (reason,), self._eligible_with(model, slate), ())
 
     def held(
         self, model: str, route: str | None, course: Course, slate: Slate
@@ -70,10 +69,14 @@ class Picker:
             return None, (Reason("sticky", "tool_loop", text),)
         reason = Reason("sticky", "tool_loop", f"a tool loop is open: {model} began it and goes on")
         chosen = slate.candidate(model)
-        eligible = tuple(slate.eligible(self._bench.models))
+        eligible = self._eligible_with(model, slate)
         fallbacks = self._fallbacks(chosen, eligible, course)
         known = route if route is not None and route in self._policy.routes else course.route
         return Pick(known, chosen, (reason,), eligible, fallbacks), ()
+
+    def _eligible_with(self, model: str, slate: Slate) -> tuple[Candidate, ...]:
+        """Return the policy's eligible models, and ``model`` even where the policy does not name it."""
+        return tuple(slate.eligible(dict.fromkeys([*self._bench.models, model])))
 
     def steer(self, course: Course, step: Step) -> Course:
         """Turn a course to the tier or route for the predicted step, unless a floor or a pin stands against it."""

@@ -12,7 +12,7 @@ from pointsman.routing import signals
 from pointsman.routing.conditions import BadCondition, Condition, Vocabulary, near
 from pointsman.routing.policy_errors import Problem
 from pointsman.routing.policy_yaml import Path
-from pointsman.routing.sections import BUILT_IN_RANKS
+from pointsman.routing.sections import BUILT_IN_RANKS, PINNED
 
 if TYPE_CHECKING:
     from pointsman.routing.policy import Policy
@@ -48,6 +48,8 @@ def _routes(policy: Policy) -> list[Problem]:
     found: list[Problem] = []
     for name, route in policy.routes.items():
         found += _name(("routes", name), name)
+        if name == PINNED:
+            found.append(Problem(("routes", name), "is what turns are called whose client named the model"))
         if name in TIERS:
             found.append(Problem(("routes", name), "is the name of a tier; give the route another name"))
         if name not in BUILT_IN_RANKS and route.rank is None:

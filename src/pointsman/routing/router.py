@@ -23,10 +23,9 @@ from pointsman.routing.policy import Policy
 from pointsman.routing.rules import Question, RuleSet
 from pointsman.routing.runner_up import RunnerUps
 from pointsman.routing.scorer import Scorer
+from pointsman.routing.sections import PINNED
 from pointsman.routing.steps import predict
 
-PINNED = "pinned"
-"""The route name of a turn whose client named the model."""
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from pointsman.domain.decision import Reason
 from pointsman.domain.turn import Turn
-from pointsman.routing.conditions import Condition, Reader, context_of
+from pointsman.routing.conditions import Condition, Reader, turn_fields
 from pointsman.routing.policy import Policy
 from pointsman.routing.sections import Rule
 
@@ -18,7 +18,7 @@ Values = dict[str, dict[str, Any]]
 
 
 class Question(msgspec.Struct, frozen=True):
-    """The variables of one turn, as data and as the evaluation context made from them."""
+    """What rules can see of one turn, as data and as the evaluation context made from it."""
 
     values: Values
     context: Any
@@ -48,8 +48,8 @@ class RuleSet:
 
     def question(self, turn: Turn, plain: dict[str, dict[str, Any]]) -> Question:
         """Return what the rules are asked about: built once per turn, since that costs more than the asking."""
-        values = self._reader.values(turn, plain)
-        return Question(values, context_of(values))
+        values = {**plain, "turn": turn_fields(turn)}
+        return Question(values, self._reader.context(values))
 
     def ask(self, question: Question, *, without: str | None = None) -> Outcome:
         """Ask every rule, except the one called ``without``. A rule that fails counts as not matched, visibly."""
@@ -78,7 +78,6 @@ class RuleSet:
             f"{signal}.{field} = {show(question.values[signal].get(field))}"
             for signal, fields in condition.uses.items()
             for field in sorted(fields or ())
-            if signal in question.values
         ]
         return f"{' '.join(condition.source.split())}; now {', '.join(seen)}"
 

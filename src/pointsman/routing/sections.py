@@ -18,7 +18,8 @@ Rank = Literal["direct", "tools", "plan"]
 
 BUILT_IN_RANKS: dict[str, Rank] = {"direct": "direct", "tools": "tools", "plan": "plan", "summarize": "tools"}
 RANK_ORDER: dict[Rank, int] = {"direct": 0, "tools": 1, "plan": 2}
-KEYLESS_HOSTS = frozenset({"ollama", "vllm", "llamacpp", "openai-compatible"})
+PINNED = "pinned"
+"""The route name of a turn whose client named the model."""
 
 _ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")
 # Shapes of provider keys; and any long run that mixes cases and digits, which no environment variable is named.

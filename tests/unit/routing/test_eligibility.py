@@ -263,7 +263,7 @@ def test_an_empty_set_lists_every_model_with_its_reason(refusals: Callable[..., 
             Turn(messages=(HI,), max_output_tokens=600, n=3, tools=(CALL,)), unhealthy={"vllm/rich": "down since 9:40"}
         )
     text = str(caught.value)
-    assert "vllm/rich: set aside as unhealthy: down since 9:40" in text
+    assert "vllm/rich: set aside: down since 9:40" in text
     assert "vllm/plain: asked for up to 600 reply tokens, it gives at most 500" in text
     assert "vllm/picky: several replies (n)" in text
 

@@ -171,7 +171,7 @@ def test_a_tool_loop_whose_model_is_gone_is_routed_anew_and_says_why(
     session = Session(last_model="openai/gpt-5.5", last_route="plan")
     decision = decide(build(), loop(tools), session, unhealthy={"openai/gpt-5.5": "3 failures in a row"})
     assert decision.model != "openai/gpt-5.5"
-    assert "cannot go on: set aside as unhealthy: 3 failures in a row" in " ".join(r.text for r in decision.reasons)
+    assert "cannot go on: set aside: 3 failures in a row" in " ".join(r.text for r in decision.reasons)
     unknown = decide(build(), loop(tools), Session(last_model="gone/model"))
     assert "not in the catalogue" in " ".join(r.text for r in unknown.reasons)
 
@@ -207,3 +207,27 @@ def test_a_floor_keeps_an_upset_customers_tool_step_on_the_flagship(
     decision = decide(starter("tool-steps-small"), ask("I am furious! Look up order 12 right now!", tools=tools))
     assert decision.tier == "flagship"
     assert any("but a floor holds plan" in reason.text for reason in decision.reasons)
+
+
+def test_a_turn_without_messages_or_words_is_decided_too(build: Build, ask: Ask, decide: Decide) -> None:
+    assert decide(build(), Turn(messages=())).route == "tools"
+    assert decide(build(), ask("")).route == "tools"
+
+
+def test_a_guard_without_a_route_to_go_to_says_so(build: Build, ask: Ask, decide: Decide) -> None:
+    base = """
+version: 1
+providers: {anthropic: {host: anthropic}}
+tiers: {small: [anthropic/claude-haiku-4-5]}
+routes: {direct: {tiers: [small]}}
+default_route: direct
+"""
+    turn = ask("I want my money back for order 12.", "I can refund $40 to your card. Shall I go ahead?", "yes")
+    decision = decide(build(base=base), turn)
+    assert decision.route == "direct"
+    assert "but this policy has no such route" in decision.reasons[-2].text
+
+
+def test_a_pinned_model_outside_the_policy_counts_as_eligible(build: Build, ask: Ask, decide: Decide) -> None:
+    decision = decide(build(), ask("hello"), pin="openai/gpt-4o")
+    assert decision.model in decision.eligible
