@@ -161,6 +161,9 @@ def _rule(status: int, said: failures.ErrorBody) -> failures.Rule:
         return "quota", "other"
     if status in {200, 400, 413} and any(words in text for words in _CONTEXT_WORDS):
         return "context_length", "other"
+    # "api_error" says less than a status of its own (503, 504, 529).
+    if said.type == "api_error" and status in failures.BY_STATUS:
+        return failures.by_status(status)
     return _BY_TYPE.get(said.type) or failures.by_status(status)
 
 

@@ -23,7 +23,8 @@ class HostProfile(msgspec.Struct, frozen=True):
 
     ``prefix`` is put before the dialect's path when the base URL names no path of its own. ``key_env`` is the environment
     variable that usually holds the key (None: no key needed). ``max_tokens`` is the wire name of the output limit, ``stops``
-    the number of stop sequences taken (None: no known limit). ``usage_option`` False: usage comes without being asked for.
+    the number of stop sequences taken (None: no known limit). ``usage_option`` False: the server refuses
+    ``stream_options``.
     ``tool_choice`` False: the server ignores it. ``extras`` are request fields beyond the dialect that it understands.
     """
 
@@ -135,7 +136,6 @@ _PROFILES = (
         max_tokens="max_tokens",
         sampling=_LOCAL_SAMPLING,
         logprobs="count",
-        usage_option=False,
         extras=("repetition_penalty", "min_p", "reasoning", "chat_template_kwargs"),
     ),
     HostProfile(

@@ -24,7 +24,7 @@ from pointsman.domain.message import (
 )
 from pointsman.domain.turn import Sampling, Turn
 from pointsman.errors import RequestError, UnsupportedParameter
-from pointsman.providers.hosts import endpoint
+from pointsman.providers.hosts import HOSTS, endpoint
 from pointsman.providers.openai_chat import OpenAIChat
 from support.providers import (
     GPT,
@@ -105,7 +105,9 @@ def test_a_streamed_turn_asks_for_usage() -> None:
 
     assert sent["stream"] is True
     assert sent["stream_options"] == {"include_usage": True}
-    assert "stream_options" not in _sent(_turn(stream=True), LLAMA, "together")
+    shy = {"shy": msgspec.structs.replace(HOSTS["openai-compatible"], usage_option=False)}
+    where = msgspec.structs.replace(_at("vllm"), host="shy")
+    assert b"stream_options" not in OpenAIChat(shy).encode(_turn(stream=True), LLAMA, where).body
 
 
 def test_a_longer_conversation_begins_with_the_same_bytes() -> None:
