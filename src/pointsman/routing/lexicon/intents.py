@@ -65,11 +65,15 @@ INTENT_CUES: Final = Lexicon(
             details*0.8, terms and conditions*1, what are the requirements*1, how long do i have to*1, am i
             allowed*0.9, is it possible to*0.6, which countries*1, what countries*1, payment methods*1, horario*0.9,
             öffnungszeiten*1, heures douverture*1""",
-        "order_status": """i ordered ~ where*1.1, i ordered ~ when*1, delivered but*1, news on*0.9, when will ~ get
-            here*1.1, get here*0.8, card ~ arrive/arrived/come*1, card ~ delivery/delivered/mail*1, новости по*0.8,
-            где мой/моя/мои*1.2, мой заказ*1, where is/are my*1.2, wheres my*1.2, where my*0.9, order status*1.2,
-            status of my*1.1, track my*1.2, track an order*1.2, tracking number/info/link/code*1.1, my order ~
-            arrive/arrived/arriving*1.1, has/hasnt my order*1, has ~ shipped*1.1, have you shipped*1.1, when will ~
+        "order_status": """didnt receive*0.9, havent received*0.9, not received*0.9, the status*0.8, still hasnt
+            come*1, nicht angekommen*1.1, nicht erhalten*1, kommt meine/mein*1.1, no ha llegado*1.1, no he
+            recibido*1.1, pas reçu*1, pas encore reçu*1.1, pas arrivé/arrivée*1.1, non è arrivato/arrivata*1.1, não
+            chegou*1.1, niet ontvangen/aangekomen*1.1, verspätung*0.9, retraso*0.9, in retard*0.8, i ordered ~
+            where*1.1, i ordered ~ when*1, delivered but*1, news on*0.9, when will ~ get here*1.1, get here*0.8,
+            card ~ arrive/arrived/come*1, card ~ delivery/delivered/mail*1, новости по*0.8, где мой/моя/мои*1.2, мой
+            заказ*1, where is/are my*1.2, wheres my*1.2, where my*0.9, order status*1.2, status of my*1.1, track
+            my*1.2, track an order*1.2, tracking number/info/link/code*1.1, my order ~ arrive/arrived/arriving*1.1,
+            has/hasnt my order*1, has ~ shipped*1.1, have you shipped*1.1, when will ~
             arrive/come/ship/delivered*1.1, when is ~ arriving/coming/arrive*1, my
             package/parcel/delivery/shipment*0.9, order ~ yet*0.8, still waiting for ~
             order/package/parcel/delivery*1.2, update on my*1, any update/news on*1, out for delivery*1.1, order ~
@@ -87,38 +91,44 @@ INTENT_CUES: Final = Lexicon(
             to*0.8, courier*0.9, customs*0.8, redeliver/redelivery*1.1, reschedule ~ delivery*1.3, left ~
             neighbor/neighbour/porch*0.8, wrong address*0.9, envío*0.8, envio*0.8, livraison*0.8, lieferung*0.8,
             versand*0.9, spedizione*0.8""",
-        "refund": """refund/refunds/refunded/refunding*1.3, money back*1.3, reimburse/reimbursed/reimbursement*1.3,
-            get my money*1.1, give me my money*1.2, store credit*0.9, reembolso*1.3, reembolsar*1.3, devolución del
-            dinero*1.3, devuelvan ~ dinero*1.3, remboursement*1.3, rembourser/remboursé/remboursée*1.3,
-            rückerstattung*1.3, erstattung/erstatten/erstattet*1.3, geld zurück*1.3, rimborso*1.3, rimborsare*1.3,
-            terugbetaling*1.3, geld terug*1.3, zwrot*1.1, estorno*1.2, возврат*1.2""",
-        "return": """is/was/are/arrived/came damaged*1.05, came/arrived in pieces*1.1, received ~ instead of*1.1,
-            got ~ instead of*1.1, send me the wrong*1.1, sent me ~ wrong*1.1, missing part/parts*1, part ~
-            missing*1, not what i ordered*1.1, wrong colour/color/model*1, return this/it/them/my/the/an/some*1,
-            returning*0.9, returns*0.8, return label*1.2, send it/them/this back*1.2, send ~ back*1, exchange
-            it/them/this/my/for*1, return ~ item/items/order/shoes/product*1.2, replacement*0.8, replace
-            my/the/this/it*0.8, wrong size*1, wrong item/product/color/colour/order*1.1, doesnt fit*1, dont fit*1,
-            too small/big/large/tight*0.8, swap it/this/them*0.9, arrived broken/damaged/cracked/defective*1.1, came
-            broken/damaged*1.1, defective*0.9, devolver*1.1, retourner*1.1, renvoyer*1.1, zurückschicken*1.2,
-            zurücksenden*1.2, umtauschen*1.2, retoure*1.2, restituire*1.1, reso*0.8, ruilen*1.1""",
+        "refund": """compensation*1.1, compensate/compensated*1.1, want that reversed*1.2, extra amount back*1.2,
+            amount back*1, refund/refunds/refunded/refunding*1.3, money back*1.3,
+            reimburse/reimbursed/reimbursement*1.3, get my money*1.1, give me my money*1.2, store credit*0.9,
+            reembolso*1.3, reembolsar*1.3, devolución del dinero*1.3, devuelvan ~ dinero*1.3, remboursement*1.3,
+            rembourser/remboursé/remboursée*1.3, rückerstattung*1.3, erstattung/erstatten/erstattet*1.3, geld
+            zurück*1.3, rimborso*1.3, rimborsare*1.3, terugbetaling*1.3, geld terug*1.3, zwrot*1.1, estorno*1.2,
+            возврат*1.2""",
+        "return": """kaputt angekommen*1.2, beschädigt*1.1, endommagé/endommagée*1.1, dañado/dañada*1.1,
+            danneggiato/danneggiata*1.1, beschadigd*1.1, ruined*0.9, is/was/are/arrived/came damaged*1.05,
+            came/arrived in pieces*1.1, received ~ instead of*1.1, got ~ instead of*1.1, send me the wrong*1.1, sent
+            me ~ wrong*1.1, missing part/parts*1, part ~ missing*1, not what i ordered*1.1, wrong
+            colour/color/model*1, return this/it/them/my/the/an/some*1, returning*0.9, returns*0.8, return
+            label*1.2, send it/them/this back*1.2, send ~ back*1, exchange it/them/this/my/for*1, return ~
+            item/items/order/shoes/product*1.2, replacement*0.8, replace my/the/this/it*0.8, wrong size*1, wrong
+            item/product/color/colour/order*1.1, doesnt fit*1, dont fit*1, too small/big/large/tight*0.8, swap
+            it/this/them*0.9, arrived broken/damaged/cracked/defective*1.1, came broken/damaged*1.1, defective*0.9,
+            devolver*1.1, retourner*1.1, renvoyer*1.1, zurückschicken*1.2, zurücksenden*1.2, umtauschen*1.2,
+            retoure*1.2, restituire*1.1, reso*0.8, ruilen*1.1""",
         "cancel": """stop/revert/undo/withdraw my/the ~ transfer/payment*1.1, cancel*1.2,
             cancels/canceling/cancelling/cancellation*1, canceled/cancelled*0.9, call off*0.9, dont want ~
             anymore*0.9, no longer want/need*0.9, void*0.6, stop ~ order*0.9, cancelar*1.2, anular*1, annuler*1.2,
             annulation*1, stornieren*1.2, stornierung*1.1, kündigen*1.2, kündigung*1.1, disdire*1.1, annullare*1.1,
             annuleren*1.2, opzeggen*1.2, отменить*1.1""",
-        "billing": """dispute/disputing/disputed*1.2, unknown charge/charges/fee*1.3, a fee*0.9, the fee*0.9, the
-            charge*1, late fee*1.3, this charge/fee/payment*1.2, refund ~ didnt match*1, money ~ taken/deducted*1.3,
-            deducted*1.2, debited*1.2, fee ~ statement*1.3, amount ~ wrong/incorrect*1.2, charged twice*1.5, double
-            charged*1.5, charged me twice*1.5, charged two/three/double times*1.4, billed twice*1.5,
-            overcharged*1.5, over charged*1.4, wrong charge*1.4, wrong amount*1.2, unexpected
-            charge/fee/charges/fees*1.4, extra charge/fee/charges*1.3, hidden fee/fees/charge/charges*1.4,
-            dispute*1.2, chargeback*1.4, charge back*1.2, charged for*1.1, charged me*1.1, was i charged*1.3, been
-            charged*1.2, was charged*1.2, got charged*1.2, being charged*1.2, charge i*1, a charge*0.9, charges
-            on*1.1, my bill*1, my invoice*1, invoice*0.8, billing*0.9, on my statement*1.1, bill is*0.9, bill ~
-            wrong/high/higher*1.3, why ~ fee*1.1, why did you charge*1.4, dont recognize ~
-            charge/payment/transaction*1.5, pending ~ charge/transaction/payment*0.9, taken ~ from my account*1.1,
-            charged ~ instead of*1.3, rechnung*0.9, abgebucht*1.3, facture*0.9, factura*0.9, cobrado*1.1, cobro*1.1,
-            facturé*1.2, prélevé*1.3, addebitato*1.3, fattura*0.9, cobrança*1.2, doppelt ~ abgebucht*1.5""",
+        "billing": """double billed*1.5, billed*0.9, doppelt belastet*1.5, belastet*1, dos veces*1, deux fois*1, due
+            volte*1, prélevement*1.1, without my permission*1.1, unexplained*0.8, dispute/disputing/disputed*1.2,
+            unknown charge/charges/fee*1.3, a fee*0.9, the fee*0.9, the charge*1, late fee*1.3, this
+            charge/fee/payment*1.2, refund ~ didnt match*1, money ~ taken/deducted*1.3, deducted*1.2, debited*1.2,
+            fee ~ statement*1.3, amount ~ wrong/incorrect*1.2, charged twice*1.5, double charged*1.5, charged me
+            twice*1.5, charged two/three/double times*1.4, billed twice*1.5, overcharged*1.5, over charged*1.4,
+            wrong charge*1.4, wrong amount*1.2, unexpected charge/fee/charges/fees*1.4, extra
+            charge/fee/charges*1.3, hidden fee/fees/charge/charges*1.4, dispute*1.2, chargeback*1.4, charge
+            back*1.2, charged for*1.1, charged me*1.1, was i charged*1.3, been charged*1.2, was charged*1.2, got
+            charged*1.2, being charged*1.2, charge i*1, a charge*0.9, charges on*1.1, my bill*1, my invoice*1,
+            invoice*0.8, billing*0.9, on my statement*1.1, bill is*0.9, bill ~ wrong/high/higher*1.3, why ~ fee*1.1,
+            why did you charge*1.4, dont recognize ~ charge/payment/transaction*1.5, pending ~
+            charge/transaction/payment*0.9, taken ~ from my account*1.1, charged ~ instead of*1.3, rechnung*0.9,
+            abgebucht*1.3, facture*0.9, factura*0.9, cobrado*1.1, cobro*1.1, facturé*1.2, prélevé*1.3,
+            addebitato*1.3, fattura*0.9, cobrança*1.2, doppelt ~ abgebucht*1.5""",
         "payment": """how much ~ pay*0.9, will we/i pay*1, do we/i pay*0.9, top ups*0.9, topping up*0.9, add
             money*1, deposit*0.9, withdraw/withdrawal*0.9, cash machine/atm*0.8, send ~ money*1, transfer*0.9,
             transferring*0.9, transfers*0.9, minimum payment*1.2, bill due*1.1, pay ~ bill/bills*1.1, how much do i
@@ -132,16 +142,18 @@ INTENT_CUES: Final = Lexicon(
             transfer*0.9, top up*0.9, topup*0.9, top up ~ failed*1.1, direct debit*0.9, my balance*0.9, balance*0.6,
             autopay*1, pagar*0.8, pago*0.8, payer*0.8, paiement*0.8, bezahlen*0.8, zahlung*0.9, pagare*0.8,
             pagamento*0.8, überweisung*1, überweisen*1""",
-        "account_access": """verify me/myself*1, cannot log/sign*1.2, cant log/sign*1.2, cant get into*1.2, login
-            issues*1.2, not recognizing ~ password*1.1, verification*0.9, verify ~ identity*1.2, prove ~
-            identity*1.1, identity check*1.1, unlock my*1.2, pin*0.9, activate ~ card*1.1, activation*0.9,
-            password*1.1, passcode*1, log in*1, login*1, log into*1, logging in*1, sign in*1, cant access*1, locked
-            out*1.3, account ~ locked/blocked/suspended/disabled*1.3, locked my account*1.3, my account is
-            locked*1.3, reset my*1, forgot/forgotten my*1.1, two factor*1.1, 2fa*1.1, verification code*1.2, otp*1,
-            authenticator*1, unlock*0.9, my pin*1, change my pin*1.1, pin ~ blocked*1.1, verify my identity*1.1,
-            activate my*0.9, contraseña*1.1, mot de passe*1.1, passwort*1.1, einloggen*1.1, anmelden*0.8, iniciar
-            sesión*1.1, accedere*0.9, senha*1.1, wachtwoord*1.1, inloggen*1.1""",
-        "profile_change": """change/update/edit/correct my
+        "account_access": """forgot which*1, which email ~ sign*1.1, cant remember my*1.1, passwort vergessen*1.3,
+            passwort zurücksetzen*1.3, mot de passe oublié*1.3, olvidé mi contraseña*1.3, verify me/myself*1, cannot
+            log/sign*1.2, cant log/sign*1.2, cant get into*1.2, login issues*1.2, not recognizing ~ password*1.1,
+            verification*0.9, verify ~ identity*1.2, prove ~ identity*1.1, identity check*1.1, unlock my*1.2,
+            pin*0.9, activate ~ card*1.1, activation*0.9, password*1.1, passcode*1, log in*1, login*1, log into*1,
+            logging in*1, sign in*1, cant access*1, locked out*1.3, account ~ locked/blocked/suspended/disabled*1.3,
+            locked my account*1.3, my account is locked*1.3, reset my*1, forgot/forgotten my*1.1, two factor*1.1,
+            2fa*1.1, verification code*1.2, otp*1, authenticator*1, unlock*0.9, my pin*1, change my pin*1.1, pin ~
+            blocked*1.1, verify my identity*1.1, activate my*0.9, contraseña*1.1, mot de passe*1.1, passwort*1.1,
+            einloggen*1.1, anmelden*0.8, iniciar sesión*1.1, accedere*0.9, senha*1.1, wachtwoord*1.1, inloggen*1.1""",
+        "profile_change": """change/update/edit the email/phone/name/address/number ~ account*1.3, nueva
+            dirección*1, nouvelle adresse*1, nuovo indirizzo*1, adreswijziging*1.2, change/update/edit/correct my
             address/email/phone/name/details/number/information/profile/surname/username*1.2, change/update the
             address/email/phone/name*1, new address/email/phone*0.8, new phone number*1, moved
             house/apartment/recently*1, i moved to*0.9, ive moved*1, i just moved*1, i got married*0.8, update
@@ -149,19 +161,25 @@ INTENT_CUES: Final = Lexicon(
             language preference*1, notification preferences/settings*1, contact preferences*1, cambiar mi
             dirección/correo*1.2, changer mon adresse*1.2, meine adresse ändern*1.2, adresse ~ ändern*1.2, neue
             adresse*1""",
-        "booking": """availability*1, available rooms/seats/tables/slots/times*1.1, earlier/later
-            train/bus/slot*1.2, room ~ night*0.9, nights*0.7, round trip*1.1, one way ticket*1.1, fly/flying
-            to/from*1, plane ticket/tickets*1.1, tickets*0.7, book*0.9, booking*1, bookings*1, booked*0.8,
-            reserve*1, reservation*1.1, reservations*1.1, rebook*1.2, reschedule*1.1, appointment*1.1, flight*0.9,
-            flights*0.9, hotel*0.8, seat*0.6, check in*0.7, upgrade my seat*1.1, change my flight*1.4, change ~
-            flight/reservation/booking/appointment*1.3, move my appointment/reservation/booking*1.3, earlier/later
-            flight*1.2, table for*1.1, itinerary*1, buy ~ tickets/ticket*1.1, schedule a visit*1.1, rent a car*1.1,
-            rental car*1, postpone*0.9, luggage/baggage*0.7, check out date*0.9, reserva*1, reservar*1,
-            réservation*1.1, réserver*1.1, buchung*1.1, buchen*1, umbuchen*1.2, termin*1, prenotazione*1.1,
-            prenotare*1.1, vuelo*0.9, vol*0.7, flug*0.9, boeking*1.1, afspraak*1""",
-        "technical_problem": """screen ~ black/blank/flickering/flickers*1.1, stays black*1.1, broken*0.8,
-            broke*0.8, malfunction/malfunctioning*1.1, factory reset*1, wont ~ anymore*0.7, keeps saying*0.9, stuck
-            on*1, stuck*0.7, blinking*1, no sound*1.1, unresponsive*1.1, logs me out*1.1, kicks me out*1.1, doesnt
+        "booking": """cambiar la fecha*1.2, mi vuelo*1.1, changer la date*1.2, mon vol*1.1, mein/meinen flug*1.1,
+            mio volo*1.1, mijn vlucht*1.1, meu voo*1.1, flight ~ delayed/cancelled/canceled*1.1, availability*1,
+            available rooms/seats/tables/slots/times*1.1, earlier/later train/bus/slot*1.2, room ~ night*0.9,
+            nights*0.7, round trip*1.1, one way ticket*1.1, fly/flying to/from*1, plane ticket/tickets*1.1,
+            tickets*0.7, book*0.9, booking*1, bookings*1, booked*0.8, reserve*1, reservation*1.1, reservations*1.1,
+            rebook*1.2, reschedule*1.1, appointment*1.1, flight*0.9, flights*0.9, hotel*0.8, seat*0.6, check in*0.7,
+            upgrade my seat*1.1, change my flight*1.4, change ~ flight/reservation/booking/appointment*1.3, move my
+            appointment/reservation/booking*1.3, earlier/later flight*1.2, table for*1.1, itinerary*1, buy ~
+            tickets/ticket*1.1, schedule a visit*1.1, rent a car*1.1, rental car*1, postpone*0.9,
+            luggage/baggage*0.7, check out date*0.9, reserva*1, reservar*1, réservation*1.1, réserver*1.1,
+            buchung*1.1, buchen*1, umbuchen*1.2, termin*1, prenotazione*1.1, prenotare*1.1, vuelo*0.9, vol*0.7,
+            flug*0.9, boeking*1.1, afspraak*1""",
+        "technical_problem": """leak/leaks/leaking*1, defekt*1, kaputt*1, cassé/cassée*1, roto/rota*1,
+            rotto/rotta*1, stuck ~ screen*1, making ~ noise*1, makes ~ noise*1, strange/weird/loud noise*1, doesnt
+            heat/cool/spin/drain/print/scan*1.1, wont print/scan/heat/drain*1.1,
+            internet/connection/app/site/website is ~ slow*1, lagging/laggy*1, jammed*1, screen ~
+            black/blank/flickering/flickers*1.1, stays black*1.1, broken*0.8, broke*0.8,
+            malfunction/malfunctioning*1.1, factory reset*1, wont ~ anymore*0.7, keeps saying*0.9, stuck on*1,
+            stuck*0.7, blinking*1, no sound*1.1, unresponsive*1.1, logs me out*1.1, kicks me out*1.1, doesnt
             respond*1.1, have/having trouble*0.9, having ~ issues/issue/problems*0.9, having problems*0.9, doesnt
             work*1.1, not working*1.1, dont work*1, isnt working*1.1, stopped working*1.2, wont work*1.1, wont
             start/load/open/connect/turn/charge/sync/update*1.1, doesnt
@@ -186,7 +204,7 @@ INTENT_CUES: Final = Lexicon(
             helps/help/answers/responds/cares*1.1, no one ~ helps/help/answers/responds/cares*1.1, incompetent*1.1,
             beschwerde*1.3, queja*1.3, plainte*1.1, réclamation*1.3, reclamo*1.2, reclamación*1.3, klacht*1.3,
             reclamação*1.3, inaceptable*1.1, inacceptable*1.1, unverschämt*1.1, inaccettabile*1.1""",
-        "escalation": """agent*0.6, human*0.7, speak/talk/chat to/with a/an
+        "escalation": """speak/talk/chat to/with a/an
             human/person/agent/representative/rep/manager/supervisor/someone/operator*1.6, speak/talk to/with
             someone*1.4, speak/talk to/with your manager/supervisor*1.6, speak/talk to/with the
             manager/supervisor*1.6, real person*1.5, actual person*1.5, real human*1.5, human agent*1.5, live
@@ -197,7 +215,9 @@ INTENT_CUES: Final = Lexicon(
             parler à un/une humain/conseiller/personne/agent/conseillère*1.6, mit einem menschen*1.6, mit einem
             mitarbeiter*1.6, einen mitarbeiter*1.1, parlare con un/una operatore/persona/umano*1.6, falar com um/uma
             atendente/pessoa/humano*1.6, met een medewerker/mens*1.6, оператора*1.3""",
-        "fraud": """did not make*1.2, didnt make*1.1, i never made*1.2, wasnt me*1.3, not me*0.7, lost
+        "fraud": """i never ordered*1.3, never ordered this*1.4, not my purchase/order*1.1, someone
+            bought/ordered/charged*1.2, is this ~ scam*1.3, a scam*1.2, is this email/message/text real/legit*1.3,
+            did not make*1.2, didnt make*1.1, i never made*1.2, wasnt me*1.3, not me*0.7, lost
             wallet/phone/card/purse*1.3, card ~ stolen/missing/lost*1.3, phone ~ stolen/lost*1.3, lost my ~
             card/phone/wallet*1.4, lost my wallet/phone*1.3, cant find my card*1.2, block the card*1.3,
             pickpocketed/mugged/robbed*1.4, someone else ~ my*1.1, dont remember ~ making*1.2, never
@@ -210,46 +230,53 @@ INTENT_CUES: Final = Lexicon(
             freeze ~ card/account*1.3, security breach*1.6, data breach*1.5, fake website/email/site*1.4,
             robado/robada/robaron*1.4, estafa*1.4, fraude*1.5, volé/volée*1.3, piraté*1.5, betrug*1.5,
             gestohlen*1.4, gehackt*1.5, rubata/rubato*1.4, truffa*1.4, roubado/roubada*1.4, gestolen*1.4""",
-        "subscription": """subscription*1.1, subscriptions*1.1, subscribe/subscribed*0.9, unsubscribe*1.3, my
-            plan*1, upgrade/downgrade my/to*1, upgrade*0.7, downgrade*1, renew/renewal/renews*1, auto
-            renew/renewal*1.3, free trial*1.1, trial*0.7, membership*1, premium*0.6, pause my*1, switch ~ plan*1.2,
-            change my plan*1.3, mailing list*1.1, newsletter*1, suscripción*1.1, abonnement*1.1, abo*1,
-            abbonamento*1.1, assinatura*1.1""",
-        "product_question": """does ~ come with*1.1, does ~ have*0.8, do these/they/those ~ contain/have/fit/work*1,
-            contain*0.8, will this/it/these ~ work/fit*1.1, compare*1, is this/it suitable*1, suitable for*1, does ~
-            fit*1, made of*1, how big/heavy/long/tall/loud is/are*1, what colors/colours/sizes*1.1, which of your*1,
-            better for*0.9, in stock*1.1, available in*0.9, is it/this compatible*1.1, compatible with*1.1, does
-            it/this/the ~ work with*1.1, does it/this come with*1.1, does it have*0.9, what size*1, size
-            chart/guide*1.1, how much is/are/does*0.9, how much ~ cost*1.1, price of*1, whats the price*1,
-            recommend*0.9, which one ~ better/best*1.1, which is better*1.1, difference between*1, waterproof*1,
-            warranty*0.9, battery life*1.1, material*0.6, ingredients*0.8, do you sell/stock/carry*1.2, back in
-            stock*1.2, specs*1, specifications*1, features*0.7, dimensions*1, looking for a/an/some*0.7, cuánto
-            cuesta*1.1, combien coûte*1.1, wie viel kostet*1.1, was kostet*1.1, quanto costa*1.1, quanto custa*1.1,
-            hoeveel kost*1.1""",
-        "feedback": """cant complain*1.4, cannot complain*1.4, no complaints*1.4, you should
-            let/add/make/have/offer/allow*1.1, why dont you add*1, please add*0.9, not bad*0.8, works
-            perfectly/great*0.9, really like*0.8, couldnt/could not be happier*1, so easy*0.8, happy with*0.9, great
-            service*1, love the*0.9, love your*0.9, love this*0.9, excellent*0.7, awesome*0.6, amazing*0.6,
-            suggestion*1, feedback*1.1, you should add*1, it would be nice/great*0.9, feature request*1.2, well
-            done*1, great job*1, good job*0.8, keep it up*1, five stars*1, best ~ ever*0.9""",
-        "legal_privacy": """personal information*1.2, share ~ data*1.2, close account*1.3, delete account*1.5,
-            delete ~ account*1.4, deactivate ~ account*1.2, gdpr*1.8, ccpa*1.8, delete my
-            data/account/information/profile*1.6, delete all my*1.6, delete ~ data*1.5, close my account*1.4, erase
-            my*1.5, remove my data/information*1.5, right to be forgotten*1.8, personal data*1.3, my data*1, data
-            you have*1.5, data you hold*1.5, data protection*1.5, lawyer*1.6, attorney*1.6, sue you*1.7, suing*1.6,
-            legal action*1.7, legal*0.9, lawsuit*1.7, small claims*1.7, court*1.2, subpoena*1.7, consumer
-            protection*1.4, ombudsman*1.5, regulator*1.4, opt out*1, terminate my account*1.4, privacy*0.9,
-            dsgvo*1.8, rgpd*1.8, borrar/eliminar mis datos*1.7, supprimer mes données/compte*1.7, daten löschen*1.7,
-            konto löschen*1.6, löschen sie*1.2, anwalt*1.6, abogado*1.6, avocat*1.5, avvocato*1.6, cancellare i miei
-            dati*1.7""",
-        "medical_safety": """allergic reaction*1.8, allergic*1.2, overdose*1.8, side effect/effects*1.6, dosage*1.4,
-            dose*1.1, prescription*1.2, medication*1.3, symptoms*1.3, doctor*0.8, pregnant*1.1, suicide*2,
-            suicidal*2, kill myself*2, self harm*2, hurt myself*2, end my life*2, emergency*0.9, medical
-            emergency*1.6, caught fire*1.8, on fire*1.5, smoke*0.9, smoking*0.7, smells like burning/gas*1.6,
-            burning smell*1.6, gas leak*1.8, overheats/overheating*1.2, exploded*1.6, electric shock*1.8,
-            injured*1.5, injury*1.4, hospital*0.9, ambulance*1.6, chest pain*1.9, poison/poisoned/poisoning*1.6,
-            swallowed*1.2, choking*1.5, unsafe*1.1, recall*0.9, bleeding*1.5, burned/burnt my*1.3, battery ~
-            swollen/swelling*1.6""",
+        "subscription": """contract*0.8, my contract*1, cancel ~ auto renewal*1.3,
+            family/student/business/annual/monthly/premium/basic/pro plan*1.1, seats ~ discount*1, subscription*1.1,
+            subscriptions*1.1, subscribe/subscribed*0.9, unsubscribe*1.3, my plan*1, upgrade/downgrade my/to*1,
+            upgrade*0.7, downgrade*1, renew/renewal/renews*1, auto renew/renewal*1.3, free trial*1.1, trial*0.7,
+            membership*1, premium*0.6, pause my*1, switch ~ plan*1.2, change my plan*1.3, mailing list*1.1,
+            newsletter*1, suscripción*1.1, abonnement*1.1, abo*1, abbonamento*1.1, assinatura*1.1""",
+        "product_question": """which one should i*1, price match*1, vegan*0.9, vegetarian*0.9, gluten*0.9, do you
+            have ~ options*1, discount*0.8, bulk*0.8, still under warranty*1.1, model number*0.7,
+            alternative/alternatives to*0.9, does ~ come with*1.1, does ~ have*0.8, do these/they/those ~
+            contain/have/fit/work*1, contain*0.8, will this/it/these ~ work/fit*1.1, compare*1, is this/it
+            suitable*1, suitable for*1, does ~ fit*1, made of*1, how big/heavy/long/tall/loud is/are*1, what
+            colors/colours/sizes*1.1, which of your*1, better for*0.9, in stock*1.1, available in*0.9, is it/this
+            compatible*1.1, compatible with*1.1, does it/this/the ~ work with*1.1, does it/this come with*1.1, does
+            it have*0.9, what size*1, size chart/guide*1.1, how much is/are/does*0.9, how much ~ cost*1.1, price
+            of*1, whats the price*1, recommend*0.9, which one ~ better/best*1.1, which is better*1.1, difference
+            between*1, waterproof*1, warranty*0.9, battery life*1.1, material*0.6, ingredients*0.8, do you
+            sell/stock/carry*1.2, back in stock*1.2, specs*1, specifications*1, features*0.7, dimensions*1, looking
+            for a/an/some*0.7, cuánto cuesta*1.1, combien coûte*1.1, wie viel kostet*1.1, was kostet*1.1, quanto
+            costa*1.1, quanto custa*1.1, hoeveel kost*1.1""",
+        "feedback": """you guys/all are the best/great/amazing/awesome*1, you are the best*1, was so
+            kind/helpful/friendly/nice/patient*1, please thank*1, cant complain*1.4, cannot complain*1.4, no
+            complaints*1.4, you should let/add/make/have/offer/allow*1.1, why dont you add*1, please add*0.9, not
+            bad*0.8, works perfectly/great*0.9, really like*0.8, couldnt/could not be happier*1, so easy*0.8, happy
+            with*0.9, great service*1, love the*0.9, love your*0.9, love this*0.9, excellent*0.7, awesome*0.6,
+            amazing*0.6, suggestion*1, feedback*1.1, you should add*1, it would be nice/great*0.9, feature
+            request*1.2, well done*1, great job*1, good job*0.8, keep it up*1, five stars*1, best ~ ever*0.9""",
+        "legal_privacy": """close his/her/their account*1.3, passed away*1.2, deceased*1.2, remove my number*1.2,
+            call list*1.1, do not call*1.1, stop calling*1.1, terms of service*0.8, cookies*0.7, personal
+            information*1.2, share ~ data*1.2, close account*1.3, delete account*1.5, delete ~ account*1.4,
+            deactivate ~ account*1.2, gdpr*1.8, ccpa*1.8, delete my data/account/information/profile*1.6, delete all
+            my*1.6, delete ~ data*1.5, close my account*1.4, erase my*1.5, remove my data/information*1.5, right to
+            be forgotten*1.8, personal data*1.3, my data*1, data you have*1.5, data you hold*1.5, data
+            protection*1.5, lawyer*1.6, attorney*1.6, sue you*1.7, suing*1.6, legal action*1.7, legal*0.9,
+            lawsuit*1.7, small claims*1.7, court*1.2, subpoena*1.7, consumer protection*1.4, ombudsman*1.5,
+            regulator*1.4, opt out*1, terminate my account*1.4, privacy*0.9, dsgvo*1.8, rgpd*1.8, borrar/eliminar
+            mis datos*1.7, supprimer mes données/compte*1.7, daten löschen*1.7, konto löschen*1.6, löschen sie*1.2,
+            anwalt*1.6, abogado*1.6, avocat*1.5, avvocato*1.6, cancellare i miei dati*1.7""",
+        "medical_safety": """safe to use*1.2, safe for ~ baby/children/kids/pregnant/dogs/cats*1.3, is it safe*1,
+            call ~ ambulance*1.8, rash*1.2, swollen*1, dizzy*1.1, vomiting*1.3, burning*0.7, sparks/sparking*1.4,
+            flames*1.5, toxic*1.2, going on anymore*1.2, want to die*2, allergic reaction*1.8, allergic*1.2,
+            overdose*1.8, side effect/effects*1.6, dosage*1.4, dose*1.1, prescription*1.2, medication*1.3,
+            symptoms*1.3, doctor*0.8, pregnant*1.1, suicide*2, suicidal*2, kill myself*2, self harm*2, hurt
+            myself*2, end my life*2, emergency*0.9, medical emergency*1.6, caught fire*1.8, on fire*1.5, smoke*0.9,
+            smoking*0.7, smells like burning/gas*1.6, burning smell*1.6, gas leak*1.8, overheats/overheating*1.2,
+            exploded*1.6, electric shock*1.8, injured*1.5, injury*1.4, hospital*0.9, ambulance*1.6, chest pain*1.9,
+            poison/poisoned/poisoning*1.6, swallowed*1.2, choking*1.5, unsafe*1.1, recall*0.9, bleeding*1.5,
+            burned/burnt my*1.3, battery ~ swollen/swelling*1.6""",
     }
 )
 
@@ -271,9 +298,18 @@ UNSPACED_CUES: Final[Mapping[str, str]] = {
 """Cues in scripts that put no spaces between words, or join words to others: looked for anywhere in the text."""
 
 
+_BARE: Final = 2
+_BARE_CALLS: Final = frozenset(
+    ["agent", "human", "representative", "supervisor", "mitarbeiter", "agente", "operatore", "conseiller"]
+)
+"""A text of one or two words with one of these asks for a person."""
+
+
 def intent_cues(words: Words) -> tuple[Hit, ...]:
     """Return every intent cue of a text."""
     hits = INTENT_CUES.hits(words.vocabulary, words.padded)
+    if words.count <= _BARE and not words.vocabulary.isdisjoint(_BARE_CALLS):
+        hits.append(Hit("escalation", 1.0, "bare call"))
     if not words.text.isascii():
         hits += [Hit(label, 1.0, part) for part, label in UNSPACED_CUES.items() if part in words.text]
     return tuple(hits)

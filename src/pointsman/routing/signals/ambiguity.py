@@ -52,9 +52,12 @@ _EMPTY_WORDS: Final = wordset(
     happens wrong broken same last time before other another sir madam guys anyone"""
 )
 """A text of these words alone names no subject."""
+_OBJECTS: Final = frozenset({"subscription", "booking"})
+_OBJECTS_FROM: Final = 1.2
+"""A subscription or booking is often only what the wish is about; weaker cues of them are no second wish."""
 _HELLO: Final = wordset(""". ! hi hello hey ok okay there you sir madam guys""")
 _SAME_WISH: Final = {
-    "refund": "money back", "return": "money back", "technical_problem": "money back", "billing": "money", "payment": "money",
+    "refund": "money", "return": "money", "technical_problem": "money", "billing": "money", "payment": "money",
     "cancel": "contract", "subscription": "contract", "booking": "contract", "order_status": "delivery", "shipping": "delivery",
     "account_access": "account", "profile_change": "account",
 }  # fmt: skip
@@ -93,7 +96,11 @@ def measure(reading: Reading, session: Session) -> Ambiguity:  # noqa: ARG001 - 
 def _several_wishes(reading: Reading) -> bool:
     """Two recognised intents that a conjunction joins, or two questions about different things."""
     user = reading.user
-    wishes = {_SAME_WISH.get(hit.label, hit.label) for hit in reading.cues if hit.weight >= 1}
+    wishes = {
+        _SAME_WISH.get(hit.label, hit.label)
+        for hit in reading.cues
+        if hit.weight >= (_OBJECTS_FROM if hit.label in _OBJECTS else 1)
+    }
     wishes -= SMALL_TALK | {"complaint", "faq", "escalation"}
     if len(wishes) < _TWO:
         return False

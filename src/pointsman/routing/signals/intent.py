@@ -16,8 +16,8 @@ from pointsman.routing.reading import Reading
 NAME: Final = "intent"
 ENOUGH: Final = 0.6
 SURE: Final = 1.0
-LIKELY: Final = 0.6
-KNOWN: Final = 0.6
+LIKELY: Final = 0.7
+KNOWN: Final = 0.7
 VETO: Final = 0.9
 VETO_KNOWN: Final = 0.8
 """The model is believed when its share reaches ``LIKELY`` and it knows at least the share ``KNOWN`` of the words; its

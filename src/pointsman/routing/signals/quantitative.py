@@ -34,7 +34,7 @@ _CALCULATE: Final = Lexicon(
     }
 )
 _ASKS: Final = wordset(
-    """much many total percent save difference left cost each per equals cheaper sum worth cuánto combien wieviel viel
+    """much many total percent save difference left cost equals cheaper sum worth cuánto combien wieviel viel
     quanto hoeveel cuántos"""
 )
 _QUANTITY: Final = re.compile(

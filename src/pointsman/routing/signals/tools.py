@@ -105,17 +105,19 @@ _ACTED_ON: Final = wordset(
 """Intents that are served from a system of record, not from general knowledge."""
 _INTENT_POINTS: Final = 1.7
 _IMPERATIVES: Final = wordset(
-    """activate add apply arrange assign block book buy call cancel change charge check close confirm connect convert
-    correct create deactivate delete deposit disable downgrade edit enable exchange extend find fix forward freeze get
-    give go issue locate look lookup make modify move open order pause pay place post put reactivate rebook refund
-    reimburse remove renew rent reorder replace report reschedule resend reserve reset resubmit return reverse
-    schedule search send set ship show start stop submit subscribe swap switch tell top track transfer unblock unlock
-    unsubscribe update upgrade verify void withdraw storniere buche schick sende ändere cancela cambia envía reserva
-    annulez envoyez réservez changez annulla prenota cambi proceda"""
+    """cambiar cancelar devolver reservar annuler changer réserver modifier stornieren ändern umbuchen annullare cambiare
+    prenotare cancelar alterar annuleren wijzigen activate add apply arrange assign block book buy call cancel change
+    charge check close confirm connect convert correct create deactivate delete deposit disable downgrade edit enable
+    exchange extend find fix forward freeze get give go issue locate look lookup make modify move open order pause pay
+    place post put reactivate rebook refund reimburse remove renew rent reorder replace report reschedule resend
+    reserve reset resubmit return reverse schedule search send set ship show start stop submit subscribe swap switch
+    tell top track transfer unblock unlock unsubscribe update upgrade verify void withdraw storniere buche schick
+    sende ändere cancela cambia envía reserva annulez envoyez réservez changez annulla prenota cambi proceda"""
 )
-_IMPERATIVE_POINTS: Final = 1.5
+_IMPERATIVE_POINTS: Final = 1.7
 _LEAD_IN: Final = wordset(
-    """please pls hi hello hey ok okay so and then also just now yes yeah sure great thanks can could would will you i we
+    """quiero necesito quisiera puede podría je voudrais veux ich möchte will vorrei voglio quero preciso gostaria ik wil
+    please pls hi hello hey ok okay so and then also just now yes yeah sure great thanks can could would will you i we
     want need like to id wanna lets let us kindly bitte por favor"""
 )
 _ANSWER_POINTS: Final = 1.7

@@ -13,8 +13,10 @@ Measure = Callable[..., dict[str, Any]]
 @pytest.mark.parametrize(
     "text",
     [
-        "Not bad at all.", "I've never been disappointed with you.", "It's fine, I'm not angry.", "No problem, take your time",
-        "The package is late.", "Thanks so much!", "My charger is broken, what can I do?", "no thank you", "tell me a joke",
+        "Not bad at all.", "I've never been disappointed with you.", "It's fine, I'm not angry.",
+        "No problem, take your time",
+        "The package is late.", "Thanks so much!", "My charger is broken, what can I do?", "no thank you",
+        "tell me a joke",
         "It was not a terrible experience.", "without any problems so far",
     ],
 )  # fmt: skip
@@ -25,9 +27,12 @@ def test_calm_texts_are_not_negative(measure: Measure, text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "I'm not happy.", "This is unacceptable", "worst service ever", "I want a refund NOW, you are useless!!", "Thanks for nothing.",
-        "Oh great, another delay.", "I'm going to sue you", "never shopping here again", "I am really disappointed", "fuck this",
-        "Das ist eine Frechheit!", "esto es inaceptable", "C'est inadmissible", "😡", "nobody has answered for two weeks",
+        "I'm not happy.", "This is unacceptable", "worst service ever", "I want a refund NOW, you are useless!!",
+        "Thanks for nothing.",
+        "Oh great, another delay.", "I'm going to sue you", "never shopping here again", "I am really disappointed",
+        "fuck this",
+        "Das ist eine Frechheit!", "esto es inaceptable", "C'est inadmissible", "😡",
+        "nobody has answered for two weeks",
         "not good enough",
     ],
 )  # fmt: skip
@@ -112,9 +117,12 @@ def test_quantities(measure: Measure, text: str, needed: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("Where is my order?", "en"), ("¿Dónde está mi pedido?", "es"), ("Où est ma commande ?", "fr"), ("Wo ist mein Paket?", "de"),
-        ("Dov'è il mio ordine?", "it"), ("Onde está o meu pedido?", "pt"), ("Waar is mijn bestelling?", "nl"), ("Где мой заказ?", "ru"),
-        ("注文をキャンセルしたい", "ja"), ("我想退款", "zh"), ("환불해 주세요", "ko"), ("أين طلبي؟", "ar"), ("xk qz", "und"), ("", "und"),
+        ("Where is my order?", "en"), ("¿Dónde está mi pedido?", "es"), ("Où est ma commande ?", "fr"),
+        ("Wo ist mein Paket?", "de"),
+        ("Dov'è il mio ordine?", "it"), ("Onde está o meu pedido?", "pt"), ("Waar is mijn bestelling?", "nl"),
+        ("Где мой заказ?", "ru"),
+        ("注文をキャンセルしたい", "ja"), ("我想退款", "zh"), ("환불해 주세요", "ko"), ("أين طلبي؟", "ar"),
+        ("xk qz", "und"), ("", "und"),
     ],
 )  # fmt: skip
 def test_languages(measure: Measure, text: str, code: str) -> None:
