@@ -25,6 +25,7 @@ from pointsman.emulator.records import Recorded
 from pointsman.emulator.routes import Target, target_of, unknown_path
 from pointsman.emulator.script import Rule, Script, UsageSaid
 from pointsman.emulator.sending import ClientLeftError, Connection, HungUpError, Receive, Scope, Send, Sleep
+from pointsman.emulator.well_formed import check_ask
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -245,9 +246,11 @@ def _incoming(record: Recorded, target: Target) -> Incoming:
 def _understood(face: Face, incoming: Incoming, table: ModelTable) -> Ask:
     """Check and read a request. A value of a type that no check foresaw is a bad request too, never a crash."""
     try:
-        return face.read(incoming, table)
+        ask = face.read(incoming, table)
+        check_ask(ask)
     except (TypeError, KeyError, AttributeError, ValueError) as problem:
         raise RejectedError(f"The request is malformed ({type(problem).__name__}: {problem}).") from problem
+    return ask
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -18,6 +18,7 @@ _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _NUMBER = re.compile(r"(?<![\w-])\d+(?:\.\d+)?(?![\w-])")
 _ID_NAMES = re.compile(r"(^|_)(id|ids|number|no|code|reference|ref|order|ticket|reservation|account)($|_)|Id$|Number$")
 _DEEPEST = 12
+_LONGEST = 1000
 
 _FORMATS = {
     "date": "2026-01-15",
@@ -55,7 +56,7 @@ class Filler:
         values: dict[str, Any] = {}
         missing: list[str] = []
         for name, sub in (properties if isinstance(properties, dict) else {}).items():
-            known = self._known(name, sub if isinstance(sub, dict) else {}, the_id)
+            known = self._known(name, _resolved(sub, root), the_id)
             if known is not None:
                 values[name] = known
             elif name in required:
@@ -117,7 +118,7 @@ class Filler:
         schema = _resolved(schema, root)
         if depth > _DEEPEST:
             return None
-        if "const" in schema or schema.get("enum"):
+        if "const" in schema or "enum" in schema:
             mentioned = self._mentioned(schema)
             return schema["enum"][0] if mentioned is None else mentioned
         kind = _kind(schema)
@@ -126,7 +127,7 @@ class Filler:
             required = schema.get("required") or ()
             return {key: self._made(key, properties.get(key, {}), root, depth + 1) for key in required}
         if kind == "array":
-            size = max(int(schema.get("minItems") or 0), 0)
+            size = min(int(schema.get("minItems") or 0), _LONGEST)
             return [self._made(name, schema.get("items") or {}, root, depth + 1) for _ in range(size)]
         return self._scalar(name, schema, kind)
 
@@ -158,9 +159,8 @@ class Filler:
             return _FORMATS[schema["format"]]
         known = self._known(name, schema, None)
         text = str(known) if known is not None else self._prose or f"sample {name}".strip()
-        most = schema.get("maxLength")
-        text = text[: most if isinstance(most, int) else 200]
-        return text.ljust(schema.get("minLength") or 0, "x")
+        text = text[: int(schema.get("maxLength", 200))]
+        return text.ljust(min(int(schema.get("minLength") or 0), _LONGEST), "x")
 
 
 def _kind(schema: dict[str, Any]) -> str:
