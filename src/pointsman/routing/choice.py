@@ -11,7 +11,7 @@ import msgspec
 
 from pointsman.catalog.book import Catalog
 from pointsman.catalog.models import Model
-from pointsman.domain.decision import TIERS, Exclusion, Tier
+from pointsman.domain.decision import TIERS, Exclusion, Reason, Tier
 from pointsman.routing.cost import expected_cost
 from pointsman.routing.eligibility import Eligibility, Need, beyond_effective
 from pointsman.routing.policy import Policy
@@ -95,6 +95,14 @@ class Slate:
         output = self._output if self._need.max_output is None else min(self._output, self._need.max_output)
         cost = expected_cost(rates, self._need.estimate, output)
         return Candidate(model, self._bench.tier(name), cost, beyond_effective(model, self._need))
+
+    def unchecked(self, candidate: Candidate) -> tuple[Reason, ...]:
+        """Return what could not be checked of a model, for want of a known value."""
+        limit = self._need.ttft_p95_ms
+        if limit is None or candidate.model.ttft_p95_ms is not None:
+            return ()
+        text = f"the first-token time of {candidate.model.id} is unknown: the limit of {limit:,.0f} ms is not checked"
+        return (Reason("eligibility", "latency", text),)
 
     def excluded(self) -> tuple[Exclusion, ...]:
         """Return every refusal given so far."""

@@ -14,6 +14,11 @@ from pointsman.routing.course import Course, towards
 from pointsman.routing.policy import Policy
 from pointsman.routing.steps import Step
 
+# What these routes will one day do in several calls is done by one model so far; decisions say so.
+_ALONE = {
+    "plan": "; it answers by itself, without a separate planner",
+    "summarize": "; it reads the whole input and answers by itself",
+}
 # Sorts after every known cost.
 _UNKNOWN = float("inf")
 
@@ -120,6 +125,7 @@ class Picker:
         reasons = [*course.reasons, *notes]
         if ranked:
             reasons += self._why_first(course, ranked)
+            reasons += slate.unchecked(ranked[0])
         else:
             ranked, reason = self._climb(names, course, eligible)
             if reason is None:
@@ -154,7 +160,7 @@ class Picker:
         group = f"tier {course.only}" if course.only else f"route {course.route}"
         if course.first is not None and chosen.model.id in self._bench.group(course.first):
             group = f"what the rule prefers ({course.first})"
-        return [Reason("cost", order, _why(chosen, ranked, order, group))]
+        return [Reason("cost", order, _why(chosen, ranked, order, group) + _ALONE.get(course.route, ""))]
 
     def _climb(
         self, names: tuple[str, ...], course: Course, eligible: tuple[Candidate, ...]

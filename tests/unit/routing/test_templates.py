@@ -115,6 +115,16 @@ def test_a_retired_model_drops_out_by_itself(starter: Starter, ask: Ask, decide:
     assert later.excluded[0].constraint == "retired"
 
 
+def test_voice_says_which_first_token_time_it_could_not_check(starter: Starter, ask: Ask, decide: Decide) -> None:
+    decision = decide(starter("voice"), ask(FAQ, channel="voice"))
+    assert decision.reasons[-1].text.endswith("is unknown: the limit of 800 ms is not checked")
+
+
+def test_one_model_answers_and_the_reasons_say_so(starter: Starter, ask: Ask, decide: Decide) -> None:
+    assert "answers by itself" in decide(starter("rubric"), ask(ANGRY)).reasons[-1].text
+    assert "reads the whole input and answers by itself" in decide(starter("rubric"), ask(LONG)).reasons[-1].text
+
+
 def test_unknown_names_are_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match="no template 'rubrik'; there are rubric,"):
         render("rubrik")
