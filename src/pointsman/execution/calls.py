@@ -1,7 +1,7 @@
 """One model call: opened until its first content, then read to its end.
 
 Until the first content nothing has been shown to the client, so a failure may be tried again elsewhere; after it a
-failure is final. That line is drawn here.
+failure is final. That line is drawn here. Relayed bytes show reasoning too, so there it counts as content.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import MappingProxyType
 import msgspec
 
 from pointsman.catalog.models import Model
-from pointsman.domain.reply import Event, Reply
+from pointsman.domain.reply import Event, ReasoningDelta, Reply
 from pointsman.domain.turn import Turn
 from pointsman.errors import ProviderError, ProviderTimeout, StreamBroken
 from pointsman.execution.assemble import Assembler, events_of, has_content
@@ -29,7 +29,7 @@ _DRAIN_S = 0.05
 
 
 class Deadlines(msgspec.Struct, frozen=True):
-    """Seconds: to connect, to the first content, between two pieces of a stream, and for the whole turn."""
+    """Seconds: to connect, to the first token (of reasoning too), between two pieces of a stream, and for the whole turn."""
 
     connect_s: float = 5.0
     first_token_s: float = 60.0
@@ -72,6 +72,9 @@ class Call:
         self._pending: list[Event] = []
         self._held = b""
         self._over = False
+        self._begun = False
+        self._shown = False
+        self._ends_at = time.monotonic() + deadlines.total_s
 
     def _encode(self, body: bytes | None) -> Outgoing:
         target = self.target
@@ -79,18 +82,23 @@ class Call:
             return target.dialect.splice(body, self.turn, target.model, target.endpoint)
         return target.dialect.encode(self.turn, target.model, target.endpoint)
 
-    async def open(self, transport: Transport, remaining_s: float) -> None:
+    async def open(self, transport: Transport, limit_s: float, turn_s: float | None = None) -> None:
         """Send, and read on until the first content (or the whole reply when not streamed).
+
+        ``limit_s`` is what this call may take until then; ``turn_s`` what is left for the turn, its stream included
+        (None: the same).
 
         Raises:
             ProviderError: any failure up to here; it may be tried again.
         """
-        limit = min(self.deadlines.first_token_s if self.turn.stream else self.deadlines.total_s, remaining_s)
+        now = time.monotonic()
+        self._ends_at = now + (limit_s if turn_s is None else turn_s)
+        limit = min(self.deadlines.first_token_s, limit_s) if self.turn.stream else limit_s
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(limit) as clock:
                 await self._send(transport, limit)
                 if self.turn.stream:
-                    await self._first_content()
+                    await self._first_content(clock, now + limit_s)
                 else:
                     await self._read_whole()
         except TimeoutError:
@@ -117,7 +125,7 @@ class Call:
         self.whole = self.target.dialect.decode_reply(self.raw, answer.headers)
         self._over = True
 
-    async def _first_content(self) -> None:
+    async def _first_content(self, clock: asyncio.Timeout, last: float) -> None:
         answer = self._opened()
         if "json" in answer.headers.get("content-type", ""):
             # Some servers ignore "stream": the reply is whole, and is passed on as the events it would have been.
@@ -127,8 +135,12 @@ class Call:
             return
         self._decoder = self.target.dialect.decoder(answer.headers)
         self._chunks = answer.chunks()
-        while not self._over and self.ttft_ms is None:
+        while not (self._over or self._shown):
             await self._read_chunk()
+            if self._begun:
+                # A model that thinks aloud is not silent: from its first token on, only a pause or the turn's end counts.
+                left = min(self.deadlines.idle_s, last - time.monotonic())
+                clock.reschedule(asyncio.get_running_loop().time() + left)
 
     async def _read_chunk(self) -> None:
         """Read one piece of the stream into ``_pending`` / ``_held``; at the end of the stream settle what is owed."""
@@ -150,11 +162,19 @@ class Call:
     def _take(self, events: list[Event]) -> None:
         if not events:
             return
-        if self.ttft_ms is None and has_content(events):
-            self.ttft_ms = (time.perf_counter_ns() - self.started_ns) / 1e6
+        if self.ttft_ms is None:
+            self._look_for_first(events)
         self.assembler.add(events)
         if not self.relayed:
             self._pending.extend(events)
+
+    def _look_for_first(self, events: list[Event]) -> None:
+        if has_content(events):
+            self.ttft_ms = (time.perf_counter_ns() - self.started_ns) / 1e6
+            self._begun = self._shown = True
+        elif any(type(event) is ReasoningDelta for event in events):
+            self._begun = True
+            self._shown = self.relayed
 
     async def stream(self) -> AsyncIterator[bytes | list[Event]]:
         """Yield the stream as it comes: raw bytes when relayed, events when not. The terminal frame stays in ``tail``.
@@ -170,18 +190,20 @@ class Call:
             if self._over:
                 break
             await self._read_on()
-        self.tail = self._held
+        self.tail = self._without_our_wish(self._held)
         self._held = b""
 
     async def _read_on(self) -> None:
+        left, idle = self._ends_at - time.monotonic(), self.deadlines.idle_s
         try:
-            async with asyncio.timeout(self.deadlines.idle_s):
+            async with asyncio.timeout(min(idle, left)):
                 await self._read_chunk()
         except TimeoutError:
+            what = f"the stream stalled for {idle:g} s" if idle <= left else "the stream did not end in the turn's time"
             raise StreamBroken(
-                f"{self.target.model.id}: the stream stalled for {self.deadlines.idle_s:g} s",
+                f"{self.target.model.id}: {what}",
                 provider=self.target.endpoint.provider,
-                kind="stalled",
+                kind="stalled" if idle <= left else "timeout",
             ) from None
 
     def _release(self) -> bytes | list[Event]:
@@ -191,8 +213,11 @@ class Call:
         keep = self._decoder.held if self._decoder else 0
         cut = len(self._held) - keep
         data, self._held = self._held[:cut], self._held[cut:]
+        return self._without_our_wish(data)
+
+    def _without_our_wish(self, frames: bytes) -> bytes:
         strip = None if self.turn.include_usage else _NOT_ASKED_FOR.get(self.target.dialect.name)
-        return strip(data) if strip and data else data
+        return strip(frames) if strip and frames else frames
 
     @property
     def reply(self) -> Reply:

@@ -180,7 +180,7 @@ class Running:
                 if error is not None and not await self._may_go_on(error, model_id, attempt, started):
                     continue
                 last = len(self._steps) + 1 >= self._engine.attempts.total or not self.decision.fallbacks
-                error = await self._try(model_id, attempt, self._remaining(started) * (1 if last else _SHARE))
+                error = await self._try(model_id, attempt, started, 1 if last else _SHARE)
                 if error is None:
                     return
                 if _is_final(error) or self._remaining(started) <= 0:
@@ -215,7 +215,7 @@ class Running:
         await asyncio.sleep(wait)
         return True
 
-    async def _try(self, model_id: str, attempt: int, remaining_s: float) -> PointsmanError | None:
+    async def _try(self, model_id: str, attempt: int, started: float, share: float) -> PointsmanError | None:
         """Make one call; return None when it has something to show, else the error, recorded as a step."""
         engine, ask = self._engine, self.ask
         started_ns = time.perf_counter_ns()
@@ -227,16 +227,18 @@ class Running:
         except RequestError as error:
             self._steps.append(failed_step(model_id, error, started_ns, attempt))
             return error
-        self._call = call
+        self._call, self._attempt = call, attempt
         if self.gateway_us is None:
             self.gateway_us = round((time.perf_counter_ns() - ask.started_ns) / 1e3, 1)
+        remaining_s = self._remaining(started)
         try:
-            await call.open(engine.transport, remaining_s)
+            await call.open(engine.transport, remaining_s * share, remaining_s)
         except ProviderError as error:
             call.close()
+            # It has its step now: whatever ends the turn from here on is not about this call any more.
+            self._call = None
             self._steps.append(step_of(call, "error", self._rates(call), error, attempt))
             return error
-        self._attempt = attempt
         return None
 
     def _rates(self, call: Call) -> Rates | None:
