@@ -80,17 +80,18 @@ NOT_A_HOLD: Final[Mapping[str, str]] = {
 
 CHANGED_MIND: Final = Lexicon(
     {
-        "always": """changed my mind, change my mind, on second thought/thoughts, thinking about it again,
-        scratch that, scrap that, forget that, forget it, forget what i said, never mind, nevermind, disregard,
-        ignore that, ignore my last/previous, wait no, no wait, oh wait, hold on, actually no, actually dont,
-        actually do not, actually wait, actually lets, actually id rather, actually i would rather, actually make,
-        actually change, actually cancel, actually keep, actually can we, actually can you, i meant, what i meant, i
-        misspoke, i take that back, dont cancel, do not cancel, dont do it, dont do that, dont refund, dont ship,
-        dont send, dont book, keep it after all, keep it instead, decided not to, decided to keep, not anymore, i no
-        longer want/need, go back to the, undo that, undo it, reverse that, sorry i mean, rather keep, ill keep it,
-        i will keep it, cambié de opinión, he cambiado de idea, mejor no, jai changé davis, finalement, oublie,
-        oubliez, laisse tomber, doch nicht, doch lieber, anders überlegt, vergiss es, vergessen sie, lieber doch, ho
-        cambiato idea, lascia perdere, mudei de ideia, deixa pra lá, toch niet, laat maar, передумал, передумала""",
+        "always": """thought about it again, thought it over, reconsidered, after all, decided against,
+        changed my mind, change my mind, on second thought/thoughts, thinking about it again, scratch that, scrap
+        that, forget that, forget it, forget what i said, never mind, nevermind, disregard, ignore that, ignore my
+        last/previous, wait no, no wait, oh wait, hold on, actually no, actually dont, actually do not, actually
+        wait, actually lets, actually id rather, actually i would rather, actually make, actually change, actually
+        cancel, actually keep, actually can we, actually can you, i meant, what i meant, i misspoke, i take that
+        back, dont cancel, do not cancel, dont do it, dont do that, dont refund, dont ship, dont send, dont book,
+        keep it after all, keep it instead, decided not to, decided to keep, not anymore, i no longer want/need, go
+        back to the, undo that, undo it, reverse that, sorry i mean, rather keep, ill keep it, i will keep it,
+        cambié de opinión, he cambiado de idea, mejor no, jai changé davis, finalement, oublie, oubliez, laisse
+        tomber, doch nicht, doch lieber, anders überlegt, vergiss es, vergessen sie, lieber doch, ho cambiato idea,
+        lascia perdere, mudei de ideia, deixa pra lá, toch niet, laat maar, передумал, передумала""",
         "later": """actually, instead, rather, on reflection, lets go with, lets do, make it, make that, switch to,
             switch it to, change it to, change that to, no the, not the, the other one, different one, lo contrario,
             en su lugar, plutôt, stattdessen, invece, em vez""",
@@ -100,15 +101,18 @@ CHANGED_MIND: Final = Lexicon(
 
 ASKED_AGAIN: Final = Lexicon(
     {
-        "again": """i already told/said/asked/explained/mentioned/gave/sent, already told you, as i said, like
-        i said, as i mentioned, i said, i asked, asking again, ask again, for the
-        second/third/fourth/fifth/last/hundredth/nth time, second/third/fourth/fifth time, how many times, once
-        again, one more time, i repeat, repeating myself, repeat myself, you didnt answer, you havent answered,
-        didnt answer my question, not what i asked, thats not what i, still not answered, still havent answered,
-        again i, same question, answer my question, you keep asking, you already asked, still waiting for an answer,
-        still no answer/reply/response, ya le dije, ya te dije, otra vez, je vous ai déjà, encore une fois, ich habe
-        bereits, ich habe schon, noch einmal, noch mal, nochmal, ve lo ho già, ancora una volta, já falei, já disse,
-        al gezegd"""
+        "again": """havent/hasnt/didnt ~ told me, again my question, my question is/was, i am/im asking ~
+        again, time im/i am asking, time i ask/asked, still ~ told/answered/replied, as mentioned, like i mentioned,
+        told you already, already gave/sent/provided you, third time i, second time i, zum dritten/zweiten mal,
+        tercera/segunda vez, troisième/deuxième fois, terza/seconda volta, terceira/segunda vez, derde/tweede keer,
+        i already told/said/asked/explained/mentioned/gave/sent, already told you, as i said, like i said, as i
+        mentioned, i said, i asked, asking again, ask again, for the second/third/fourth/fifth/last/hundredth/nth
+        time, second/third/fourth/fifth time, how many times, once again, one more time, i repeat, repeating myself,
+        repeat myself, you didnt answer, you havent answered, didnt answer my question, not what i asked, thats not
+        what i, still not answered, still havent answered, again i, same question, answer my question, you keep
+        asking, you already asked, still waiting for an answer, still no answer/reply/response, ya le dije, ya te
+        dije, otra vez, je vous ai déjà, encore une fois, ich habe bereits, ich habe schon, noch einmal, noch mal,
+        nochmal, ve lo ho già, ancora una volta, já falei, já disse, al gezegd"""
     }
 )
 

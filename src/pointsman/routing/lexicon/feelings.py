@@ -14,21 +14,24 @@ from pointsman.routing.lexicon.match import Lexicon, wordset
 _BLOCKS: Final[Mapping[float, str]] = {
     -4.0: """fuck fucking fucked fck wtf bullshit shit shitty asshole assholes bastard bastards bitch idiots idiot
         morons moron mierda puta merde putain scheiße scheisse verdammt cazzo merda arschloch kut""",
-    -3.0: """unacceptable disgusting disgusted disgrace disgraceful outrageous furious livid pathetic worst scammers
-        scammer crooks thieves liars liar lied useless appalling atrocious horrendous terrible horrible awful
-        ridiculous incompetent hate hated enraged infuriating fraudsters crap rage despicable shameful laughable
-        insulting inexcusable nightmare abysmal dreadful garbage inaceptable pésimo pésima horrible terrible asco
-        vergüenza furioso furiosa inadmissible honteux inacceptable scandaleux furieux unverschämt unverschämtheit
-        katastrophe frechheit inakzeptabel wütend schrecklich furchtbar inaccettabile vergognoso pessimo pessima
-        schifo inaceitável péssimo péssima horrível absurdo belachelijk schandalig verschrikkelijk ужасно ужас
-        кошмар отвратительно""",
-    -2.2: """angry mad frustrated frustrating frustration annoyed annoying upset disappointed disappointing
-        disappointment irritated irritating unhappy dissatisfied unsatisfied miserable rude stupid dumb sucks sucked
-        suck lousy mess misled misleading ignored cheated lying disrespectful unprofessional embarrassing regret
-        mislead fuming ripoff damn hell enttäuscht enttäuschend frustriert sauer ärgerlich genervt decepcionado
-        decepcionada enfadado enfadada molesto molesta frustrado déçu déçue énervé énervée mécontent mécontente
-        deluso delusa arrabbiato arrabbiata frustrante boos teleurgesteld decepcionante chateado chateada
-        разочарован злюсь""",
+    -3.0: """shocking appalled insane absurd clueless dishonest deceptive predatory robbery thief shambles
+        unzumutbar lächerlich ridículo ridicule ridicolo arnaque ladrones voleurs truffatori abzocke betrüger
+        schande belachelijk unacceptable disgusting disgusted disgrace disgraceful outrageous furious livid pathetic
+        worst scammers scammer crooks thieves liars liar lied useless appalling atrocious horrendous terrible
+        horrible awful ridiculous incompetent hate hated enraged infuriating fraudsters crap rage despicable
+        shameful laughable insulting inexcusable nightmare abysmal dreadful garbage inaceptable pésimo pésima
+        horrible terrible asco vergüenza furioso furiosa inadmissible honteux inacceptable scandaleux furieux
+        unverschämt unverschämtheit katastrophe frechheit inakzeptabel wütend schrecklich furchtbar inaccettabile
+        vergognoso pessimo pessima schifo inaceitável péssimo péssima horrível absurdo belachelijk schandalig
+        verschrikkelijk ужасно ужас кошмар отвратительно""",
+    -2.2: """shocked nonsense lame amateur amateurs unreliable misleading peinlich decepción dissapointed
+        disapointed frustated anoyed angry mad frustrated frustrating frustration annoyed annoying upset
+        disappointed disappointing disappointment irritated irritating unhappy dissatisfied unsatisfied miserable
+        rude stupid dumb sucks sucked suck lousy mess misled misleading ignored cheated lying disrespectful
+        unprofessional embarrassing regret mislead fuming ripoff damn hell enttäuscht enttäuschend frustriert sauer
+        ärgerlich genervt decepcionado decepcionada enfadado enfadada molesto molesta frustrado déçu déçue énervé
+        énervée mécontent mécontente deluso delusa arrabbiato arrabbiata frustrante boos teleurgesteld decepcionante
+        chateado chateada разочарован злюсь""",
     -0.9: """scam scammed estafa sick tired poor bad worse complaint complain wrong problem problems issue issues
         broken fail failed fails failing failure damaged defective late delay delayed delays slow missing lost
         unfair confusing confused difficult error waiting waited unfortunately unable overcharged worried concerned
@@ -81,18 +84,27 @@ PHRASES: Final = Lexicon(
             money, stealing my money, steal my money, give me my money, waste of time/money, wasting my time, wasted
             my time, piece of junk/crap/garbage/trash, what a joke, is a joke, complete joke, daylight robbery, a
             disgrace, shame on you""",
-        "-2.6": """fed up, sick of, tired of, had enough, enough is enough, last straw, at my wits end, losing my
-            patience, lost my patience, losing patience, running out of patience, my patience, beyond frustrated,
-            how hard can it be, how hard is it, is it that hard, how many times, third time, fourth time, fifth
-            time, tenth time, for weeks, no one cares, nobody cares, you dont care, dont even care, nobody
-            answers/helps/responds/replies, no one answers/helps/responds/replies, no one ~
-            respond/reply/answer/help, nobody ~ respond/reply/answer/help/answered/replied/responded/helped, no one
-            ~ answered/replied/responded/helped, disputing ~ my bank, the same copy paste, treated like this,
-            treated this way, how i was treated, keep getting the runaround, the runaround, passed around, being
-            passed from, going in circles, going around in circles, still nothing, still no
-            reply/answer/response/refund, this is a joke, are you kidding, you kidding me, are you serious, are you
-            even, are you stupid, do you even read, cant believe, hard to believe, what is wrong with you, wrong
-            with you people, whats wrong with you, not good enough, not
+        "-2.6": """answer a single, didnt answer a/any/my, never answered, canned reply/response/answer/message,
+            automated reply/response/answer, copy paste, copy and paste, tell all my, tell my friends, how dare,
+            wasted my, tired of this, anybody/anyone even reading, is anyone there, over and over, again and again,
+            emails go unanswered, had it with, enough of this, not impressed, paying for ~ nothing, do your job,
+            sick and tired, driving me crazy/mad/nuts/insane, last chance, cancel everything, or ill cancel, or i
+            will cancel, or im leaving, or i am leaving, find another provider/supplier/company, find someone else,
+            going elsewhere, go elsewhere, second/third/fourth time ~ asking/calling/writing/contacting, treat ~
+            customers, hours on hold, morning/day/evening on hold, on hold for ~ hours/hour, no response for,
+            ghosted, nie wieder, nunca más, plus jamais, mai più, nunca mais, nooit meer, zum dritten mal, tercera
+            vez, troisième fois, terza volta, terceira vez, derde keer, fed up, sick of, tired of, had enough,
+            enough is enough, last straw, at my wits end, losing my patience, lost my patience, losing patience,
+            running out of patience, my patience, beyond frustrated, how hard can it be, how hard is it, is it that
+            hard, how many times, third time, fourth time, fifth time, tenth time, for weeks, no one cares, nobody
+            cares, you dont care, dont even care, nobody answers/helps/responds/replies, no one
+            answers/helps/responds/replies, no one ~ respond/reply/answer/help, nobody ~
+            respond/reply/answer/help/answered/replied/responded/helped, no one ~ answered/replied/responded/helped,
+            disputing ~ my bank, the same copy paste, treated like this, treated this way, how i was treated, keep
+            getting the runaround, the runaround, passed around, being passed from, going in circles, going around
+            in circles, still nothing, still no reply/answer/response/refund, this is a joke, are you kidding, you
+            kidding me, are you serious, are you even, are you stupid, do you even read, cant believe, hard to
+            believe, what is wrong with you, wrong with you people, whats wrong with you, not good enough, not
             ok/okay/cool/acceptable/impressed/amused/right/fair, dont like, didnt like, dont appreciate, dont love,
             let me down, letting me down, let down, makes no sense, a mess, ruined, unbelievable, let that sink in,
             hung up on me, hung up, ignoring me, ignored me, ignoring my, lied to me, you lied, you people, you guys
@@ -100,11 +112,12 @@ PHRASES: Final = Lexicon(
             help at all, not helping, not helpful, no sense, absolute joke, ich habe die nase voll, nase voll, es
             reicht, reicht mir, estoy harto/harta, harto de, harta de, ras le bol, jen ai marre, en ai marre, una
             vergüenza, sono stufo/stufa, sono stanco/stanca, estou farto/farta, ben het zat, zat van""",
-        "-3.4": """thanks for nothing, thank you for nothing, oh great, oh wonderful, oh perfect, oh fantastic, oh
-            lovely, great another, great now, great so now, great just great, just great, just perfect, just
-            wonderful, just fantastic, just brilliant, just what i needed, exactly what i needed, just lovely, how
-            wonderful, how lovely, how nice of you, how convenient, how generous, slow clap, bravo, well done on
-            losing, well done losing/breaking/ruining, great job losing/breaking/ruining/ignoring, good job
+        "-3.4": """managed to lose/break/ruin/forget/mess, money well spent, now the new one, exactly what i paid
+            for, how lucky, thanks for nothing, thank you for nothing, oh great, oh wonderful, oh perfect, oh
+            fantastic, oh lovely, great another, great now, great so now, great just great, just great, just
+            perfect, just wonderful, just fantastic, just brilliant, just what i needed, exactly what i needed, just
+            lovely, how wonderful, how lovely, how nice of you, how convenient, how generous, slow clap, bravo, well
+            done on losing, well done losing/breaking/ruining, great job losing/breaking/ruining/ignoring, good job
             losing/breaking/ruining/ignoring, nice job losing/breaking/ruining/ignoring, great job ~ wrong/again,
             love ~ waiting, love being, love how you, love spending, love paying, so helpful not, real helpful,
             really helpful not, thanks a lot for ~ wrong/nothing/losing/breaking/ruining, thanks for ~
@@ -127,7 +140,12 @@ PHRASES: Final = Lexicon(
 
 ASKS_HUMAN: Final = Lexicon(
     {
-        "yes": """speak/talk/chat to/with a/an
+        "yes": """talk/speak/chat to/with somebody/anyone/anybody/staff, somebody/someone on the phone, give
+        me someone, someone who can, human i can, person i can, get me someone/somebody, want/need/prefer a real, i
+        want a person/human, prefer a person/human, hand me over, live support, phone support,
+        speak/talk/chat/connect ~ person/human/agent/manager/supervisor/representative, alguien real, hablar con
+        alguien, parler à quelquun, echten mitarbeiter/menschen, parlare con qualcuno, falar com alguém, iemand
+        spreken, speak/talk/chat to/with a/an
         human/person/agent/representative/rep/manager/supervisor/someone/operator/specialist/advisor/adviser,
         speak/talk/chat to/with someone, speak/talk to/with your manager/supervisor/boss, speak/talk to/with the
         manager/supervisor, speak/talk/chat to/with a/an real/live/actual, real person, real human, actual person,

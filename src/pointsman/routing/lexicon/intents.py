@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from pointsman.routing.lexicon.feelings import ASKS_HUMAN, NEGATORS, PHRASES, VALENCE, VALENCE_WORDS
 from pointsman.routing.lexicon.match import Hit, Lexicon, Words
 
 Risk = Literal["none", "low", "medium", "high"]
@@ -65,7 +66,8 @@ INTENT_CUES: Final = Lexicon(
             details*0.8, terms and conditions*1, what are the requirements*1, how long do i have to*1, am i
             allowed*0.9, is it possible to*0.6, which countries*1, what countries*1, payment methods*1, horario*0.9,
             öffnungszeiten*1, heures douverture*1""",
-        "order_status": """didnt receive*0.9, havent received*0.9, not received*0.9, the status*0.8, still hasnt
+        "order_status": """siparişim*1.1, paczka*1.1, moja paczka*1.2, delay with my*1, my last order*0.8,
+            callback*0.5, didnt receive*0.9, havent received*0.9, not received*0.9, the status*0.8, still hasnt
             come*1, nicht angekommen*1.1, nicht erhalten*1, kommt meine/mein*1.1, no ha llegado*1.1, no he
             recibido*1.1, pas reçu*1, pas encore reçu*1.1, pas arrivé/arrivée*1.1, non è arrivato/arrivata*1.1, não
             chegou*1.1, niet ontvangen/aangekomen*1.1, verspätung*0.9, retraso*0.9, in retard*0.8, i ordered ~
@@ -82,8 +84,8 @@ INTENT_CUES: Final = Lexicon(
             pedido*1, estado de mi*1.1, où est ma/mon*1.2, ma commande*1, mon colis*1.1, wo ist/bleibt
             meine/mein*1.2, meine bestellung*1, mein paket*1.1, dove è/e il*0.8, mio ordine*1, mio pacco*1.1, onde
             está*1, meu pedido*1, waar is mijn*1.2, mijn bestelling/pakket*1""",
-        "shipping": """dispatch*1, dispatched*0.9, cutoff*0.9, cut off time*1, driver ~ leave*1.1, leave it
-            with/at/behind*1.1, leave ~ package/parcel*1, shipping
+        "shipping": """delivery*0.65, deliver*0.6, dispatch*1, dispatched*0.9, cutoff*0.9, cut off time*1, driver ~
+            leave*1.1, leave it with/at/behind*1.1, leave ~ package/parcel*1, shipping
             cost/costs/fee/fees/rate/rates/options/time/times/address*0.95, delivery
             cost/fee/time/times/options/address/date/slot/window*1.1, how long does ~ shipping/delivery*1.2, how
             long ~ deliver/ship/arrive*1, do you ship to*1.2, do you deliver*1.2, express/overnight/same/next day
@@ -161,23 +163,25 @@ INTENT_CUES: Final = Lexicon(
             language preference*1, notification preferences/settings*1, contact preferences*1, cambiar mi
             dirección/correo*1.2, changer mon adresse*1.2, meine adresse ändern*1.2, adresse ~ ändern*1.2, neue
             adresse*1""",
-        "booking": """cambiar la fecha*1.2, mi vuelo*1.1, changer la date*1.2, mon vol*1.1, mein/meinen flug*1.1,
-            mio volo*1.1, mijn vlucht*1.1, meu voo*1.1, flight ~ delayed/cancelled/canceled*1.1, availability*1,
-            available rooms/seats/tables/slots/times*1.1, earlier/later train/bus/slot*1.2, room ~ night*0.9,
-            nights*0.7, round trip*1.1, one way ticket*1.1, fly/flying to/from*1, plane ticket/tickets*1.1,
-            tickets*0.7, book*0.9, booking*1, bookings*1, booked*0.8, reserve*1, reservation*1.1, reservations*1.1,
-            rebook*1.2, reschedule*1.1, appointment*1.1, flight*0.9, flights*0.9, hotel*0.8, seat*0.6, check in*0.7,
-            upgrade my seat*1.1, change my flight*1.4, change ~ flight/reservation/booking/appointment*1.3, move my
-            appointment/reservation/booking*1.3, earlier/later flight*1.2, table for*1.1, itinerary*1, buy ~
-            tickets/ticket*1.1, schedule a visit*1.1, rent a car*1.1, rental car*1, postpone*0.9,
-            luggage/baggage*0.7, check out date*0.9, reserva*1, reservar*1, réservation*1.1, réserver*1.1,
-            buchung*1.1, buchen*1, umbuchen*1.2, termin*1, prenotazione*1.1, prenotare*1.1, vuelo*0.9, vol*0.7,
-            flug*0.9, boeking*1.1, afspraak*1""",
-        "technical_problem": """leak/leaks/leaking*1, defekt*1, kaputt*1, cassé/cassée*1, roto/rota*1,
-            rotto/rotta*1, stuck ~ screen*1, making ~ noise*1, makes ~ noise*1, strange/weird/loud noise*1, doesnt
-            heat/cool/spin/drain/print/scan*1.1, wont print/scan/heat/drain*1.1,
-            internet/connection/app/site/website is ~ slow*1, lagging/laggy*1, jammed*1, screen ~
-            black/blank/flickering/flickers*1.1, stays black*1.1, broken*0.8, broke*0.8,
+        "booking": """cant travel*1.1, cannot travel*1.1, luggage/baggage/suitcase ~ missing/lost/delayed*1.3, seat
+            ~ changed*1.1, aisle/window seat*1.1, cambiar la fecha*1.2, mi vuelo*1.1, changer la date*1.2, mon
+            vol*1.1, mein/meinen flug*1.1, mio volo*1.1, mijn vlucht*1.1, meu voo*1.1, flight ~
+            delayed/cancelled/canceled*1.1, availability*1, available rooms/seats/tables/slots/times*1.1,
+            earlier/later train/bus/slot*1.2, room ~ night*0.9, nights*0.7, round trip*1.1, one way ticket*1.1,
+            fly/flying to/from*1, plane ticket/tickets*1.1, tickets*0.7, book*0.9, booking*1, bookings*1,
+            booked*0.8, reserve*1, reservation*1.1, reservations*1.1, rebook*1.2, reschedule*1.1, appointment*1.1,
+            flight*0.9, flights*0.9, hotel*0.8, seat*0.6, check in*0.7, upgrade my seat*1.1, change my flight*1.4,
+            change ~ flight/reservation/booking/appointment*1.3, move my appointment/reservation/booking*1.3,
+            earlier/later flight*1.2, table for*1.1, itinerary*1, buy ~ tickets/ticket*1.1, schedule a visit*1.1,
+            rent a car*1.1, rental car*1, postpone*0.9, luggage/baggage*0.7, check out date*0.9, reserva*1,
+            reservar*1, réservation*1.1, réserver*1.1, buchung*1.1, buchen*1, umbuchen*1.2, termin*1,
+            prenotazione*1.1, prenotare*1.1, vuelo*0.9, vol*0.7, flug*0.9, boeking*1.1, afspraak*1""",
+        "technical_problem": """came off*1, fell off/apart*1, manual*0.8, instructions*0.7, download*0.7,
+            repair*0.9, repairs/repaired*0.9, technician*1, modem*0.9, battery*0.7, leak/leaks/leaking*1, defekt*1,
+            kaputt*1, cassé/cassée*1, roto/rota*1, rotto/rotta*1, stuck ~ screen*1, making ~ noise*1, makes ~
+            noise*1, strange/weird/loud noise*1, doesnt heat/cool/spin/drain/print/scan*1.1, wont
+            print/scan/heat/drain*1.1, internet/connection/app/site/website is ~ slow*1, lagging/laggy*1, jammed*1,
+            screen ~ black/blank/flickering/flickers*1.1, stays black*1.1, broken*0.8, broke*0.8,
             malfunction/malfunctioning*1.1, factory reset*1, wont ~ anymore*0.7, keeps saying*0.9, stuck on*1,
             stuck*0.7, blinking*1, no sound*1.1, unresponsive*1.1, logs me out*1.1, kicks me out*1.1, doesnt
             respond*1.1, have/having trouble*0.9, having ~ issues/issue/problems*0.9, having problems*0.9, doesnt
@@ -193,7 +197,7 @@ INTENT_CUES: Final = Lexicon(
             technical issue/problem/support*1.1, no funciona*1.2, ne fonctionne pas*1.2, ne marche pas*1.2,
             funktioniert nicht*1.2, geht nicht*1, non funziona*1.2, não funciona*1.2, werkt niet*1.2, doet het
             niet*1.2, не работает*1.2""",
-        "complaint": """not happy*1, unhappy*1.1, isnt solved*0.9, nobody ~
+        "complaint": """antwort*0.6, ich warte*0.8, not happy*1, unhappy*1.1, isnt solved*0.9, nobody ~
             answered/answers/replied/responded/called*1.2, no one ~ answered/replied/responded/called*1.2, business
             elsewhere*1.3, not good enough*1.1, let down*1, treated like*1, horrible*0.9, terrible*0.9, awful*0.9,
             useless*1, poor quality*1, bad service/experience*1.1, frustrated/frustrating*0.9, are you kidding*0.9,
@@ -236,26 +240,28 @@ INTENT_CUES: Final = Lexicon(
             upgrade*0.7, downgrade*1, renew/renewal/renews*1, auto renew/renewal*1.3, free trial*1.1, trial*0.7,
             membership*1, premium*0.6, pause my*1, switch ~ plan*1.2, change my plan*1.3, mailing list*1.1,
             newsletter*1, suscripción*1.1, abonnement*1.1, abo*1, abbonamento*1.1, assinatura*1.1""",
-        "product_question": """which one should i*1, price match*1, vegan*0.9, vegetarian*0.9, gluten*0.9, do you
-            have ~ options*1, discount*0.8, bulk*0.8, still under warranty*1.1, model number*0.7,
-            alternative/alternatives to*0.9, does ~ come with*1.1, does ~ have*0.8, do these/they/those ~
-            contain/have/fit/work*1, contain*0.8, will this/it/these ~ work/fit*1.1, compare*1, is this/it
-            suitable*1, suitable for*1, does ~ fit*1, made of*1, how big/heavy/long/tall/loud is/are*1, what
-            colors/colours/sizes*1.1, which of your*1, better for*0.9, in stock*1.1, available in*0.9, is it/this
-            compatible*1.1, compatible with*1.1, does it/this/the ~ work with*1.1, does it/this come with*1.1, does
-            it have*0.9, what size*1, size chart/guide*1.1, how much is/are/does*0.9, how much ~ cost*1.1, price
-            of*1, whats the price*1, recommend*0.9, which one ~ better/best*1.1, which is better*1.1, difference
-            between*1, waterproof*1, warranty*0.9, battery life*1.1, material*0.6, ingredients*0.8, do you
-            sell/stock/carry*1.2, back in stock*1.2, specs*1, specifications*1, features*0.7, dimensions*1, looking
-            for a/an/some*0.7, cuánto cuesta*1.1, combien coûte*1.1, wie viel kostet*1.1, was kostet*1.1, quanto
-            costa*1.1, quanto custa*1.1, hoeveel kost*1.1""",
-        "feedback": """you guys/all are the best/great/amazing/awesome*1, you are the best*1, was so
-            kind/helpful/friendly/nice/patient*1, please thank*1, cant complain*1.4, cannot complain*1.4, no
-            complaints*1.4, you should let/add/make/have/offer/allow*1.1, why dont you add*1, please add*0.9, not
-            bad*0.8, works perfectly/great*0.9, really like*0.8, couldnt/could not be happier*1, so easy*0.8, happy
-            with*0.9, great service*1, love the*0.9, love your*0.9, love this*0.9, excellent*0.7, awesome*0.6,
-            amazing*0.6, suggestion*1, feedback*1.1, you should add*1, it would be nice/great*0.9, feature
-            request*1.2, well done*1, great job*1, good job*0.8, keep it up*1, five stars*1, best ~ ever*0.9""",
+        "product_question": """warranty cover/covers/run/runs/last*1.1, the warranty*0.95, is ~ better than*0.9, how
+            long is the warranty*1.1, enough for*0.6, which one should i*1, price match*1, vegan*0.9,
+            vegetarian*0.9, gluten*0.9, do you have ~ options*1, discount*0.8, bulk*0.8, still under warranty*1.1,
+            model number*0.7, alternative/alternatives to*0.9, does ~ come with*1.1, does ~ have*0.8, do
+            these/they/those ~ contain/have/fit/work*1, contain*0.8, will this/it/these ~ work/fit*1.1, compare*1,
+            is this/it suitable*1, suitable for*1, does ~ fit*1, made of*1, how big/heavy/long/tall/loud is/are*1,
+            what colors/colours/sizes*1.1, which of your*1, better for*0.9, in stock*1.1, available in*0.9, is
+            it/this compatible*1.1, compatible with*1.1, does it/this/the ~ work with*1.1, does it/this come
+            with*1.1, does it have*0.9, what size*1, size chart/guide*1.1, how much is/are/does*0.9, how much ~
+            cost*1.1, price of*1, whats the price*1, recommend*0.9, which one ~ better/best*1.1, which is
+            better*1.1, difference between*1, waterproof*1, warranty*0.9, battery life*1.1, material*0.6,
+            ingredients*0.8, do you sell/stock/carry*1.2, back in stock*1.2, specs*1, specifications*1,
+            features*0.7, dimensions*1, looking for a/an/some*0.7, cuánto cuesta*1.1, combien coûte*1.1, wie viel
+            kostet*1.1, was kostet*1.1, quanto costa*1.1, quanto custa*1.1, hoeveel kost*1.1""",
+        "feedback": """nothing bad to say*1.2, no hard feelings*0.8, quality is great/good/excellent*1, you guys/all
+            are the best/great/amazing/awesome*1, you are the best*1, was so kind/helpful/friendly/nice/patient*1,
+            please thank*1, cant complain*1.4, cannot complain*1.4, no complaints*1.4, you should
+            let/add/make/have/offer/allow*1.1, why dont you add*1, please add*0.9, not bad*0.8, works
+            perfectly/great*0.9, really like*0.8, couldnt/could not be happier*1, so easy*0.8, happy with*0.9, great
+            service*1, love the*0.9, love your*0.9, love this*0.9, excellent*0.7, awesome*0.6, amazing*0.6,
+            suggestion*1, feedback*1.1, you should add*1, it would be nice/great*0.9, feature request*1.2, well
+            done*1, great job*1, good job*0.8, keep it up*1, five stars*1, best ~ ever*0.9""",
         "legal_privacy": """close his/her/their account*1.3, passed away*1.2, deceased*1.2, remove my number*1.2,
             call list*1.1, do not call*1.1, stop calling*1.1, terms of service*0.8, cookies*0.7, personal
             information*1.2, share ~ data*1.2, close account*1.3, delete account*1.5, delete ~ account*1.4,
@@ -298,6 +304,21 @@ UNSPACED_CUES: Final[Mapping[str, str]] = {
 """Cues in scripts that put no spaces between words, or join words to others: looked for anywhere in the text."""
 
 
+def _moods(words: Words) -> list[Hit]:
+    """Return what strong feelings alone amount to: a complaint, or praise."""
+    if any(float(hit.label) <= _ANGRY for hit in PHRASES.hits(words.vocabulary, words.padded)):
+        return [Hit("complaint", 0.9, "angry phrase")]
+    values = [VALENCE[word] for word in words.vocabulary & VALENCE_WORDS]
+    if not values or not words.vocabulary.isdisjoint(NEGATORS):
+        return []
+    if min(values) <= _BITTER:
+        return [Hit("complaint", 0.7, "angry word")]
+    return [Hit("feedback", 0.65, "praise")] if max(values) >= _GLAD and min(values) > 0 else []
+
+
+_ANGRY: Final = -2.5
+_BITTER: Final = -2.2
+_GLAD: Final = 2.6
 _BARE: Final = 2
 _BARE_CALLS: Final = frozenset(
     ["agent", "human", "representative", "supervisor", "mitarbeiter", "agente", "operatore", "conseiller"]
@@ -310,6 +331,10 @@ def intent_cues(words: Words) -> tuple[Hit, ...]:
     hits = INTENT_CUES.hits(words.vocabulary, words.padded)
     if words.count <= _BARE and not words.vocabulary.isdisjoint(_BARE_CALLS):
         hits.append(Hit("escalation", 1.0, "bare call"))
+    if ASKS_HUMAN.any(words.vocabulary, words.padded):
+        hits.append(Hit("escalation", 1.4, "asks for a person"))
+    if not hits:
+        hits += _moods(words)
     if not words.text.isascii():
         hits += [Hit(label, 1.0, part) for part, label in UNSPACED_CUES.items() if part in words.text]
     return tuple(hits)

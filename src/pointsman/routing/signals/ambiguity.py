@@ -16,14 +16,15 @@ NAME: Final = "ambiguity"
 
 _STEPS: Final = Lexicon(
     {
-        "step": """and then, then ~ and, first ~ then, after that, once thats done, once that is done, once
-        you have, when thats done, afterwards, followed by, before you, before that, step by step, one by one, for
-        each, for all of, all my orders, if not, otherwise, if so, if possible ~ otherwise, in case ~ then,
-        depending on, as long as, provided that, only if, but only, but first, once the ~ is, as well as, compare,
-        once the ~ is, figure out, sort out, work out, weigh, whichever is, whatever is, best option, cheapest
-        option, what are my options, what should i do, walk me through, both, und dann, danach, zuerst ~ dann, wenn
-        nicht, falls ~ sonst, y luego, y después, primero ~ luego, si no, et ensuite, et puis, dabord ~ ensuite,
-        sinon, e poi, altrimenti, en dan, daarna, e depois"""
+        "step": """but if, if its available, and then we, before you, whichever, keep my ~ but, and then, then
+        ~ and, first ~ then, after that, once thats done, once that is done, once you have, when thats done,
+        afterwards, followed by, before you, before that, step by step, one by one, for each, for all of, all my
+        orders, if not, otherwise, if so, if possible ~ otherwise, in case ~ then, depending on, as long as,
+        provided that, only if, but only, but first, once the ~ is, as well as, compare, once the ~ is, figure out,
+        sort out, work out, weigh, whichever is, whatever is, best option, cheapest option, what are my options,
+        what should i do, walk me through, both, und dann, danach, zuerst ~ dann, wenn nicht, falls ~ sonst, y
+        luego, y después, primero ~ luego, si no, et ensuite, et puis, dabord ~ ensuite, sinon, e poi, altrimenti,
+        en dan, daarna, e depois"""
     }
 )
 _JOINS: Final = Lexicon(
@@ -52,6 +53,15 @@ _EMPTY_WORDS: Final = wordset(
     happens wrong broken same last time before other another sir madam guys anyone"""
 )
 """A text of these words alone names no subject."""
+_SECOND_QUESTION: Final = (
+    " ? and ",
+    " ? also ",
+    " ? oh and ",
+    " ? plus ",
+    " ? another ",
+    " ? separately ",
+    " ? one more ",
+)
 _OBJECTS: Final = frozenset({"subscription", "booking"})
 _OBJECTS_FROM: Final = 1.2
 """A subscription or booking is often only what the wish is about; weaker cues of them are no second wish."""
@@ -102,6 +112,8 @@ def _several_wishes(reading: Reading) -> bool:
         if hit.weight >= (_OBJECTS_FROM if hit.label in _OBJECTS else 1)
     }
     wishes -= SMALL_TALK | {"complaint", "faq", "escalation"}
+    if any(start in user.padded for start in _SECOND_QUESTION) and user.text.count("?") >= _TWO:
+        return True
     if len(wishes) < _TWO:
         return False
     return _JOINS.any(user.vocabulary, user.padded) or user.text.count("?") >= _TWO

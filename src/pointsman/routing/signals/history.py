@@ -27,7 +27,7 @@ _EXPLICIT: Final = wordset("""confirm confirming correct right proceed sure ensu
 _ASKED_FOR: Final = 2
 _RISKY: Final = frozenset(RISKY_WORDS)
 _NAME_PARTS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_ALIKE: Final = 0.6
+_ALIKE: Final = 0.5
 _FILLER: Final = wordset(
     """the a an is are was i my me you your it to of and or in on for with please can could do does this that what when"""
 )

@@ -20,8 +20,9 @@ LIKELY: Final = 0.7
 KNOWN: Final = 0.7
 VETO: Final = 0.9
 VETO_KNOWN: Final = 0.8
+FAINT: Final = 0.85
 """The model is believed when its share reaches ``LIKELY`` and it knows at least the share ``KNOWN`` of the words; its
-"none" overrules a weak cue from ``VETO`` and ``VETO_KNOWN`` on."""
+"none" overrules a cue fainter than ``FAINT`` from ``VETO`` and ``VETO_KNOWN`` on."""
 _PLEASANTRIES: Final = frozenset({"greeting", "thanks", "goodbye"})
 _PLEASANT: Final = 12
 """Words beyond which a greeting or thanks is only the wrapping of something not recognised."""
@@ -56,7 +57,7 @@ def measure(reading: Reading, session: Session) -> Intent:  # noqa: ARG001 - eve
     name = max(scores, key=lambda label: (label not in SMALL_TALK, scores[label], _LEVEL.index(RISK[label]), label))
     if scores[name] < SURE:
         second = guess(reading.user)
-        if second.label == NONE and second.share >= VETO and second.known >= VETO_KNOWN:
+        if scores[name] < FAINT and second.label == NONE and second.share >= VETO and second.known >= VETO_KNOWN:
             return UNKNOWN
         if _believed(second) and (second.label not in SMALL_TALK or name in SMALL_TALK):
             return _named(second)

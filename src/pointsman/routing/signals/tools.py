@@ -74,7 +74,7 @@ _SYNONYMS: Final = {
 
 _CUES: Final = Lexicon(
     {
-        "own": """my
+        "own": """in stock, sold out, available in, my voucher/coupon/gift card, the gift card i, my
         order/orders/account/bill/invoice/subscription/booking/reservation/flight/appointment/ticket/tickets/package/parcel/delivery/refund/payment/balance/plan/card/address/password/email/phone/number/money/statement/points,
         the bill/invoice/parcel/package i, order number, booking reference, confirmation number/code, tracking
         number/link/page, reservation number, ticket number, account number, new address is, mein/meine/meinen
@@ -103,15 +103,16 @@ _ACTED_ON: Final = wordset(
     """order_status refund return cancel billing payment profile_change booking subscription fraud account_access"""
 )
 """Intents that are served from a system of record, not from general knowledge."""
+_PLAIN: Final = 0.9
 _INTENT_POINTS: Final = 1.7
 _IMPERATIVES: Final = wordset(
     """cambiar cancelar devolver reservar annuler changer réserver modifier stornieren ändern umbuchen annullare cambiare
     prenotare cancelar alterar annuleren wijzigen activate add apply arrange assign block book buy call cancel change
     charge check close confirm connect convert correct create deactivate delete deposit disable downgrade edit enable
-    exchange extend find fix forward freeze get give go issue locate look lookup make modify move open order pause pay
+    exchange extend find forward freeze get issue locate look lookup modify move open order pause pay
     place post put reactivate rebook refund reimburse remove renew rent reorder replace report reschedule resend
     reserve reset resubmit return reverse schedule search send set ship show start stop submit subscribe swap switch
-    tell top track transfer unblock unlock unsubscribe update upgrade verify void withdraw storniere buche schick
+    track transfer unblock unlock unsubscribe update upgrade verify void withdraw storniere buche schick
     sende ändere cancela cambia envía reserva annulez envoyez réservez changez annulla prenota cambi proceda"""
 )
 _IMPERATIVE_POINTS: Final = 1.7
@@ -122,6 +123,7 @@ _LEAD_IN: Final = wordset(
 )
 _ANSWER_POINTS: Final = 1.7
 _APPROVAL_POINTS: Final = 3.2
+_ASKING: Final = frozenset(["can", "could", "please", "pls", "lets", "bitte"])
 _COMMAND_WITHIN: Final = 120
 _ENDS: Final = frozenset(".!?;")
 _QUESTION_WORDS: Final = wordset(
@@ -172,7 +174,7 @@ def _score(reading: Reading, match: float) -> float:
         return 0.0
     cues = {hit.label for hit in _CUES.hits(user.vocabulary, user.padded)}
     points = _BASE + min(match, 2.0) + sum(_WEIGHTS[label] for label in cues)
-    if any(hit.weight >= 1 and hit.label in _ACTED_ON for hit in reading.cues):
+    if any(hit.weight >= _PLAIN and hit.label in _ACTED_ON for hit in reading.cues):
         points += _INTENT_POINTS
     if _commands(user):
         points += _IMPERATIVE_POINTS
@@ -188,7 +190,7 @@ def _commands(user: Words) -> bool:
     for token in user.tokens[:_COMMAND_WITHIN]:
         if fresh and token in _IMPERATIVES:
             return True
-        fresh = token in _ENDS or (fresh and token in _LEAD_IN)
+        fresh = token in _ENDS or token in _ASKING or (fresh and token in _LEAD_IN)
     return False
 
 
