@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Iterable
@@ -16,6 +17,8 @@ from pointsman.routing.policy_yaml import Document, Path
 from pointsman.routing.sections import looks_like_a_key
 
 MAX_SHOWN = 10
+# Keys that stand where they do not belong, a model's name for example: messages end up in logs.
+_SECRET = re.compile(r"\b(?:sk[-_]|AIza|gsk_|tgp_|xai-|ya29\.)[\w.-]{12,}")
 
 _PLAIN = {
     "missing": "is missing",
@@ -50,10 +53,17 @@ def raise_problems(source: str, document: Document, problems: Iterable[Problem])
         PolicyError: always.
     """
     lines = sorted(((document.line(problem.path), problem) for problem in problems), key=lambda pair: pair[0])
-    shown = [f"{source}:{line}: {spell(problem.path)}{problem.text}" for line, problem in lines[:MAX_SHOWN]]
+    shown = [
+        f"{source}:{line}: {_printable(spell(problem.path) + problem.text)}" for line, problem in lines[:MAX_SHOWN]
+    ]
     if len(lines) > MAX_SHOWN:
         shown.append(f"... and {len(lines) - MAX_SHOWN} more")
-    raise PolicyError("\n".join(shown))
+    raise PolicyError(_SECRET.sub("(hidden)", "\n".join(shown)))
+
+
+def _printable(text: str) -> str:
+    """Return ``text`` on one line: names from the file may hold anything."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def spell(path: Path) -> str:
