@@ -9,6 +9,7 @@ import contextlib
 import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Self
 
@@ -159,13 +160,15 @@ class Router:
 
         Raises:
             NotFound: the client pinned a model that is not in the catalogue.
-            NoEligibleModel: every model is excluded. The turn is recorded.
+            NoEligibleModel: every model is excluded.
+
+        In both cases the turn is recorded, and the error's ``turn_id`` names it.
         """
-        pin = self.pin_of(ask.turn.model)
         try:
-            return self.engine.start(ask, pin=pin)
-        except NoEligibleModel as error:
-            await self.engine.refuse(ask, error, new_id())
+            return self.engine.start(ask, pin=self.pin_of(ask.turn.model))
+        except (NotFound, NoEligibleModel) as error:
+            error.turn_id = new_id()
+            await self.engine.refuse(ask, error, error.turn_id)
             raise
 
     async def turn(self, turn: Turn, *, conversation_id: str = "") -> TurnResult:
@@ -233,13 +236,22 @@ class Router:
         """Return the models a client may pin: those whose provider is configured."""
         return [model for model in self.catalog.models() if model.provider in self._endpoints and not model.demo]
 
-    def not_ready(self) -> str | None:
+    def providers(self) -> str:
+        """Return the names of the providers that can be called, for people."""
+        return ", ".join(sorted(self._endpoints)) or "nobody"
+
+    def warnings(self, today: date) -> list[str]:
+        """Return what an operator should know before the first turn: missing keys, an old catalogue."""
+        stale = self.catalog.staleness(today)
+        return [*self.missing.values(), *([stale] if stale else [])]
+
+    async def not_ready(self) -> str | None:
         """Return why no turn can be served now, or None."""
         if self._engine is None:
             return "starting"
         if not self._endpoints:
             return "no provider can be called: " + "; ".join(self.missing.values())
-        return self._engine.store_problem
+        return await self._engine.check_store()
 
     def _recall(self, conversation_id: str, key_id: str | None) -> Session | None:
         row = self.store.last_turn(conversation_id)

@@ -11,6 +11,7 @@
     |   |   +-- RequestTooLarge
     |   |   +-- Unauthorized
     |   |   +-- NotFound
+    |   |   +-- MethodNotAllowed
     |   +-- StoreError        the store cannot be opened, read or written
     +-- NoEligibleModel       every model was excluded by a hard constraint
     +-- ProviderError         the world's failure: a provider refused, broke or timed out
@@ -31,10 +32,11 @@ Retry = Literal["no", "same", "other"]
 
 
 class PointsmanError(Exception):
-    """Root of the tree."""
+    """Root of the tree. ``turn_id`` names the recorded turn that this error ended; None where none was recorded."""
 
     code: ClassVar[str] = "internal_error"
     status: ClassVar[int] = 500
+    turn_id: str | None = None
 
 
 class UsageError(PointsmanError):
@@ -99,6 +101,17 @@ class NotFound(RequestError):
 
     code = "not_found"
     status = 404
+
+
+class MethodNotAllowed(RequestError):
+    """The path is right, the HTTP method is not; ``allowed`` is the one that is taken."""
+
+    code = "method_not_allowed"
+    status = 405
+
+    def __init__(self, message: str, *, allowed: str) -> None:
+        super().__init__(message)
+        self.allowed = allowed
 
 
 class NoEligibleModel(PointsmanError):

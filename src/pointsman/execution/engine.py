@@ -33,6 +33,7 @@ from pointsman.routing.router import Routing
 
 _BACKOFF_S = 0.25
 _LONGEST_WAIT_S = 8.0
+_PROBE_S = 1.0
 _SHARE = 0.5
 """Of the time that is left, what one call may take while there is another model to try: silence must leave time for it."""
 
@@ -81,7 +82,9 @@ class Engine:
         self.deadlines = deadlines
         self.attempts = attempts
         self.unhealthy = unhealthy
-        self.store_problem: str | None = None
+        self._store_problem: str | None = None
+        self._lost: TurnRecord | None = None
+        self._probe: asyncio.Future[None] | None = None
         self.states = ReplyStates()
         self._settling: set[asyncio.Future[None]] = set()
 
@@ -116,10 +119,33 @@ class Engine:
             # Shielded: a client that leaves while the record is being written must not undo it.
             await asyncio.shield(self.keeper.append(record))
         except PointsmanError as error:
-            self.store_problem = str(error)
+            self._store_problem = str(error)
+            # Its client is told that the turn failed, so that is how it would be kept.
+            status: Status = "broken" if record.status == "ok" else record.status
+            self._lost = msgspec.structs.replace(record, status=status, error_code=error.code)
             raise
-        self.store_problem = None
+        self._store_problem = None
         return record
+
+    async def check_store(self) -> str | None:
+        """Return why records cannot be kept, or None. After a failure the last lost record is offered again.
+
+        Without this a gateway taken out of service for its store would never see another turn to find it mended.
+        """
+        if self._store_problem is None or self._lost is None:
+            return self._store_problem
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.ensure_future(self._offer(self._lost))
+        await asyncio.wait([self._probe], timeout=_PROBE_S)
+        return self._store_problem
+
+    async def _offer(self, record: TurnRecord) -> None:
+        try:
+            await self.keeper.append(record)
+        except PointsmanError as error:
+            self._store_problem = str(error)
+        else:
+            self._store_problem = self._lost = None
 
     def settle(self, call: Call) -> None:
         """Read the end of the body off the client's path, so that the connection can serve another turn."""

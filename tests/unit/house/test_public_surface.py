@@ -79,6 +79,7 @@ def test_error_codes_are_unique_and_stable() -> None:
             "RequestTooLarge": ("request_too_large", 413),
             "Unauthorized": ("unauthorized", 401),
             "NotFound": ("not_found", 404),
+            "MethodNotAllowed": ("method_not_allowed", 405),
             "NoEligibleModel": ("no_eligible_model", 400),
             "ProviderError": ("provider_error", 502),
             "ProviderTimeout": ("provider_timeout", 504),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -11,14 +12,23 @@ from typing import Any
 import msgspec
 
 from pointsman.app import Router
-from pointsman.errors import NotFound, PointsmanError, RequestError, RequestTooLarge, Unauthorized
+from pointsman.errors import (
+    MethodNotAllowed,
+    NotFound,
+    PointsmanError,
+    RequestError,
+    RequestTooLarge,
+    Unauthorized,
+)
 from pointsman.execution.ask import Ask, conversation_hash
 from pointsman.server.gateway.anthropic import AnthropicInbound
 from pointsman.server.gateway.codec import InboundDialect
 from pointsman.server.gateway.models_list import anthropic_models, openai_models
 from pointsman.server.gateway.openai_chat import OpenAIChatInbound
-from pointsman.server.gateway.turns import Send, TurnResponse
+from pointsman.server.gateway.turns import KEEP_ALIVE_S, Send, TurnResponse
 from pointsman.store.keys import ClientKey, KeyRing
+
+_log = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -27,15 +37,25 @@ MAX_BODY = 32 * 1024 * 1024
 _CONVERSATION_LIMIT = 128
 
 
-class Gateway:
-    """Routes HTTP requests. ``keys`` None means that no key is asked for (loopback only; ``serve`` sees to that)."""
+class _ClientLeft(Exception):
+    """The client went away while it was sending its request."""
 
-    def __init__(self, router: Router, keys: KeyRing | None, *, max_body: int = MAX_BODY) -> None:
+
+class Gateway:
+    """Routes HTTP requests. ``keys`` None means that no key is asked for (loopback only; ``serve`` sees to that).
+
+    ``max_body`` bounds a request body in bytes; ``keep_alive_s`` is the silence on a stream after which a keep-alive is sent.
+    """
+
+    def __init__(
+        self, router: Router, keys: KeyRing | None, *, max_body: int = MAX_BODY, keep_alive_s: float = KEEP_ALIVE_S
+    ) -> None:
         self._router = router
         self._keys = keys
         self._max_body = max_body
-        self._openai: InboundDialect = OpenAIChatInbound()
-        self._anthropic: InboundDialect = AnthropicInbound()
+        self._keep_alive_s = keep_alive_s
+        self._openai = OpenAIChatInbound()
+        self._anthropic = AnthropicInbound()
         self._turn_paths: dict[str, InboundDialect] = {
             "/v1/chat/completions": self._openai,
             "/v1/messages": self._anthropic,
@@ -66,17 +86,21 @@ class Gateway:
         request_id = "req_" + secrets.token_hex(12)
         try:
             if path in self._turn_paths:
-                _method(method, "POST", path)
+                _check_method(method, "POST", path)
                 await self._turn(dialect, headers, receive, send, request_id)
             elif path == "/v1/messages/count_tokens":
-                _method(method, "POST", path)
+                _check_method(method, "POST", path)
                 await self._count_tokens(headers, receive, send)
             else:
-                _method(method, "GET", path)
-                status, body = self._read(path, headers)
+                status, body = await self._read(path, method, headers)
                 await _json(send, status, body)
         except PointsmanError as error:
             await _error(send, dialect, error, request_id)
+        except _ClientLeft:
+            _log.debug("a client left before its request was complete")
+        except Exception as error:  # noqa: BLE001 - a fault of ours must still be an answer the client can read
+            _log.exception("request %s failed inside Pointsman", request_id)
+            await _error(send, dialect, PointsmanError(type(error).__name__), request_id)
 
     def _dialect_of(self, path: str, headers: Mapping[str, str]) -> InboundDialect:
         anthropic = "anthropic-version" in headers or path.startswith("/v1/messages")
@@ -85,13 +109,16 @@ class Gateway:
     def _authenticate(self, headers: Mapping[str, str]) -> ClientKey | None:
         if self._keys is None:
             return None
-        secret = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ").strip()
-        if not secret:
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        given = [headers.get("x-api-key", "").strip(), bearer.strip() if scheme.lower() == "bearer" else ""]
+        secrets_ = [secret for secret in given if secret]
+        if not secrets_:
             raise Unauthorized("no client key: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'")
-        key = self._keys.check(secret)
-        if key is None:
-            raise Unauthorized("this client key is not known; 'pointsman keys create NAME' makes one")
-        return key
+        # Agent tools send both headers when two variables are set; one good key is enough.
+        for secret in secrets_:
+            if key := self._keys.check(secret):
+                return key
+        raise Unauthorized("this client key is not known; 'pointsman keys create NAME' makes one")
 
     async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
         length = headers.get("content-length", "0")
@@ -102,7 +129,7 @@ class Gateway:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise asyncio.CancelledError
+                raise _ClientLeft
             chunk = message.get("body", b"")
             size += len(chunk)
             if size > self._max_body:
@@ -140,39 +167,50 @@ class Gateway:
             allowed=frozenset(key.models) if key and key.models else None,
         )
         running = await self._router.begin(ask)
-        response = TurnResponse(dialect, running, send, request_id, explain=headers.get("x-pointsman-explain") == "1")
+        response = TurnResponse(
+            dialect,
+            running,
+            send,
+            request_id,
+            explain=headers.get("x-pointsman-explain") == "1",
+            keep_alive_s=self._keep_alive_s,
+        )
         await _until_gone(response.run, running.cancel, receive)
 
     async def _count_tokens(self, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
         self._authenticate(headers)
         body = await self._body(headers, receive)
-        with_limit = _with_max_tokens(body)
-        tokens, estimated = await self._router.count_tokens(
-            self._anthropic.decode_request(with_limit, headers).turn, body
-        )
+        turn = self._anthropic.decode_count(body, headers).turn
+        tokens, estimated = await self._router.count_tokens(turn, body)
         extra = [(b"x-pointsman-estimated", b"1")] if estimated else []
-        await _json(send, 200, msgspec.json.encode({"input_tokens": tokens}), extra)
+        await _json(send, 200, self._anthropic.encode_count(tokens), extra)
 
-    def _read(self, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    async def _read(self, path: str, method: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        models = path == "/v1/models" or path.startswith("/v1/models/")
+        if not models and path not in {"/healthz", "/readyz"}:
+            raise NotFound(f"there is no {path[:200]} here; turns go to /v1/chat/completions or /v1/messages")
+        if method != "HEAD":  # what a load balancer asks instead of GET
+            _check_method(method, "GET", path)
         if path == "/healthz":
             return 200, b'{"status":"ok"}'
         if path == "/readyz":
-            problem = self._router.not_ready()
+            problem = await self._router.not_ready()
             return (
                 (503, msgspec.json.encode({"status": "not ready", "reason": problem}))
                 if problem
                 else (200, b'{"status":"ready"}')
             )
-        if path == "/v1/models" or path.startswith("/v1/models/"):
-            self._authenticate(headers)
-            listing = anthropic_models if "anthropic-version" in headers else openai_models
-            return 200, listing(self._router.offered_models(), path.removeprefix("/v1/models").strip("/") or None)
-        raise NotFound(f"there is no {path} here; turns go to /v1/chat/completions or /v1/messages")
+        key = self._authenticate(headers)
+        offered = self._router.offered_models()
+        if key is not None and key.models is not None:
+            offered = [model for model in offered if model.id in key.models]
+        listing = anthropic_models if "anthropic-version" in headers else openai_models
+        return 200, listing(offered, path.removeprefix("/v1/models").strip("/") or None)
 
 
-def _method(method: str, wanted: str, path: str) -> None:
+def _check_method(method: str, wanted: str, path: str) -> None:
     if method != wanted:
-        raise NotFound(f"{path} takes {wanted}, not {method}")
+        raise MethodNotAllowed(f"{path[:200]} takes {wanted}, not {method[:20]}", allowed=wanted)
 
 
 def _conversation(headers: Mapping[str, str]) -> str | None:
@@ -193,15 +231,6 @@ def _with_channel(turn: Any, channel: str) -> Any:
     return msgspec.structs.replace(turn, channel=channel)
 
 
-def _with_max_tokens(body: bytes) -> bytes:
-    """A count request is a messages request without ``max_tokens``; give it one, so that one decoder serves both."""
-    try:
-        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except msgspec.DecodeError as error:
-        raise RequestError(f"the body is not a JSON object: {error}") from None
-    return msgspec.json.encode({"max_tokens": 1, **fields})
-
-
 async def _until_gone(
     run: Callable[[], Awaitable[None]], gone: Callable[[], Awaitable[None]], receive: Receive
 ) -> None:
@@ -209,24 +238,32 @@ async def _until_gone(
     task = asyncio.current_task()
     left = False
 
-    def on_receive(watch: asyncio.Future[Any]) -> None:
+    def on_left(watch: asyncio.Future[None]) -> None:
         nonlocal left
-        if not watch.cancelled() and task is not None:
+        if not watch.cancelled() and not watch.exception() and task is not None:
             left = True
             task.cancel()
 
-    watch = asyncio.ensure_future(receive())
-    watch.add_done_callback(on_receive)
+    watch = asyncio.ensure_future(_disconnected(receive))
+    watch.add_done_callback(on_left)
     try:
         await run()
     except asyncio.CancelledError:
-        await gone()
+        try:
+            await gone()
+        except PointsmanError as error:
+            _log.warning("the turn of a client that left is not on record: %s", error)
         if not left or task is None:
             raise
         task.uncancel()
     finally:
-        watch.remove_done_callback(on_receive)
+        watch.remove_done_callback(on_left)
         watch.cancel()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _json(send: Send, status: int, body: bytes, extra: list[tuple[bytes, bytes]] | None = None) -> None:
@@ -239,4 +276,8 @@ async def _error(send: Send, dialect: InboundDialect, error: PointsmanError, req
     answer = dialect.encode_error(error, request_id)
     extra = [(name.encode(), value.encode("latin-1", "replace")) for name, value in answer.headers.items()]
     extra = [pair for pair in extra if pair[0] not in (b"content-type", b"content-length")]
+    if error.turn_id is not None:
+        extra.append((b"x-pointsman-decision-id", error.turn_id.encode()))
+    if isinstance(error, MethodNotAllowed):
+        extra.append((b"allow", error.allowed.encode()))
     await _json(send, answer.status, answer.body, extra)

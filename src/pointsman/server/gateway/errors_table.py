@@ -50,6 +50,7 @@ BY_CODE: dict[str, Row] = {
     "request_too_large": Row((413, _INVALID, "request_too_large"), (413, "request_too_large")),
     "unauthorized": Row((401, _INVALID, "invalid_api_key"), (401, "authentication_error")),
     "not_found": Row((404, _INVALID, "not_found"), (404, "not_found_error")),
+    "method_not_allowed": Row((405, _INVALID, "method_not_allowed"), (405, _INVALID)),
     "catalog_error": Row((404, _INVALID, "model_not_found"), (404, "not_found_error")),
     "no_eligible_model": Row((400, _INVALID, "no_eligible_model"), (400, _INVALID)),
     "internal_error": Row((500, "server_error", None), (500, "api_error"), "The gateway failed."),

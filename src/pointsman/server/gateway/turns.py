@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from pointsman.domain.decision import Decision
 from pointsman.errors import PointsmanError
 from pointsman.execution.engine import Running
 from pointsman.server.gateway.codec import InboundDialect, StreamEncoder
@@ -23,9 +24,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 KEEP_ALIVE_S = 15.0
+"""Seconds of silence on a stream before a keep-alive is sent: below the shortest idle limit of common proxies (30 s)."""
 _SSE: Headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 _JSON: Headers = [(b"content-type", b"application/json")]
 _REASONS_LIMIT = 2000
+_REASON_LIMIT = 300
+"""Bytes of all reasons and characters of one in a header: proxies refuse answers whose head is larger than 4 or 8 KiB."""
 
 
 def decision_headers(running: Running, request_id: str, *, explain: bool, answered: bool) -> Headers:
@@ -44,9 +48,25 @@ def decision_headers(running: Running, request_id: str, *, explain: bool, answer
         if running.call.target.endpoint.simulated:
             headers.append((b"x-pointsman-simulated", b"1"))
     if explain:
-        reasons = json.dumps([{"kind": r.kind, "name": r.name, "text": r.text} for r in decision.reasons])
-        headers.append((b"x-pointsman-reasons", reasons[:_REASONS_LIMIT].encode("ascii")))
+        headers.append((b"x-pointsman-reasons", explained(decision)))
     return headers
+
+
+def explained(decision: Decision) -> bytes:
+    """Return the reasons as JSON of bounded size, whole whatever their number: what does not fit is counted instead."""
+    said = [json.dumps({"kind": r.kind, "name": r.name, "text": _cut(r.text)}) for r in decision.reasons]
+    kept, size = 0, 0
+    while kept < len(said) and size + len(said[kept]) <= _REASONS_LIMIT:
+        size += len(said[kept]) + 2
+        kept += 1
+    if kept < len(said):
+        text = f"{len(said) - kept} more: pointsman turn {decision.id}"
+        said[kept:] = [json.dumps({"kind": "note", "name": "cut", "text": text})]
+    return f"[{', '.join(said)}]".encode("ascii")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _REASON_LIMIT else text[: _REASON_LIMIT - 1] + "…"
 
 
 def _ascii(text: str) -> bytes:
@@ -57,14 +77,22 @@ def _ascii(text: str) -> bytes:
 class TurnResponse:
     """Writes the answer of one turn."""
 
-    def __init__(
-        self, dialect: InboundDialect, running: Running, send: Send, request_id: str, *, explain: bool
+    def __init__(  # noqa: PLR0913 - what one answer needs, by name
+        self,
+        dialect: InboundDialect,
+        running: Running,
+        send: Send,
+        request_id: str,
+        *,
+        explain: bool = False,
+        keep_alive_s: float = KEEP_ALIVE_S,
     ) -> None:
         self._dialect = dialect
         self._running = running
         self._send = send
         self._request_id = request_id
         self._explain = explain
+        self._keep_alive_s = keep_alive_s
         self._started = False
         self._last_sent = time.monotonic()
         self._encoder: StreamEncoder | None = None
@@ -85,8 +113,9 @@ class TurnResponse:
     async def _fault(self, error: PointsmanError) -> None:
         try:
             await self._running.fail(error)
-        finally:
-            await self._error(error)
+        except PointsmanError as lost:
+            _log.warning("turn %s is not on record: %s", self._running.decision.id, lost)
+        await self._error(error)
 
     async def _run(self) -> None:
         if self._running.ask.turn.stream:
@@ -94,8 +123,7 @@ class TurnResponse:
                 self._schedule()
                 await self._stream()
             finally:
-                if self._timer is not None:
-                    self._timer.cancel()
+                self._stop_keep_alive()
         else:
             await self._whole()
 
@@ -126,8 +154,10 @@ class TurnResponse:
         except PointsmanError as error:
             await self._error(error)
             return
+        if self._ticking is not None and not self._ticking.done():
+            await asyncio.wait([self._ticking])  # it may be sending the head
         await self._start(answered=True)
-        encoder = self._new_encoder()
+        encoder = self._new_encoder(answered=True)
         try:
             async for piece in running.stream():
                 data = piece if isinstance(piece, bytes) else encoder.encode(piece)
@@ -139,11 +169,12 @@ class TurnResponse:
             await self._error(error)
             return
         await running.commit()
+        await self._end_keep_alive()
         await self._last(record_tail)
 
-    def _new_encoder(self) -> StreamEncoder:
+    def _new_encoder(self, *, answered: bool) -> StreamEncoder:
         if self._encoder is None:
-            model = self._running.model.id if self._started else self._running.decision.model
+            model = self._running.model.id if answered else self._running.decision.model
             self._encoder = self._dialect.encoder(self._running.ask.turn, model, self._running.decision.id)
         return self._encoder
 
@@ -163,8 +194,9 @@ class TurnResponse:
 
     async def _error(self, error: PointsmanError) -> None:
         """Say that the turn failed: with a status while the head is unsent, else with the dialect's error event."""
+        await self._end_keep_alive()
         if self._started:
-            await self._last(self._new_encoder().error(error, self._request_id))
+            await self._last(self._new_encoder(answered=False).error(error, self._request_id))
             return
         self._started = True
         answer = self._dialect.encode_error(error, self._request_id)
@@ -177,14 +209,25 @@ class TurnResponse:
         await self._send({"type": "http.response.body", "body": answer.body})
 
     def _schedule(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(KEEP_ALIVE_S, self._tick)
+        self._timer = asyncio.get_running_loop().call_later(self._keep_alive_s, self._tick)
 
     def _tick(self) -> None:
-        if time.monotonic() - self._last_sent >= KEEP_ALIVE_S * 0.9:
+        silent = time.monotonic() - self._last_sent >= self._keep_alive_s * 0.9
+        if silent and (self._ticking is None or self._ticking.done()):
             self._ticking = asyncio.ensure_future(self._keep_alive())
         self._schedule()
 
     async def _keep_alive(self) -> None:
         await self._start(answered=False)
-        turn, model = self._running.ask.turn, self._running.decision.model
-        await self._body(self._dialect.encoder(turn, model, self._running.decision.id).keep_alive)
+        await self._body(self._dialect.keep_alive)
+
+    def _stop_keep_alive(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    async def _end_keep_alive(self) -> None:
+        """No keep-alive from here on; one that is being sent is waited for, since nothing may follow the last frame."""
+        self._stop_keep_alive()
+        if self._ticking is not None and not self._ticking.done():
+            await asyncio.wait([self._ticking])
