@@ -57,7 +57,8 @@ class Picker:
         refusal = slate.refusal(model)
         if refusal is not None:
             raise NoEligibleModel(
-                f"{model} cannot serve this turn: {refusal.text}. Ask for model auto, or change that."
+                f"{model} cannot serve this turn: {refusal.text}. Ask for model auto, or change that.",
+                excluded=(refusal,),
             )
         reason = Reason("pin", "client", f"the client asked for {model}")
         return Pick(route, slate.candidate(model), (reason,), self._eligible_with(model, slate), ())
@@ -129,7 +130,8 @@ class Picker:
         else:
             ranked, reason = self._climb(names, course, eligible)
             if reason is None:
-                raise NoEligibleModel(_explain_empty(course.route, slate.excluded()))
+                excluded = slate.excluded()
+                raise NoEligibleModel(_explain_empty(course.route, excluded), excluded=excluded)
             reasons.append(reason)
         chosen = ranked[0]
         fallbacks = self._fallbacks(chosen, eligible, course)
