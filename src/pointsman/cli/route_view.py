@@ -34,6 +34,8 @@ def money(cost: Decimal | None) -> str:
     """Return a cost as people read it: two decimals from a dollar, down to six for a fraction of a cent."""
     if cost is None:
         return "price unknown"
+    if not cost:
+        return "$0 (your own machine)"
     digits = 2 if cost >= 1 else 4 if cost >= Decimal("0.01") else 6
     return f"${cost:,.{digits}f}"
 

@@ -14,9 +14,8 @@ from collections.abc import Iterable, Mapping
 from types import NoneType, UnionType
 from typing import Any
 
-import cel
-
 from pointsman.domain.turn import Turn
+from pointsman.routing import cel_engine as cel
 
 _STRINGS = re.compile(r"""[rR]?('''.*?'''|\"\"\".*?\"\"\"|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")""", re.DOTALL)
 _MACRO_VARIABLE = re.compile(r"\.(?:all|exists|exists_one|map|filter)\s*\(\s*(\w+)\s*,")

@@ -176,7 +176,9 @@ class Picker:
             found = rank([c for c in eligible if c.tier == TIERS[index]], "cheapest", sag=self._sag)
             if found:
                 word = "up to" if index > start else "down to" if index < start else "beside it in"
-                text = f"no model of route {course.route} can serve this turn: {word} tier {TIERS[index]}"
+                wanted = f"no model of route {course.route}" if course.only is None else f"{course.only} is pinned, but"
+                cannot = "can serve" if course.only is None else "cannot serve"
+                text = f"{wanted} {cannot} this turn: {word} tier {TIERS[index]}"
                 return found, Reason("eligibility", "climb" if index >= start else "degraded", text)
         return [], None
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -127,6 +128,25 @@ def test_fallbacks_stay_in_the_tier_first_then_climb_then_fall(build: Build, ask
 def tier_of(model: str) -> str:
     words = {"haiku": "small", "gemini-2.5-flash": "small", "sonnet": "mid", "gpt-5.4": "mid"}
     return next((tier for word, tier in words.items() if word in model), "flagship")
+
+
+def test_a_pinned_tier_that_cannot_serve_climbs_and_says_so(build: Build, ask: Ask, decide: Decide) -> None:
+    routing = build("rules: [{name: r, when: 'true', pin: openai/gpt-5.4}]\n")
+    decision = decide(routing, ask("hello"), unhealthy={"openai/gpt-5.4": "down"})
+    assert decision.model == "anthropic/claude-sonnet-4-6"
+    assert decision.reasons[-1].text == "openai/gpt-5.4 is pinned, but cannot serve this turn: beside it in tier mid"
+
+
+def test_a_scorer_gives_the_confidence_and_its_absence_gives_none(build: Build, ask: Ask, decide: Decide) -> None:
+    class Certain:
+        def score(self, turn: Turn, values: Mapping[str, Mapping[str, Any]]) -> Mapping[str, float] | None:
+            return None if values["sentiment"]["negative"] else {"tools": 0.9}
+
+    plain = build()
+    assert decide(plain, ask("hello")).confidence is None
+    scored = Routing(plain.policy, plain.catalog, Certain())
+    assert decide(scored, ask("hello")).confidence == 0.9
+    assert decide(scored, ask("This is a disgrace, I am furious!")).confidence is None
 
 
 def test_ids_are_short_unique_and_sort_by_time() -> None:
