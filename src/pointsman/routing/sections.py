@@ -9,9 +9,9 @@ import re
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
-from pointsman.domain.decision import Tier
+from pointsman.domain.decision import TIERS, Tier
 
 Host = Literal["anthropic", "openai", "google", "groq", "together", "ollama", "vllm", "llamacpp", "openai-compatible"]
 Rank = Literal["direct", "tools", "plan"]
@@ -30,7 +30,19 @@ def _one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_one_or_many)]
+def _one_or_many_schema(item: dict[str, Any]) -> WithJsonSchema:
+    """Tell editors that a single word may stand where a list may."""
+    return WithJsonSchema({"anyOf": [item, {"type": "array", "items": item}]})
+
+
+Names = Annotated[
+    tuple[Annotated[str, Field(min_length=1)], ...],
+    BeforeValidator(_one_or_many),
+    _one_or_many_schema({"type": "string", "minLength": 1}),
+]
+TierNames = Annotated[
+    tuple[Tier, ...], BeforeValidator(_one_or_many), _one_or_many_schema({"type": "string", "enum": list(TIERS)})
+]
 
 
 def looks_like_a_key(value: str) -> bool:
@@ -109,9 +121,7 @@ class Tiers(Section):
 class Route(Section):
     """How a turn is handled: which models may answer it."""
 
-    tiers: Annotated[tuple[Tier, ...], BeforeValidator(_one_or_many)] = Field(
-        default=(), description="Tiers whose models may answer."
-    )
+    tiers: TierNames = Field(default=(), description="Tiers whose models may answer.")
     models: Names = Field(default=(), description="Models that may answer, by catalogue id, beside those of the tiers.")
     choose: Literal["cheapest", "fastest", "listed"] = Field(
         default="cheapest",

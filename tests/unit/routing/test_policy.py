@@ -137,3 +137,9 @@ def test_the_published_schema_accepts_every_template(template: str) -> None:
 def test_the_published_schema_refuses_an_unknown_key() -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**yaml.safe_load(render()), "shadow": 1}, schema())
+
+
+def test_a_single_word_may_stand_for_a_list_in_file_and_schema() -> None:
+    text = BASE.replace("[small]", "small").replace("[openai/gpt-5.5]", "openai/gpt-5.5")
+    assert parse_policy(text, "p").route_models("plan") == ("openai/gpt-5.5",)
+    jsonschema.validate(yaml.safe_load(text), schema())
