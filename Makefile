@@ -67,8 +67,8 @@ test-all: $(STAMP) local ## every test, slow ones too
 bench: $(STAMP) ## benchmarks of the hot paths, as ratios within one run
 	@for b in benchmarks/[a-z]*.py; do echo "== $$b"; $(RUN)python $$b || exit 1; done
 
-docs: $(STAMP) ## regenerate the generated reference pages and check links
-	$(RUN)python tests/house/docs_check.py
+docs: $(STAMP) ## write the generated reference pages; check links, names and command lines
+	PYTHONPATH=tests $(RUN)python -m house.docs_check
 
 check: lint types arch test ## everything CI runs
 
