@@ -42,17 +42,19 @@ class Tally:
     def __init__(self) -> None:
         self.cells: Counter[tuple[bool, bool]] = Counter()
         self.wrong: list[str] = []
+        self.turns = 0
 
-    def add(self, *, said: bool, true: bool, case: str = "") -> None:
-        """Count one case."""
+    def add(self, *, said: bool, true: bool, case: str = "", again: bool = False) -> None:
+        """Count one case; ``again``: the same turn is counted a second time (named wrongly, so the right name was missed)."""
         self.cells[said, true] += 1
+        self.turns += not again
         if said != true and case:
             self.wrong.append(f"{'FALSE ALARM' if said else 'MISSED     '} {case}")
 
     def row(self) -> list[str]:
         """Return n, positives, precision and recall with their intervals."""
         hit, alarm, miss = self.cells[True, True], self.cells[True, False], self.cells[False, True]
-        return [str(sum(self.cells.values())), str(hit + miss), share(hit, hit + alarm), share(hit, hit + miss)]
+        return [str(self.turns), str(hit + miss), share(hit, hit + alarm), share(hit, hit + miss)]
 
 
 def share(hits: int, n: int) -> str:
@@ -153,7 +155,8 @@ def intents(half: str, *, errors: bool) -> None:
                 if value["recognised"]:
                     right.add(said=True, true=correct, case=f"{value['name']} not {theirs}: {text!r}")
                 if not correct:
-                    right.add(said=False, true=True, case=f"{theirs}: {text!r}" if not value["recognised"] else "")
+                    missed = "" if value["recognised"] else f"{theirs}: {text!r}"
+                    right.add(said=False, true=True, case=missed, again=value["recognised"])
             elif outside or theirs in MAP["outside"]:
                 nothing.add(said=not value["recognised"], true=True, case=f"{value['name']}: {text!r}")
         rows.append((f"{name}: intent.name", right))
@@ -276,7 +279,7 @@ def timing() -> None:
     )
     turn = Turn(messages=(*history, message("user", (text * 10)[:2000])), tools=tools)
     reading = Reading.of(turn)
-    print("\nTime on this machine: 500-token turn, 20 tools (microseconds)")
+    print("\nCPU time on this machine: 500-token turn, 20 tools (microseconds)")
     print(f"  {'what':20}{'median':>10}{'p99':>10}")
     jobs: list[tuple[str, Callable[[], object]]] = [("reading", lambda: Reading.of(turn))]
     jobs += [(signal.NAME, partial(signal.measure, reading, EMPTY_SESSION)) for signal in SIGNALS]
@@ -289,9 +292,9 @@ def timing() -> None:
 def _microseconds(job: Callable[[], object], n: int = 3000) -> tuple[float, float]:
     spent = []
     for _ in range(n):
-        start = time.perf_counter_ns()
+        start = time.thread_time_ns()
         job()
-        spent.append(time.perf_counter_ns() - start)
+        spent.append(time.thread_time_ns() - start)
     spent.sort()
     return spent[n // 2] / 1000, spent[n * 99 // 100] / 1000
 

@@ -229,12 +229,11 @@ def _tokens(text: str | None) -> int:
 
 
 def _tools_tokens(tools: tuple[Tool, ...]) -> int:
-    return sum(_tokens(tool.name) + _tokens(tool.description) + _schema_tokens(tool) for tool in tools)
-
-
-def _schema_tokens(tool: Tool) -> int:
+    if not tools:
+        return 0
+    named = sum(_tokens(tool.name) + _tokens(tool.description) for tool in tools)
     try:
-        return (len(msgspec.json.encode(tool.parameters)) + 3) // 4
+        return named + (len(msgspec.json.encode([tool.parameters for tool in tools])) + 3) // 4
     except (TypeError, ValueError, RecursionError, OverflowError):
         # A schema that is no JSON cannot be sent either; its size is then of no consequence to a routing choice.
-        return 0
+        return named

@@ -123,4 +123,4 @@ def _emphasised(total: float, text: str) -> float:
 
 def _capitals(text: str) -> int:
     """Count shouted words in the first page; two letters may be an abbreviation."""
-    return sum(1 for word in text[:600].split() if len(word) > 2 and word.isupper() and word.isalpha())  # noqa: PLR2004
+    return sum(1 for word in text[:400].split() if len(word) > 2 and word.isupper() and word.isalpha())  # noqa: PLR2004
