@@ -1,4 +1,4 @@
-"""Train the small intent model that the product ships, in plain Python (about two minutes).
+"""Train the small intent model that the product ships, in plain Python (under a minute).
 
     python benchmarks/train_intents.py
 
