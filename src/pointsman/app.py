@@ -49,6 +49,8 @@ tiers:
 routes:
   direct: {tiers: [small], output_tokens: 64}
 default_route: direct
+# One core reads 8,000 tokens in half a minute, a busy one in minutes.
+deadlines: {first_token_s: 300, idle_s: 120}
 """
 
 
@@ -293,7 +295,7 @@ def build_local_router(*, store: str = DEFAULT_URL) -> Iterator[Router]:
     """
     path = find_model()
     with LocalServer(path) as server:
-        local = Endpoint(LOCAL, "llamacpp", GrammarTools.name, server.base_url)
+        local = Endpoint(LOCAL, "llamacpp", GrammarTools.name, server.base_url, server.api_key)
         yield build_router(
             parse_policy(_LOCAL_POLICY, "built-in local policy"), store=store, extra_endpoints={LOCAL: local}
         )

@@ -1,7 +1,8 @@
-"""Tools for a local model whose chat template knows none: one compact grammar, and JSON mapped back to tool calls.
+"""Tools and JSON replies for a local model whose chat template knows neither: one compact grammar, mapped back to tool calls.
 
 Wraps another dialect. The offered tools are described in the system prompt, earlier calls and results are shown to the
-model as text, and a reply of the form ``{"pointsman_tool": NAME, "arguments": {...}}`` becomes a tool call again.
+model as text, and a reply of the form ``{"@tool": NAME, "arguments": {...}}`` becomes a tool call again. Every request carries a
+grammar in which only an offered tool can be called, so neither a customer's words nor an old call can bring up another.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 import msgspec
 
 from pointsman.catalog.models import Model
-from pointsman.domain.message import Message, Text, Tool, ToolCall, ToolResult
+from pointsman.domain.message import JsonObject, Message, Part, Text, Tool, ToolCall, ToolResult
 from pointsman.domain.reply import (
     Event,
     Reply,
@@ -24,11 +25,12 @@ from pointsman.domain.reply import (
     ToolCallStart,
 )
 from pointsman.domain.turn import Turn
-from pointsman.errors import ProviderError
+from pointsman.errors import ProviderError, RequestError, UnsupportedParameter
 from pointsman.providers.grammar import CALL_KEY, tool_grammar
+from pointsman.providers.schema_bounds import covered
 from pointsman.providers.seam import Dialect, Endpoint, Outgoing, StreamDecoder
 
-_OPENING = "{" + json.dumps(CALL_KEY)
+_OPENING = "{" + json.dumps(CALL_KEY) + ":"
 
 
 class GrammarTools:
@@ -40,20 +42,25 @@ class GrammarTools:
         self._inner = inner
 
     def encode(self, turn: Turn, model: Model, endpoint: Endpoint) -> Outgoing:
-        """Return the inner dialect's request for the turn retold without tools, plus the grammar."""
+        """Return the inner dialect's request for the turn retold without tools, plus the grammar.
+
+        Raises:
+            UnsupportedParameter: a JSON reply, or a grammar of the client's own, that cannot be had together with tools.
+            RequestError: the tool choice names no offered tool.
+        """
         tools = _offered(turn)
+        grammar = _grammar(turn, tools, model)
         retold = msgspec.structs.replace(
             turn,
             messages=(*_instruction(tools), *(_retell(message) for message in turn.messages)),
             tools=(),
             tool_choice=None,
+            output_format=turn.output_format if grammar is None else None,
         )
         outgoing = self._inner.encode(retold, model, endpoint)
-        if not tools:
+        if grammar is None:
             return outgoing
-        must_call = turn.tool_choice is not None and turn.tool_choice.mode in ("required", "named")
-        grammar = json.dumps(tool_grammar(tools, must_call=must_call)).encode()
-        body = outgoing.body.rstrip()[:-1] + b',"grammar":' + grammar + b"}"
+        body = outgoing.body.rstrip()[:-1] + b',"grammar":' + msgspec.json.encode(grammar) + b"}"
         return msgspec.structs.replace(outgoing, body=body)
 
     def splice(self, body: bytes, turn: Turn, model: Model, endpoint: Endpoint) -> Outgoing:
@@ -67,7 +74,8 @@ class GrammarTools:
         call = _call_of(reply.text, reply.id)
         if call is None:
             return reply
-        return msgspec.structs.replace(reply, parts=(call,), stop_reason="tool_use")
+        others = tuple(part for part in reply.parts if not isinstance(part, Text))
+        return msgspec.structs.replace(reply, parts=(*others, call), stop_reason="tool_use")
 
     def decoder(self, headers: Mapping[str, str]) -> StreamDecoder:
         """Return a decoder that holds text back for as long as it may be a call."""
@@ -81,17 +89,11 @@ class GrammarTools:
 class _Decoder:
     def __init__(self, inner: StreamDecoder) -> None:
         self._inner = inner
+        self.done = False
+        self.held = 0
         self._text = ""
         self._waiting = True
         self._id = ""
-
-    @property
-    def done(self) -> bool:
-        return self._inner.done
-
-    @property
-    def held(self) -> int:
-        return self._inner.held
 
     def feed(self, data: bytes) -> list[Event]:
         return self._sift(self._inner.feed(data))
@@ -100,6 +102,7 @@ class _Decoder:
         return self._sift(self._inner.close())
 
     def _sift(self, events: list[Event]) -> list[Event]:
+        self.done, self.held = self._inner.done, self._inner.held
         out: list[Event] = []
         for event in events:
             if isinstance(event, TextDelta) and self._waiting:
@@ -123,16 +126,15 @@ class _Decoder:
 
 
 def _may_be_call(text: str) -> bool:
-    start = text.lstrip()[: len(_OPENING)]
-    return _OPENING.startswith(start) if len(start) < len(_OPENING) else start == _OPENING
+    return _OPENING.startswith(text) or text.startswith(_OPENING)
 
 
 def _call_of(text: str, reply_id: str) -> ToolCall | None:
-    if not text.lstrip().startswith(_OPENING):
+    if not text.startswith(_OPENING):
         return None
     try:
         data = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     if not isinstance(data, dict) or not isinstance(data.get("arguments"), dict):
         return None
@@ -149,29 +151,63 @@ def _offered(turn: Turn) -> tuple[Tool, ...]:
         return turn.tools
     if choice.mode == "none":
         return ()
-    return tuple(tool for tool in turn.tools if not choice.names or tool.name in choice.names)
+    tools = tuple(tool for tool in turn.tools if not choice.names or tool.name in choice.names)
+    if choice.mode in ("required", "named") and not tools:
+        raise RequestError("tool_choice asks for a call, but no tool of that name is offered", param="tool_choice")
+    return tools
+
+
+def _grammar(turn: Turn, tools: tuple[Tool, ...], model: Model) -> str | None:
+    """Return the grammar of the reply, or None where the server's own means are wider than ours."""
+    if "grammar" in turn.extras:
+        if tools:
+            raise UnsupportedParameter(f"{model.id} takes a grammar or tools, not both: grammar", param="grammar")
+        return None
+    wanted = turn.output_format
+    schema: JsonObject | None = None
+    if wanted is not None and wanted.kind != "text":
+        schema = (
+            (wanted.schema or {"type": "object"})
+            if wanted.kind == "json_schema"
+            else {"type": "object", "additionalProperties": {}}
+        )
+        if not covered(schema):
+            if tools:
+                raise UnsupportedParameter(
+                    f"{model.id} cannot hold a reply to this schema while tools are offered: leave out patterns, "
+                    "number ranges and combinations, or the tools",
+                    param="response_format",
+                )
+            return None
+    must_call = turn.tool_choice is not None and turn.tool_choice.mode in ("required", "named")
+    return tool_grammar(tools, must_call=must_call, reply=schema)
 
 
 def _instruction(tools: tuple[Tool, ...]) -> tuple[Message, ...]:
     if not tools:
         return ()
-    lines = ["To use a tool, answer with one JSON object and nothing else:", _OPENING + ':NAME,"arguments":{...}}']
-    lines += [f"{tool.name}: {tool.description} {json.dumps(tool.parameters.get('properties', {}))}" for tool in tools]
+    lines = ["To use a tool, answer with one JSON object and nothing else:", _OPENING + 'NAME,"arguments":{...}}']
+    lines += [f"{tool.name}: {tool.description} {_text(tool.parameters.get('properties', {}))}" for tool in tools]
     return (Message("system", (Text("\n".join(lines)),)),)
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _retell(message: Message) -> Message:
     """Return ``message`` with calls and results as text, which any chat template can carry."""
     if not any(isinstance(part, ToolCall | ToolResult) for part in message.parts):
         return message
-    parts = []
+    parts: list[Part] = []
     for part in message.parts:
         if isinstance(part, ToolCall):
-            arguments = part.arguments or "{}"
-            parts.append(Text(f'{_OPENING}:{json.dumps(part.name)},"arguments":{arguments}}}'))
+            parts.append(Text(f'{_OPENING}{_text(part.name)},"arguments":{part.arguments or "{}"}}}'))
         elif isinstance(part, ToolResult):
             text = "\n".join(item.text for item in part.content if isinstance(item, Text))
             parts.append(Text(f"Tool result{' (error)' if part.is_error else ''}: {text}"))
-        elif isinstance(part, Text):
+            # Pictures stay parts, so that a model without eyes refuses them instead of answering without.
+            parts += [item for item in part.content if not isinstance(item, Text)]
+        else:
             parts.append(part)
     return Message("user" if message.role == "tool" else message.role, tuple(parts))
