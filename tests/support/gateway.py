@@ -12,6 +12,7 @@ from typing import Any, Self
 import uvicorn
 
 from pointsman.app import Router, build_router
+from pointsman.domain.record import TurnRecord
 from pointsman.emulator.app import Emulator
 from pointsman.emulator.script import Script
 from pointsman.emulator.serving import Handle, serve_in_thread
@@ -47,10 +48,17 @@ def policy(text: str = POLICY, **replace: str) -> Policy:
     return parse_policy(text, "test.yaml")
 
 
+def timed(text: str = POLICY, **seconds: float) -> Policy:
+    """Return a policy with other deadlines, as in ``timed(idle_s=0.3)``."""
+    limits = {"connect_s": 2, "first_token_s": 2, "idle_s": 2, "total_s": 10} | seconds
+    line = "deadlines: {" + ", ".join(f"{name}: {value}" for name, value in limits.items()) + "}"
+    return parse_policy(text.replace("deadlines: {connect_s: 2, first_token_s: 2, idle_s: 2, total_s: 10}", line), "t")
+
+
 class GatewayUnderTest:
     """A running gateway: ``base_url`` for the Anthropic SDK, ``openai_url`` for the OpenAI SDK."""
 
-    def __init__(self, router: Router, handle: Handle | None, *, keys: bool) -> None:
+    def __init__(self, router: Router, handle: Handle | None, *, keys: bool = False, **options: Any) -> None:
         self.router = router
         self.emulator = handle
         sock = listen("127.0.0.1", 0)
@@ -59,7 +67,7 @@ class GatewayUnderTest:
         self.openai_url = f"{self.base_url}/v1"
         ring = KeyRing(router.store) if keys else None
         config = uvicorn.Config(
-            Gateway(router, ring),
+            Gateway(router, ring, **options),
             loop="uvloop",
             http="httptools",
             ws="none",
@@ -74,7 +82,31 @@ class GatewayUnderTest:
     def _run(self, sock: Any) -> None:
         config = self._server.config
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            self._loop = runner.get_loop()
             runner.run(self._server.serve(sockets=[sock]))
+
+    @property
+    def busy(self) -> int:
+        """How many requests are being served."""
+        return len(self._server.server_state.tasks)
+
+    def tasks(self) -> int:
+        """How many tasks its event loop has, the one that counts left out."""
+
+        async def count() -> int:
+            return len(asyncio.all_tasks()) - 1
+
+        return asyncio.run_coroutine_threadsafe(count(), self._loop).result(5)
+
+    def turn(self, turn_id: str) -> TurnRecord:
+        """Return the record of a turn."""
+        record = self.router.store.turn(turn_id)
+        assert record is not None, f"turn {turn_id} is not in the store"
+        return record
+
+    def turns(self) -> list[TurnRecord]:
+        """Return all records, oldest first."""
+        return [self.turn(row.id) for row in reversed(self.router.store.turns(limit=10_000))]
 
     def __enter__(self) -> Self:
         return self
@@ -86,10 +118,18 @@ class GatewayUnderTest:
 
 @contextlib.contextmanager
 def gateway(
-    store: Path, script: Script | None = None, chosen: Policy | None = None, *, keys: bool = False
+    store: Path, script: Script | None = None, chosen: Policy | None = None, *, keys: bool = False, **options: Any
 ) -> Iterator[GatewayUnderTest]:
-    """Run a gateway whose providers are all emulated by ``script``."""
+    """Run a gateway whose providers are all emulated by ``script``; ``options`` go to ``Gateway``."""
     with contextlib.ExitStack() as stack:
         handle = stack.enter_context(serve_in_thread(Emulator(script)))
         router = build_router(chosen or policy(), store=f"sqlite:///{store}", simulate_at=handle.base_url)
-        yield stack.enter_context(GatewayUnderTest(router, handle, keys=keys))
+        yield stack.enter_context(GatewayUnderTest(router, handle, keys=keys, **options))
+
+
+@contextlib.contextmanager
+def gateway_at(base_url: str, store: Path, chosen: Policy | None = None, **options: Any) -> Iterator[GatewayUnderTest]:
+    """Run a gateway whose providers are all one server at ``base_url``."""
+    router = build_router(chosen or policy(), store=f"sqlite:///{store}", simulate_at=base_url)
+    with GatewayUnderTest(router, None, **options) as running:
+        yield running
