@@ -54,7 +54,8 @@ def _routes(found: Audit) -> Table:
     table.add_column("route", no_wrap=True)
     table.add_column("turns", justify="right")
     table.add_column("reached by", overflow="fold")
-    table.add_column("models", overflow="fold")
+    longest = max((len(model) for route in found.routes for model in route.models), default=0)
+    table.add_column("models", overflow="fold", min_width=longest + 1)
     for route in found.routes:
         table.add_row(
             plain(route.name),

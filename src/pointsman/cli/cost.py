@@ -128,16 +128,16 @@ def _saving(bill: ModelBill) -> str:
 
 
 def _routes_table(routed: RoutedBill, baseline: ModelBill | None) -> Table:
-    table = Table(title="As routed", title_justify="left", box=None, pad_edge=False)
+    table = Table(title="As routed, per month", title_justify="left", box=None, pad_edge=False)
     table.add_column("route", overflow="fold")
     table.add_column("models", overflow="fold")
-    for heading in ("share", "calls/month", "uncached $/month", "cached $/month"):
+    for heading in ("share", "calls", "uncached $", "cached $"):
         table.add_column(heading, justify="right", no_wrap=True)
     for line in routed.routes:
         share = f"{plain_number(line.share * 100)} %"
         table.add_row(
             plain(line.route),
-            plain(" + ".join(line.models)),
+            plain(" +\n".join(line.models)),
             share,
             count(line.calls),
             usd(line.uncached.usd),

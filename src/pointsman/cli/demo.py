@@ -66,6 +66,7 @@ def _play(demo: DemoFile, url: str, *, fast: bool, quiet: bool) -> tuple[list[Pl
     """Start emulator and gateway, play every turn and print it as it ends; return the turns and the tiers of the models."""
     from pointsman.app import build_router
     from pointsman.cli.demo_view import heading, turn_line
+    from pointsman.cli.figures import width
     from pointsman.emulator.app import Emulator
     from pointsman.emulator.serving import serve_in_thread
     from pointsman.evaluation.demo_run import play
@@ -90,7 +91,7 @@ def _play(demo: DemoFile, url: str, *, fast: bool, quiet: bool) -> tuple[list[Pl
             if conversation.id != shown:
                 shown = conversation.id
                 console.print(heading(conversation))
-            console.print(turn_line(one))
+            console.print(turn_line(one, width()))
     return played, {model.id: model.tier for model in router.catalog.models()}
 
 

@@ -19,6 +19,7 @@ from pointsman.evaluation.demo_summary import DemoSummary, Group, PlayedTurn, an
 from pointsman.evaluation.route_summary import NOT_A_REASON
 
 _SAID = 44
+_ONE_LINE = 120
 
 
 def heading(conversation: DemoConversation) -> Text:
@@ -29,12 +30,15 @@ def heading(conversation: DemoConversation) -> Text:
     return plain(f"\n{conversation.about}", "bold").append_text(plain(f"  ({', '.join(how)})", "not bold dim"))
 
 
-def turn_line(turn: PlayedTurn) -> Text:
-    """Return a turn as one line: who said what, then route, model, confidence, why, decision time and cost."""
+def turn_line(turn: PlayedTurn, columns: int) -> Text:
+    """Return a turn as one line: who said what, then route, model, confidence, why, decision time and cost.
+
+    In fewer than ``_ONE_LINE`` columns it takes two.
+    """
     said = " ".join(turn.said.split())
     said = said if len(said) <= _SAID else said[: _SAID - 1] + "…"
     line = Text(f"{turn.number}  ", style="dim", no_wrap=True, overflow="ellipsis")
-    line.append_text(plain(f"{said:<{_SAID}}  "))
+    line.append_text(plain(f"{said:<{_SAID}}  " if columns >= _ONE_LINE else f"{said}\n   "))
     if not turn.stored:
         line.append_text(plain("no record in the store", "red"))
         return line

@@ -31,6 +31,7 @@ def create(
 ) -> None:
     """Make a key and print its secret, this once. A store that does not exist yet is created."""
     allowed = _allowed(models)
+    _warn_of_unknown(allowed or ())
     with open_store(store) as opened:
         key_id, secret = create_key(opened, name, allowed)
     if json:
@@ -82,6 +83,18 @@ def _allowed(models: str | None) -> tuple[str, ...] | None:
             "--models names no model: write ids with commas, e.g. --models openai/gpt-5-mini, or leave it out."
         )
     return names
+
+
+def _warn_of_unknown(names: tuple[str, ...]) -> None:
+    """Say which models are not in the shipped catalogue. Your own catalogue file may have them, so it is no error."""
+    from pointsman.catalog.book import Catalog
+
+    known = {model.id for model in Catalog.load().models()} if names else set()
+    for name in names:
+        if name not in known:
+            err().print(
+                plain(f"warning: model {name} is not in the shipped catalogue; `pointsman models` lists the ids.")
+            )
 
 
 def _table(keys: list[KeyInfo]) -> Table:

@@ -6,8 +6,8 @@ A module exposes ``command`` (a typed function) or ``app`` (a ``typer.Typer`` wi
 from __future__ import annotations
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("pointsman.cli.demo", "Run the bundled conversations through simulated models and print the bill."),
-    "serve": ("pointsman.cli.serve", "Start the gateway: OpenAI and Anthropic SDKs work by changing the base URL."),
+    "demo": ("pointsman.cli.demo", "Play bundled conversations through simulated models."),
+    "serve": ("pointsman.cli.serve", "Start the gateway for OpenAI and Anthropic SDKs."),
     "route": ("pointsman.cli.route", "Explain how one turn would be routed."),
     "init": ("pointsman.cli.init", "Write a commented starter policy."),
     "check": ("pointsman.cli.check", "Check a policy file and say what its rules do."),
@@ -15,7 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay-route": ("pointsman.cli.replay_route", "Route every turn of recorded conversations and sum up."),
     "turns": ("pointsman.cli.turns", "List stored turns."),
     "turn": ("pointsman.cli.turn", "Tell the whole story of one turn."),
-    "report": ("pointsman.cli.report", "Turns, errors, latency, tokens and cost by route, model, tier or intent."),
+    "report": ("pointsman.cli.report", "Sum up stored turns: errors, latency, tokens, cost."),
     "keys": ("pointsman.cli.keys", "Create, list and revoke client keys."),
     "models": ("pointsman.cli.models", "List the models of the catalogue with abilities and prices."),
     "cost": ("pointsman.cli.cost", "Work out the monthly bill of a workload."),

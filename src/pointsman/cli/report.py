@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pointsman.cli.console import out, plain, print_json
-from pointsman.cli.figures import UNKNOWN, count, for_json, show
+from pointsman.cli.figures import UNKNOWN, count, for_json
 from pointsman.cli.replay_view import TIER_STYLE
+from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson, Limit, Since, StoreUrl, Until, since_us, until_us
 from pointsman.cli.turn_view import cost, ms
 from pointsman.domain.record import Status
@@ -56,9 +57,9 @@ def _show(dimensions: tuple[str, ...], groups: list[ReportRow], whole: ReportRow
     console = out()
     console.print(plain(verdict(whole), "bold"))
     shown = groups[:limit]
-    show(_latency_table(dimensions, shown))
+    show_stacked(_latency_table(dimensions, shown), keys=len(dimensions))
     console.print()
-    show(_money_table(dimensions, shown))
+    show_stacked(_money_table(dimensions, shown), keys=len(dimensions))
     for note in _notes(whole, len(groups) - len(shown)):
         console.print(plain(note, "dim"))
 
@@ -115,9 +116,9 @@ def _latency_table(dimensions: tuple[str, ...], rows: list[ReportRow]) -> Table:
 def _money_table(dimensions: tuple[str, ...], rows: list[ReportRow]) -> Table:
     table = _table(dimensions)
     for heading in (
-        "in tok",
-        "cached",
-        "written",
+        "in uncached",
+        "in cached",
+        "in written",
         "out tok",
         "reasoning",
         "cost $",

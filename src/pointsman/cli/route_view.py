@@ -76,8 +76,15 @@ def _signals(signals: dict[str, Any]) -> Table:
     table.add_column("signal", no_wrap=True)
     table.add_column("values", overflow="fold")
     for name, fields in signals.items():
-        table.add_row(name, plain(", ".join(f"{field} {_value(value)}" for field, value in fields.items())))
+        table.add_row(name, plain(signal_text(fields)))
     return table
+
+
+def signal_text(fields: Any) -> str:
+    """Return the fields of one signal as people read them; an older record may hold a bare value."""
+    if not isinstance(fields, dict):
+        return _value(fields)
+    return ", ".join(f"{field} {_value(value)}" for field, value in fields.items())
 
 
 def _value(value: Any) -> str:

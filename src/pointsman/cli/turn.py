@@ -10,7 +10,8 @@ from rich.console import Console
 
 from pointsman.cli.console import out, plain, print_json
 from pointsman.cli.conversation_view import conversation
-from pointsman.cli.figures import for_json, show
+from pointsman.cli.figures import for_json
+from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson, StoreUrl, at
 from pointsman.cli.turn_view import cost, decision_line, ms, show_decision, steps_table
 from pointsman.cli.turns import status_text
@@ -74,7 +75,7 @@ def _show(console: Console, record: TurnRecord, keys: dict[str, str]) -> None:
     show_decision(console, record.decision)
     console.print(plain("\nModel calls", "bold"))
     if record.steps:
-        show(steps_table(record.steps))
+        show_stacked(steps_table(record.steps), keys=1)
     else:
         console.print(plain("  none: no model was called"))
     console.print(plain("\nConversation", "bold"))

@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pointsman.cli.console import plain
-from pointsman.cli.conversation_view import short_json
 from pointsman.cli.figures import UNKNOWN, count
 from pointsman.cli.replay_view import TIER_STYLE, short
+from pointsman.cli.route_view import signal_text
 from pointsman.domain.decision import Decision
 from pointsman.domain.record import StepRecord, TurnRecord
 from pointsman.domain.usage import Usage
@@ -64,20 +64,23 @@ def show_decision(console: Console, decision: Decision) -> None:
     for out in decision.excluded:
         console.print(plain(f"  excluded: {out.model}: {out.text} ({out.constraint})", "dim"))
     if decision.signals:
-        said = ", ".join(f"{name} {short_json(value)}" for name, value in decision.signals.items())
-        console.print(plain(f"  signals: {said}", "dim"))
+        console.print(plain("  signals:", "dim"))
+        for name, fields in decision.signals.items():
+            console.print(plain(f"    {name:<14} {signal_text(fields)}", "dim"))
 
 
 def steps_table(steps: tuple[StepRecord, ...]) -> Table:
     """Return each model call as a row, failed ones too."""
     table = Table(box=None, pad_edge=False)
+    table.add_column("#", justify="right", no_wrap=True)
     for heading in ("call", "model", "status"):
         table.add_column(heading, overflow="fold")
     for heading in ("http", "first ms", "total ms", "in", "cached", "written", "out", "reasoning", "cost $"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("note", overflow="fold")
-    for step in steps:
+    for number, step in enumerate(steps, 1):
         table.add_row(
+            str(number),
             plain(step.purpose + (f" (try {step.attempt})" if step.attempt > 1 else "")),
             plain(step.model),
             plain(step.status, "green" if step.status == "ok" else "red"),

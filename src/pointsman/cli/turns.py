@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pointsman.cli.console import out, plain, print_json
-from pointsman.cli.figures import UNKNOWN, count, for_json, show
+from pointsman.cli.figures import UNKNOWN, count, for_json
 from pointsman.cli.replay_view import TIER_STYLE, short
+from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson, Limit, Since, StoreUrl, Until, at, since_us, until_us
 from pointsman.cli.turn_view import cost, ms
 from pointsman.domain.record import Status
@@ -48,7 +49,7 @@ def command(
         return
     out().print(plain(_verdict(rows, total), "bold"))
     if rows:
-        show(_table(rows))
+        show_stacked(_table(rows), keys=1)
         out().print(plain(f"The whole story of one: pointsman turn {rows[0].id}", "dim"))
 
 
@@ -61,24 +62,26 @@ def _verdict(rows: list[TurnRow], total: int) -> str:
 
 def _table(rows: list[TurnRow]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for heading in ("when", "id", "conversation", "status", "route", "model"):
+    for heading in ("id", "when", "route", "model", "status"):
         table.add_column(heading, overflow="fold")
     for heading in ("first ms", "total ms", "in tok", "out tok", "cost $"):
         table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("conversation", overflow="fold")
+    mixed = not all(row.simulated for row in rows)  # where all are simulated, the verdict says so once
     for row in rows:
         usage = row.usage
         table.add_row(
-            at(row.at_us),
             plain(row.id),
-            plain(row.conversation_id),
-            status_text(row.status, row.error_code),
+            at(row.at_us),
             plain(row.route),
-            plain(short(row.model) + (" (simulated)" if row.simulated else ""), TIER_STYLE.get(row.tier, "")),
+            plain(short(row.model) + (" (simulated)" if row.simulated and mixed else ""), TIER_STYLE.get(row.tier, "")),
+            status_text(row.status, row.error_code),
             ms(row.ttft_ms),
             ms(row.duration_ms),
             count(usage.prompt) if usage else UNKNOWN,
             count(usage.output) if usage else UNKNOWN,
             cost(row.cost_usd).removeprefix("$"),
+            plain(row.conversation_id),
         )
     return table
 
