@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from rich.console import Console
-from rich.text import Text
+
+if TYPE_CHECKING:
+    # rich takes a tenth of a second to import; `serve` prints plain lines and need not wait for it.
+    from rich.console import Console
+    from rich.text import Text
 
 # Cursor movement, colour and other terminal controls in customer or model text could rewrite the screen.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -16,11 +19,15 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 
 def out() -> Console:
     """Return the console on stdout (no colour when piped or with NO_COLOR)."""
+    from rich.console import Console
+
     return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def err() -> Console:
     """Return the console on stderr."""
+    from rich.console import Console
+
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -31,12 +38,22 @@ def safe(text: str) -> str:
 
 def plain(text: str, style: str = "") -> Text:
     """Return untrusted ``text`` as rich text: markup in it is shown, not obeyed."""
+    from rich.text import Text
+
     return Text(safe(text), style=style)
 
 
 def fail(message: str) -> None:
     """Print an error to stderr."""
+    from rich.text import Text
+
     err().print(Text.assemble(("error: ", "bold"), safe(message)))
+
+
+def note(*lines: str) -> None:
+    """Print plain lines to stderr, without waiting for rich."""
+    sys.stderr.writelines(safe(line) + "\n" for line in lines)
+    sys.stderr.flush()
 
 
 def print_json(value: Any) -> None:

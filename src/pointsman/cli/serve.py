@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pointsman.cli.console import err
+from pointsman.cli.console import note
 from pointsman.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ def command(
         raise UsageError("--local and --emulated both replace the providers: choose one")
     if script is not None and not emulated:
         raise UsageError("--script says what simulated models answer: add --emulated")
-    chosen = policy if policy is not None else POLICY_FILE if POLICY_FILE.exists() else None
+    if local and policy is not None:
+        raise UsageError("--local answers every turn with the demo model and takes no policy: leave --policy out")
+    chosen = None if local else policy if policy is not None else POLICY_FILE if POLICY_FILE.exists() else None
     # The port is taken first: a second gateway on it must fail before it opens the first one's store.
     sock = listen(host, port)
     with contextlib.ExitStack() as stack:
@@ -55,7 +57,8 @@ def command(
         keys = None if no_auth else _keys(router)
         from pointsman.server.gateway.asgi import Gateway
 
-        _greet(router, sock.getsockname()[:2], chosen, simulated=emulated, local=local)
+        by = "simulated models" if emulated else "the local demo model, too small for customers" if local else None
+        _greet(router, sock.getsockname()[:2], chosen, by)
         run(Gateway(router, keys), sock)
 
 
@@ -66,10 +69,11 @@ def _router(
 
     if emulated:
         from pointsman.emulator.app import Emulator
-        from pointsman.emulator.script import load_script
+        from pointsman.emulator.script import Script, load_script
         from pointsman.emulator.serving import serve_in_thread
 
-        emulator = Emulator(load_script(script)) if script else Emulator()
+        # Without a script every model a user's own catalogue names is served too.
+        emulator = Emulator(load_script(script) if script else Script(any_model=True))
         handle = stack.enter_context(serve_in_thread(emulator))
         return build_router(policy, store=store, simulate_at=handle.base_url)
     if local:
@@ -84,27 +88,17 @@ def _keys(router: Router) -> KeyRing:
 
     ring = KeyRing(router.store)
     if not len(ring):
-        err().print(
-            "no client key exists yet, so every request will be refused: [bold]pointsman keys create NAME[/bold]"
-        )
+        note("no client key exists yet, so every request will be refused: pointsman keys create NAME")
     return ring
 
 
-def _greet(router: Router, address: tuple[str, int], policy: Path | None, *, simulated: bool, local: bool) -> None:
+def _greet(router: Router, address: tuple[str, int], policy: Path | None, by: str | None) -> None:
     host, port = address
     base = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
-    console = err()
-    providers = (
-        "simulated models"
-        if simulated
-        else "the local demo model"
-        if local
-        else ", ".join(sorted(router.policy.providers))
+    name = router.policy.source if policy is None else str(policy)
+    note(
+        f"Pointsman listens on {base}  (policy: {name} {router.policy.version}; answered by {by or router.providers()})",
+        f"  OpenAI SDK     OPENAI_BASE_URL={base}/v1",
+        f"  Anthropic SDK  ANTHROPIC_BASE_URL={base}",
+        *(f"  warning: {sentence}" for sentence in router.warnings(datetime.now(UTC).date())),
     )
-    console.print(
-        f"Pointsman listens on {base}  (policy {policy or 'built-in rubric'} {router.policy.version}; {providers})"
-    )
-    console.print(f"  OpenAI SDK     OPENAI_BASE_URL={base}/v1")
-    console.print(f"  Anthropic SDK  ANTHROPIC_BASE_URL={base}")
-    if warning := router.catalog.staleness(datetime.now(UTC).date()):
-        console.print(f"  warning: {warning}")

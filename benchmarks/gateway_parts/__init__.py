@@ -1,0 +1,1 @@
+"""Processes that benchmarks/gateway.py starts."""
