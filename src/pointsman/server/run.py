@@ -30,7 +30,7 @@ def listen(host: str, port: int) -> socket.socket:
         sock.listen(2048)
     except OSError as error:
         sock.close()
-        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from None
+        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --host or --port") from None
     return sock
 
 

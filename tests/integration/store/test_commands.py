@@ -104,7 +104,7 @@ def test_turn_tells_the_whole_story_and_obeys_no_text(pointsman: Run, url: str) 
         "runner-up: plan · anthropic/claude-opus-4-8 · $0.0061 expected",
         "would be first: two intents",
         "excluded: groq/llama: needs 9,000 tokens, holds 8,192 (context_window)",
-        "signals: tokens 412",
+        "tokens         412",
         "reply (try 2)",
         "provider_error",
         "seed (the model does not take them)",
