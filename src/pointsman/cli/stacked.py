@@ -6,22 +6,30 @@ rows can still be told apart.
 
 from __future__ import annotations
 
+import sys
+
 from rich.table import Column, Table
 from rich.text import Text
 
 from pointsman.cli.console import out
-from pointsman.cli.figures import show, width
+from pointsman.cli.figures import width
 
 _GAP = 2  # columns of space between two columns of a table without a box
+_PIPED = 400
 _WIDEST = 36  # a longer cell is folded rather than given the whole line
 
 
 def show_stacked(table: Table, keys: int) -> None:
-    """Print ``table``, which has no box; ``keys`` says how many first columns each part repeats."""
-    for number, part in enumerate(split(table, keys, width())):
+    """Print ``table``, which has no box; ``keys`` says how many first columns each part repeats.
+
+    In a pipe a row stays one line, however long.
+    """
+    console = out()
+    console.width = width() if sys.stdout.isatty() else _PIPED
+    for number, part in enumerate(split(table, keys, console.width)):
         if number:
-            out().print()
-        show(part)
+            console.print()
+        console.print(part)
 
 
 def split(table: Table, keys: int, columns: int) -> list[Table]:
