@@ -18,6 +18,7 @@ from pointsman.emulator.script import Script
 from pointsman.emulator.serving import Handle, serve_in_thread
 from pointsman.routing.policy import Policy, parse_policy
 from pointsman.server.gateway.asgi import Gateway
+from pointsman.server.http_protocol import BoundedHttpProtocol
 from pointsman.server.run import listen
 from pointsman.store.keys import KeyRing
 
@@ -69,7 +70,7 @@ class GatewayUnderTest:
         config = uvicorn.Config(
             Gateway(router, ring, **options),
             loop="uvloop",
-            http="httptools",
+            http=BoundedHttpProtocol,
             ws="none",
             lifespan="on",
             access_log=False,

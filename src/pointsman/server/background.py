@@ -11,6 +11,7 @@ import uvicorn
 from pointsman.app import Router
 from pointsman.errors import UsageError
 from pointsman.server.gateway.asgi import Gateway
+from pointsman.server.http_protocol import BoundedHttpProtocol
 from pointsman.server.run import listen
 
 _LOOK_AGAIN_S = 0.005
@@ -27,7 +28,7 @@ def gateway_in_thread(router: Router, host: str = "127.0.0.1", port: int = 0) ->
     config = uvicorn.Config(
         Gateway(router, None),
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttpProtocol,
         ws="none",
         lifespan="on",
         access_log=False,

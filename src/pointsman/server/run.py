@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from pointsman.errors import UsageError
+from pointsman.server.http_protocol import BoundedHttpProtocol
 
 if TYPE_CHECKING:
     from pointsman.server.gateway.asgi import Gateway
@@ -30,7 +31,9 @@ def listen(host: str, port: int) -> socket.socket:
         sock.listen(2048)
     except OSError as error:
         sock.close()
-        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --host or --port") from None
+        raise UsageError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another with --host or --port"
+        ) from None
     return sock
 
 
@@ -39,7 +42,7 @@ def run(gateway: Gateway, sock: socket.socket) -> None:
     config = uvicorn.Config(
         gateway,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttpProtocol,
         ws="none",
         lifespan="on",
         access_log=False,
