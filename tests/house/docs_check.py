@@ -11,7 +11,14 @@ from pathlib import Path
 
 from house.docs_commands import command_problems, make_targets
 from house.docs_image import image_problems
-from house.docs_links import documents, fragment_problems, link_problems, reference_problems
+from house.docs_links import (
+    documents,
+    fragment_problems,
+    header_problems,
+    link_problems,
+    orphan_problems,
+    reference_problems,
+)
 from house.docs_pages import flags, pages
 from pointsman.cli.registry import COMMANDS
 
@@ -43,7 +50,8 @@ def problems(root: Path = ROOT) -> list[str]:
         found += link_problems(root, path)
         found += reference_problems(root, path)
         found += command_problems(root, path, known, targets)
-    return [*found, *fragment_problems(root), *image_problems(root)]
+    found += [*orphan_problems(root), *header_problems(root), *fragment_problems(root), *image_problems(root)]
+    return found
 
 
 def _same(path: Path, text: str) -> bool:

@@ -82,6 +82,28 @@ def exists(name: str) -> bool:
     raise PointsmanError(f"{name}: the package pointsman cannot be imported")
 
 
+def orphan_problems(root: Path) -> Iterator[str]:
+    """Yield one line for each page under docs/ that its index does not lead to."""
+    index = (root / "docs" / "README.md").read_text(encoding="utf-8")
+    for folder in ("tutorial", "how-to", "reference", "explanation"):
+        for path in sorted((root / "docs" / folder).glob("*.md")):
+            if f"({folder}/{path.name})" not in index:
+                yield f"docs/{folder}/{path.name}: docs/README.md does not link it"
+    listed = (root / "docs" / "decisions" / "README.md").read_text(encoding="utf-8")
+    for path in sorted((root / "docs" / "decisions").glob("0*.md")):
+        if f"({path.name})" not in listed:
+            yield f"docs/decisions/{path.name}: docs/decisions/README.md does not link it"
+
+
+def header_problems(root: Path) -> Iterator[str]:
+    """Yield one line for each header of ours that the gateway's reference does not describe."""
+    page = (root / "docs" / "reference" / "gateway-http.md").read_text(encoding="utf-8")
+    code = "".join(path.read_text(encoding="utf-8") for path in (root / "src/pointsman/server").rglob("*.py"))
+    for header in sorted(set(re.findall(r"\bx-pointsman-[a-z-]*[a-z]", code))):
+        if f"`{header}`" not in page:
+            yield f"docs/reference/gateway-http.md: does not describe {header}"
+
+
 def fragment_problems(root: Path) -> Iterator[str]:
     """Yield one line for each changelog fragment whose name ``CHANGELOG.md`` could not be made from."""
     for path in sorted((root / "changelog.d").iterdir()):

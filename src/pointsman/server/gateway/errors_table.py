@@ -103,7 +103,8 @@ _ADDRESSES = re.compile(
     r"|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"
     r"|\blocalhost(?::\d+)?\b"
 )
-_PATHS = re.compile(r"(?<![\w/:.])(?:/[\w.@+\-]+){2,}/?|\b[A-Za-z]:\\[^\s,;\"']+")
+# Paths under /v1/ are the gateway's own and stand in its advice.
+_PATHS = re.compile(r"(?<![\w/:.])(?!/v1/)(?:/[\w.@+\-]+){2,}/?|\b[A-Za-z]:\\[^\s,;\"']+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 

@@ -135,6 +135,7 @@ def test_only_errors_that_may_pass_are_left_to_the_sdks_own_retries() -> None:
         ("see http://10.0.0.1:8000/v1 now", "see [address] now"),
         ("at 10.1.2.3:99 or localhost:8000", "at [address] or [address]"),
         ("file /usr/lib/python3/x.py broke", "file [path] broke"),
+        ("turns go to /v1/messages, not /v1/turns", "turns go to /v1/messages, not /v1/turns"),
         ("a/b tests and 3/4 done", "a/b tests and 3/4 done"),
         ("two\nlines\x1b[0m", "two\nlines [0m"),
     ],
