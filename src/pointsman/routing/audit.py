@@ -176,6 +176,10 @@ def _models(policy: Policy, catalog: Catalog, now: datetime) -> list[str]:
     soon = now.date() + timedelta(days=RETIRES_SOON_DAYS)
     for name in policy.models():
         model = catalog.get(name)
+        if model.responses_only:
+            found.append(
+                f"{name} answers only on the Responses API, which this version does not speak: it never serves"
+            )
         if retired(model, now.date()):
             found.append(f"{name} was retired by its provider on {model.retires}: it never serves")
         elif retired(model, soon):

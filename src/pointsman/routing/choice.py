@@ -13,7 +13,7 @@ from pointsman.catalog.book import Catalog
 from pointsman.catalog.models import Model
 from pointsman.domain.decision import TIERS, Exclusion, Reason, Tier
 from pointsman.routing.cost import expected_cost
-from pointsman.routing.eligibility import Eligibility, Need, beyond_effective
+from pointsman.routing.eligibility import Eligibility, Need, beyond_effective, is_retired
 from pointsman.routing.policy import Policy
 
 Order = Literal["cheapest", "fastest", "listed"]
@@ -103,6 +103,14 @@ class Slate:
             return ()
         text = f"the first-token time of {candidate.model.id} is unknown: the limit of {limit:,.0f} ms is not checked"
         return (Reason("eligibility", "latency", text),)
+
+    def retired(self, candidate: Candidate) -> tuple[Reason, ...]:
+        """Return the warning for a model that the client named although its provider is said to have withdrawn it."""
+        model = candidate.model
+        if not is_retired(model, self._need):
+            return ()
+        text = f"the catalogue says its provider retired it on {model.retires}: if so, the provider will refuse"
+        return (Reason("eligibility", "retired", text),)
 
     def excluded(self) -> tuple[Exclusion, ...]:
         """Return every refusal given so far."""

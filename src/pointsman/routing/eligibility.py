@@ -12,6 +12,7 @@ from pointsman.catalog.models import Model
 from pointsman.domain.decision import Exclusion
 from pointsman.domain.message import Image, Part, Reasoning, ToolCall
 from pointsman.domain.turn import Turn
+from pointsman.providers.reasoning import travels_to
 from pointsman.routing.policy import Policy
 from pointsman.routing.sections import Residency
 
@@ -26,7 +27,8 @@ class Limits(msgspec.Struct, frozen=True):
     """What surrounds one decision. ``pin`` is the catalogue id the client asked for, ``key`` the name of its key.
 
     ``unhealthy`` maps model ids to the reason; ``exclude`` are models already tried. ``allowed`` None: no limit but the
-    policy's. ``strict_params`` None: as the policy says. ``now`` None: the clock.
+    policy's. ``strict_params`` None: as the policy says. ``now`` None: the clock. A pinned model is not refused for its
+    date of retirement: that date may be wrong here, and the provider knows.
     """
 
     pin: str | None = None
@@ -44,7 +46,9 @@ NO_LIMITS = Limits()
 class Need(msgspec.Struct, frozen=True):
     """What a turn demands of a model, worked out once per turn.
 
-    ``estimate`` is the estimated prompt in tokens, ``prompt`` the same with the policy's margin on top.
+    ``estimate`` is the estimated prompt in tokens, ``prompt`` the same with the policy's margin on top. ``pin`` is the model
+    the client named. ``origins`` and ``calls`` describe the open tool loop: whose opaque state it carries, and per step the
+    first call with the origin of its state (None: it has none).
     """
 
     estimate: int
@@ -62,11 +66,13 @@ class Need(msgspec.Struct, frozen=True):
     prefill: bool
     sampling: tuple[str, ...]
     origins: tuple[str, ...]
+    calls: tuple[tuple[str, str | None], ...]
     residency: tuple[tuple[str, Residency], ...]
     ttft_p95_ms: float | None
     allowed: frozenset[str] | None
     unhealthy: Mapping[str, str]
     exclude: frozenset[str]
+    pin: str | None
     today: date
 
     @property
@@ -105,11 +111,13 @@ class Eligibility:
             prefill=bool(turn.messages) and turn.messages[-1].role == "assistant",
             sampling=_sampling(turn) if strict else (),
             origins=_open_origins(turn),
+            calls=_open_calls(turn),
             residency=_residency(policy, plain),
             ttft_p95_ms=channel.ttft_p95_ms if channel else None,
             allowed=limits.allowed,
             unhealthy=limits.unhealthy,
             exclude=limits.exclude,
+            pin=limits.pin,
             today=now.date(),
         )
 
@@ -131,7 +139,9 @@ def _access(policy: Policy, model: Model, need: Need) -> _Finding:
         yield "allow_list", "not on the allow-list of this key or tenant"
     if model.id in need.exclude:
         yield "tried", "already tried for this turn"
-    if model.retires is not None and model.retires <= need.today.isoformat():
+    if model.responses_only:
+        yield "api", "it answers only on its provider's Responses API, and this version speaks Chat Completions"
+    if model.id != need.pin and is_retired(model, need):
         yield "retired", f"its provider retired it on {model.retires}"
     if model.id in need.unhealthy:
         yield "health", f"set aside: {need.unhealthy[model.id]}"
@@ -202,6 +212,14 @@ def _portability(policy: Policy, model: Model, need: Need) -> _Finding:  # noqa:
     for origin in need.origins:
         if origin.partition("/")[0] != model.provider:
             yield "portability", f"the open tool loop carries reasoning state that only {origin} can read"
+    if model.reasoning.kind != "level":
+        return  # the other dialects leave out the state of another model; Gemini 3 and later refuse a call without its own
+    for name, signer in need.calls:
+        if not travels_to(signer, model):
+            yield (
+                "history",
+                f"the open call of {name} lacks this model's own thought signature, and it refuses such loops",
+            )
 
 
 Check = Callable[[Policy, Model, Need], _Finding]
@@ -217,13 +235,18 @@ def _relevant(need: Need) -> Iterator[Check]:
         yield _parameters
     if need.residency or need.ttft_p95_ms is not None:
         yield _place
-    if need.origins:
+    if need.origins or need.calls:
         yield _portability
 
 
 def beyond_effective(model: Model, need: Need) -> bool:
     """Tell whether the prompt is larger than the size up to which the model's quality is known to hold."""
     return model.effective_context is not None and need.prompt > model.effective_context
+
+
+def is_retired(model: Model, need: Need) -> bool:
+    """Tell whether the provider has withdrawn the model, as far as the catalogue knows."""
+    return model.retires is not None and model.retires <= need.today.isoformat()
 
 
 def modalities(turn: Turn, plain: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
@@ -254,6 +277,22 @@ def _open_origins(turn: Turn) -> tuple[str, ...]:
         for part in message.parts:
             if (origin := _state_of(part)) is not None:
                 found[origin] = None
+    return tuple(found)
+
+
+def _open_calls(turn: Turn) -> tuple[tuple[str, str | None], ...]:
+    """Return the first call of each step since the customer's last message, with the origin of its state.
+
+    Of parallel calls only the first is signed (wire format of Gemini 3).
+    """
+    found: list[tuple[str, str | None]] = []
+    for message in reversed(turn.messages):
+        if message.role == "user":
+            break
+        if message.role == "assistant":
+            call = next((part for part in message.parts if type(part) is ToolCall), None)
+            if call is not None:
+                found.append((call.name[:80], call.origin if call.origin_state is not None else None))
     return tuple(found)
 
 

@@ -61,7 +61,8 @@ class Picker:
                 excluded=(refusal,),
             )
         reason = Reason("pin", "client", f"the client asked for {model}")
-        return Pick(route, slate.candidate(model), (reason,), self._eligible_with(model, slate), ())
+        chosen = slate.candidate(model)
+        return Pick(route, chosen, (reason, *slate.retired(chosen)), self._eligible_with(model, slate), ())
 
     def held(
         self, model: str, route: str | None, course: Course, slate: Slate

@@ -65,6 +65,8 @@ class Routing:
         """
         started = time.perf_counter_ns()
         now = limits.now or datetime.now(UTC)
+        if limits.pin is not None:
+            limits = msgspec.structs.replace(limits, pin=self.catalog.get(limits.pin).id)
         plain = signals.as_plain(signals.measure_all(turn, session))
         question = self._rules.question(turn, plain)
         outcome = self._rules.ask(question)
@@ -119,7 +121,7 @@ class Routing:
     ) -> Pick:
         """Take the model from the first that has a say: the client, the open tool loop, the predicted step, the route."""
         if limits.pin is not None:
-            return self._picker.pinned(self.catalog.get(limits.pin).id, PINNED, slate)
+            return self._picker.pinned(limits.pin, PINNED, slate)
         notes: tuple[Reason, ...] = ()
         sticky = self.policy.sticky
         if sticky.hold_in_tool_loop and turn.in_tool_loop and session.last_model is not None:

@@ -236,6 +236,44 @@ def test_the_state_of_an_open_tool_loop_goes_back_only_to_its_origin(starter: Bu
     assert after.excluded == ()
 
 
+SIGNED = ToolCall("c", "pay", "{}", origin="google/gemini-3.1-pro-preview", origin_state="c2ln")
+UNSIGNED = ToolCall("c", "pay", "{}")
+
+
+def loop(*steps: tuple[ToolCall, ...], tail: tuple[Message, ...] = ()) -> Turn:
+    messages = [HI]
+    for calls in steps:
+        messages.append(Message("assistant", calls))
+        messages.append(Message("tool", tuple(ToolResult(call.id, (Text("ok"),)) for call in calls)))
+    return Turn(messages=(*messages, *tail), tools=(CALL,))
+
+
+def gemini(decide: Decide, build: Build, turn: Turn) -> dict[str, str]:
+    base = """
+version: 1
+providers: {google: {host: google}, openai: {host: openai}}
+tiers: {mid: [openai/gpt-5.4, google/gemini-2.5-flash, google/gemini-3.5-flash, google/gemini-3.1-pro-preview]}
+routes: {tools: {tiers: [mid]}}
+default_route: tools
+"""
+    return {item.model: item.constraint for item in decide(build(base=base), turn).excluded}
+
+
+def test_a_gemini_3_model_joins_no_tool_loop_that_it_did_not_begin(decide: Decide, build: Build) -> None:
+    unsigned = {"google/gemini-3.5-flash": "history", "google/gemini-3.1-pro-preview": "history"}
+    assert gemini(decide, build, loop((UNSIGNED,))) == unsigned
+    assert gemini(decide, build, loop((UNSIGNED,), (UNSIGNED,))) == unsigned
+    assert gemini(decide, build, loop((UNSIGNED,), tail=(Message("assistant", (Text("Done."),)), HI))) == {}
+
+
+def test_a_gemini_3_model_goes_on_with_the_loop_it_began(decide: Decide, build: Build) -> None:
+    others = {"openai/gpt-5.4": "portability", "google/gemini-3.5-flash": "history"}
+    assert gemini(decide, build, loop((SIGNED, UNSIGNED))) == others, "of parallel calls only the first is signed"
+    assert gemini(decide, build, loop((SIGNED,), (SIGNED,))) == others
+    mixed = gemini(decide, build, loop((SIGNED,), (UNSIGNED,)))
+    assert mixed["google/gemini-3.1-pro-preview"] == "history"
+
+
 def test_allow_lists_narrow_by_key_tenant_and_caller(refusals: Callable[..., dict[str, str]]) -> None:
     more = """
 limits:
@@ -279,6 +317,22 @@ def test_a_pin_is_answered_by_that_model_or_refused(build: Build, decide: Decide
         decide(routing, ask("hello", tools=(CALL,)), pin="vllm/plain")
     with pytest.raises(CatalogError):
         decide(routing, ask("hello"), pin="nobody/nothing")
+
+
+def test_a_pinned_model_is_not_refused_for_a_date_that_may_be_wrong(build: Build, decide: Decide, ask: Ask) -> None:
+    routing = build(base=BASE.replace("mid: [vllm/rich", "mid: [vllm/gone, vllm/rich"), models=ODD)
+    decision = decide(routing, ask("hello"), pin="vllm/gone")
+    assert decision.model == "vllm/gone"
+    assert [reason.name for reason in decision.reasons] == ["client", "retired"]
+    assert decision.reasons[-1].text == (
+        "the catalogue says its provider retired it on 2026-03-01: if so, the provider will refuse"
+    )
+    assert [item.constraint for item in decide(routing, ask("hello")).excluded] == ["retired"]
+
+
+def test_a_model_without_chat_completions_is_refused_even_when_pinned(starter: Build, decide: Decide, ask: Ask) -> None:
+    with pytest.raises(NoEligibleModel, match="only on its provider's Responses API, and this version speaks Chat"):
+        decide(starter("rubric"), ask("hello"), pin="openai/gpt-5.4-pro")
 
 
 def test_a_policy_that_names_an_unknown_model_says_where(build: Build) -> None:
