@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,15 @@ def note(*lines: str) -> None:
     """Print plain lines to stderr, without waiting for rich."""
     sys.stderr.writelines(safe(line) + "\n" for line in lines)
     sys.stderr.flush()
+
+
+def program() -> str:
+    """Return what to type for this program: ``pointsman``, or its path where PATH does not lead to it (``make demo``)."""
+    import shutil
+
+    if shutil.which("pointsman") or os.path.basename(sys.argv[0]) != "pointsman":  # noqa: PTH119 - pathlib costs start-up time
+        return "pointsman"
+    return os.path.relpath(sys.argv[0])
 
 
 def print_json(value: Any) -> None:

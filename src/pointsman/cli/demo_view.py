@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pointsman.cli.console import plain, safe
+from pointsman.cli.console import plain, program, safe
 from pointsman.cli.figures import UNKNOWN, usd
 from pointsman.cli.replay_view import TIER_STYLE, short, turn_usd
 from pointsman.domain.decision import Reason
@@ -110,13 +110,14 @@ def show_next(console: Console, store_url: str, turn_id: str | None) -> None:
     """Print what to do next."""
     console.print(plain("\nAll turns are kept. Look at them with", "bold"))
     commands = [
-        f"pointsman turns --store {store_url}",
-        f"pointsman turn {turn_id or 'ID'} --store {store_url}",
-        f"pointsman report --by route,model --store {store_url}",
-        "pointsman serve --emulated --no-auth",
+        f"turns --store {store_url}",
+        f"turn {turn_id or 'ID'} --store {store_url}",
+        f"report --by route,model --store {store_url}",
     ]
     for one in commands:
-        console.print(f"  {safe(one)}", markup=False, soft_wrap=True)
+        console.print(f"  {program()} {safe(one)}", markup=False, soft_wrap=True)
+    console.print(plain("Then start the gateway, still with simulated models", "bold"))
+    console.print(f"  {program()} serve --emulated --no-auth", markup=False, soft_wrap=True)
 
 
 def to_json(summary: DemoSummary, played: list[PlayedTurn], store_url: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pointsman.cli.console import err, print_json
+from pointsman.cli.console import err, print_json, program
 
 
 def command(
@@ -27,5 +27,6 @@ def command(
     console = err()
     console.print(f"The local demo model is at {path} and its checksum is right.")
     console.print(
-        "It is too small to answer customers, but everything it sends is real. Start it: pointsman serve --local --no-auth"
+        "It is too small to answer customers, but everything it sends is real. "
+        f"Start it: {program()} serve --local --no-auth"
     )

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from pointsman.cli.console import out, plain, print_json
+from pointsman.cli.console import out, plain, print_json, program
 from pointsman.cli.figures import UNKNOWN, count, for_json
 from pointsman.cli.replay_view import TIER_STYLE, short
 from pointsman.cli.stacked import show_stacked
@@ -50,7 +50,8 @@ def command(
     out().print(plain(_verdict(rows, total), "bold"))
     if rows:
         show_stacked(_table(rows), keys=1)
-        out().print(plain(f"The whole story of one: pointsman turn {rows[0].id}", "dim"))
+        where = "" if store == DEFAULT_URL else f" --store {store}"
+        out().print(plain(f"The whole story of one: {program()} turn {rows[0].id}{where}", "dim"))
 
 
 def _verdict(rows: list[TurnRow], total: int) -> str:
