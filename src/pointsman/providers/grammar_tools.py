@@ -91,6 +91,7 @@ class _Decoder:
         self._inner = inner
         self.done = False
         self.held = 0
+        self.surplus = 0
         self._text = ""
         self._waiting = True
         self._id = ""
