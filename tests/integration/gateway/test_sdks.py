@@ -119,9 +119,8 @@ def test_openai_tool_loop_with_any_provider(openai_client: openai.OpenAI, model:
     assistant = message.model_dump(exclude_none=True, exclude={"parsed"})
     for call in assistant["tool_calls"]:
         call["function"].pop("parsed_arguments", None)
-    final = openai_client.chat.completions.create(
-        model=model, messages=[*messages, assistant, *results], tools=[OPENAI_TOOL]
-    )
+    history: Any = [*messages, assistant, *results]
+    final = openai_client.chat.completions.create(model=model, messages=history, tools=[OPENAI_TOOL])
     assert final.choices[0].message.content
 
 
@@ -135,10 +134,8 @@ def test_anthropic_tool_loop_with_any_provider(anthropic_client: anthropic.Anthr
     assert reply.stop_reason == "tool_use"
     assert calls[0].name == "lookup_order"
     results = [{"type": "tool_result", "tool_use_id": call.id, "content": "shipped"} for call in calls]
-    final = anthropic_client.messages.create(
-        messages=[*messages, {"role": "assistant", "content": reply.content}, {"role": "user", "content": results}],
-        **request,
-    )
+    answered: Any = [{"role": "assistant", "content": reply.content}, {"role": "user", "content": results}]
+    final = anthropic_client.messages.create(messages=[*messages, *answered], **request)
     assert final.content[0].type == "text"
 
 
