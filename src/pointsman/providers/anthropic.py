@@ -17,7 +17,7 @@ from pointsman.providers import anthropic_wire as wire
 from pointsman.providers.anthropic_stream import AnthropicDecoder
 from pointsman.providers.hosts import HOSTS, HostProfile, host
 from pointsman.providers.seam import Endpoint, Outgoing
-from pointsman.providers.splice import TopLevel
+from pointsman.providers.splice import TopLevel, with_model
 from pointsman.providers.tool_names import client_name, made_up_id
 
 VERSION = "2026-10-21"
@@ -66,7 +66,9 @@ class Anthropic:
         asked = anthropic_encode.wish(turn, model, profile, relay=True)
         if asked.rewritten or _must_rewrite(turn, model):
             return self.encode(turn, model, endpoint)
-        spliced = TopLevel(body).replaced({"model": msgspec.json.encode(model.name)})
+        spliced = with_model(body, turn.model, model.name)
+        if spliced is None:
+            spliced = TopLevel(body).replaced({"model": msgspec.json.encode(model.name)})
         return self._outgoing(spliced, turn, endpoint, (), sampled=asked.sampled)
 
     def decode_reply(self, body: bytes, headers: Mapping[str, str]) -> Reply:

@@ -19,10 +19,11 @@ from pointsman.providers import openai_chat_wire as wire
 from pointsman.providers.hosts import HOSTS, HostProfile, host, path_prefix
 from pointsman.providers.openai_chat_stream import OpenAIChatDecoder
 from pointsman.providers.seam import Endpoint, Outgoing
-from pointsman.providers.splice import TopLevel
+from pointsman.providers.splice import TopLevel, with_model
 from pointsman.providers.tool_names import client_name, made_up_id
 
 _USAGE_WISH = b'{"include_usage":true}'
+_USAGE_TAIL = b',"stream_options":' + _USAGE_WISH
 
 _BY_CODE: Mapping[str, failures.Rule] = {
     "context_length_exceeded": ("context_length", "other"),
@@ -78,6 +79,11 @@ class OpenAIChat:
         """
         profile = host(endpoint.host, self._hosts)
         asked = openai_chat_encode.wish(turn, model, profile, relay=True)
+        if not asked.rewritten and b'_tokens"' not in body and b'"stream_options"' not in body:
+            tail = _USAGE_TAIL if turn.stream and profile.usage_option else b""
+            renamed = with_model(body, turn.model, model.name, tail)
+            if renamed is not None:
+                return self._outgoing(renamed, profile, endpoint, ())
         top = TopLevel(body)
         if asked.rewritten or _wrong_limit_name(top, model, profile):
             return self.encode(turn, model, endpoint)

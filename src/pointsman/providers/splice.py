@@ -17,6 +17,8 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SCALAR = re.compile(rb"[^ \t\r\n,\]}]+")
 _NESTING = re.compile(rb'[{}\[\]]|"(?:[^"\\]|\\.)*"', re.DOTALL)
 
+_MODEL = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*')
+
 Span = tuple[int, int]
 
 
@@ -60,6 +62,24 @@ class TopLevel:
                 comma = True
         pieces.append(self.body[self.end :])
         return b"".join(pieces)
+
+
+def with_model(body: bytes, old: str, new: str, tail: bytes = b"") -> bytes | None:
+    """Return a body known to be a JSON object with its model renamed and ``tail`` added before its end, or None.
+
+    The ordinary case, at a tenth of ``TopLevel``'s price: the bytes ``"model"`` stand there once, so they are the top-level key
+    (in a string the quotes would be escaped), and the value is the one that was decoded. A key spelled with escapes could
+    hide behind that, so a body with escapes of ASCII letters is not certain, and None.
+    """
+    if body.count(b'"model"') != 1 or b"\\u00" in body:
+        return None
+    found = _MODEL.search(body)
+    written = msgspec.json.encode(old)
+    if found is None or not body.startswith(written, found.end()):
+        return None
+    start, stop = found.end(), found.end() + len(written)
+    end = body.rfind(b"}") if tail else len(body)
+    return b"".join((body[:start], msgspec.json.encode(new), body[stop:end], tail, body[end:]))
 
 
 def _walk(body: bytes, values: dict[str, msgspec.Raw]) -> tuple[dict[str, list[Span]], int] | None:

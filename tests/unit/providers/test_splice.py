@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pointsman.domain.turn import Turn
 from pointsman.errors import RequestError
 from pointsman.providers.openai_chat import OpenAIChat
-from pointsman.providers.splice import TopLevel
+from pointsman.providers.splice import TopLevel, with_model
 from support.providers import GPT, OPENAI, user
 
 _SPACE = st.text(" \t\r\n", max_size=3)
@@ -96,3 +96,29 @@ def test_usage_is_always_asked_for(options: bytes, sent: bytes) -> None:
 def test_what_is_no_object_is_refused(body: bytes) -> None:
     with pytest.raises(RequestError):
         TopLevel(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"auto","messages":[{"content":"a \\"model\\" of \\"auto\\""}]}',
+        b' {"messages" : [], "model" :\t"auto" , "n":1.50 } \n',
+    ],
+)
+def test_the_quick_way_gives_the_bytes_of_the_careful_one(body: bytes) -> None:
+    careful = TopLevel(body).replaced({"model": b'"gpt-4o"', "stream_options": b"{}"})
+    assert with_model(body, "auto", "gpt-4o", b',"stream_options":{}') == careful
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"mod\\u0065l":"auto","tools":[{"model":"auto"}]}',  # the key is hidden behind an escape
+        b'{"model":"auto","tools":[{"model":"auto"}]}',
+        b'{"model":"au\\u0074o"}',
+        b'{"model":"auto","model":"other"}',
+        b'{"messages":[]}',
+    ],
+)
+def test_the_quick_way_is_not_taken_where_it_is_not_certain(body: bytes) -> None:
+    assert with_model(body, "auto", "gpt-4o") is None
