@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
@@ -22,7 +22,12 @@ def out() -> Console:
     """Return the console on stdout (no colour when piped or with NO_COLOR)."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    class Out(Console):
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            _reader_left()
+
+    return Out(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def err() -> Console:
@@ -63,10 +68,19 @@ def program() -> str:
 
     if shutil.which("pointsman") or os.path.basename(sys.argv[0]) != "pointsman":  # noqa: PTH119 - pathlib costs start-up time
         return "pointsman"
-    return os.path.relpath(sys.argv[0])
+    return min(os.path.relpath(sys.argv[0]), sys.argv[0], key=len)
 
 
 def print_json(value: Any) -> None:
     """Print ``value`` (plain data or msgspec Structs) as indented JSON on stdout, and nothing else."""
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _reader_left()
+
+
+def _reader_left() -> NoReturn:
+    """End quietly: the reader of our pipe (head, less) left. rich and typer would exit with 1, but nothing failed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(0)
