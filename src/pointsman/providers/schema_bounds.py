@@ -57,12 +57,16 @@ class Bounds:
         high = max(usual, low) if said is None else min(max(0, said), max(usual, low))
         return min(low, high), high
 
+    def _sized(self, least: str, most: str) -> bool:
+        low, high = self._whole(least) or 0, self._whole(most)
+        return low <= _MOST and (high is None or low <= high)
+
     @property
     def kept(self) -> bool:
         """True where the rules keep every number given here."""
         if any(word in self._schema and self._whole(word) is None for word in _WORDS):
             return False
-        if any((self._whole(word) or 0) > _MOST for word in ("minLength", "minItems")):
+        if not all(self._sized(f"min{what}", f"max{what}") for what in ("Length", "Items")):
             return False
         if self.low is None and self.high is None:
             return True

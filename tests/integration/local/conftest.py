@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 
 from pointsman.app import build_local_router
 from pointsman.errors import UsageError
-from pointsman.providers.local_server import find_model
+from pointsman.providers.local_server import find_model, runtime
 from support.gateway import GatewayUnderTest
 
 PATIENCE_S = 50
@@ -22,12 +21,10 @@ PATIENCE_S = 50
 def demo_model() -> Path:
     """The weights; the tests are skipped, never passed, where they or llama.cpp are not installed."""
     try:
-        path = find_model()
+        runtime()
+        return find_model()
     except UsageError as error:
         pytest.skip(f"THE REAL MODEL IS NOT TESTED: {error}")
-    if importlib.util.find_spec("xllamacpp") is None:
-        pytest.skip("THE REAL MODEL IS NOT TESTED: xllamacpp is not installed: uv sync --extra local")
-    return path
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -11,6 +12,10 @@ from pathlib import Path
 
 import openai
 import pytest
+
+from pointsman.catalog.book import Catalog
+from pointsman.routing.policy import parse_policy
+from pointsman.routing.templates import LINEUPS, TEMPLATES, render
 
 pytestmark = pytest.mark.local_model
 
@@ -54,3 +59,24 @@ def test_a_missing_or_other_model_is_said_in_one_line(tmp_path: Path) -> None:
         assert words in ended.stderr
         assert "make local" in ended.stderr
         assert len(ended.stderr.splitlines()) <= 3
+
+
+def test_no_starter_policy_names_the_demo_model() -> None:
+    catalog = Catalog.load(None)
+    for template in TEMPLATES:
+        for lineup in LINEUPS:
+            named = parse_policy(render(template, lineup), template).models()
+            assert not [model for model in named if catalog.get(model).demo], (template, lineup)
+
+
+def test_local_model_says_whether_all_is_there(demo_model: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pointsman", "local-model", "--json"]
+    environ = os.environ | {"POINTSMAN_DEMO_MODEL": str(demo_model.resolve())}
+    ended = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=30, check=False)
+    assert ended.returncode == 0
+    found = json.loads(ended.stdout)
+    assert (found["demo"], found["context_tokens"]) == (True, 8192)
+    environ["POINTSMAN_DEMO_MODEL"] = str(tmp_path / "none.gguf")
+    ended = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=30, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "make local" in ended.stderr

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
+import jsonschema  # type: ignore[import-untyped]  # it ships no annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -243,3 +245,55 @@ def test_numbers_near_each_other_are_listed() -> None:
     assert Bounds({"minimum": 5, "maximum": 1}).numbers == range(0)
     assert Bounds({"minLength": 3}).size("minLength", "maxLength", 80) == (3, 80)
     assert Bounds({"maxItems": 0}).size("minItems", "maxItems", 8) == (0, 0)
+
+
+def times(after: str, draw: Any, depth: int) -> int:
+    """Return how often to write what ``after`` (``?``, ``*``, ``{2,5}``) follows."""
+    low, high = {"": (1, 1), "?": (0, 1), "*": (0, 3)}.get(after) or [int(number) for number in after[1:-1].split(",")]
+    return low if depth >= 6 else draw(low, min(high, low + 2))
+
+
+def written(rules: dict[str, list[str]], name: str, draw: Any, depth: int = 0) -> str:
+    """Return a text that a rule allows: alternatives, options and repetitions as ``draw`` (low, high) says."""
+
+    def alternatives(position: int) -> tuple[list[list[tuple[Any, str]]], int]:
+        found: list[list[tuple[Any, str]]] = [[]]
+        body = rules[name]
+        while position < len(body) and body[position] != ")":
+            token = body[position]
+            position += 1
+            if token == "|":
+                found.append([])
+                continue
+            item: Any = token
+            if token == "(":
+                item, position = alternatives(position)
+                position += 1
+            after = body[position] if position < len(body) and body[position][0] in "?*{" else ""
+            position += bool(after)
+            found[-1].append((item, after))
+        return found, position
+
+    def emit(item: Any) -> str:
+        if isinstance(item, list):
+            chosen = item[draw(0, len(item) - 1) if depth < 6 else 0]
+            return "".join(emit(part) for part, after in chosen for _ in range(times(after, draw, depth)))
+        if item.startswith('"'):
+            return re.sub(r"\\(.)", r"\1", item[1:-1])
+        if item.startswith("["):
+            return {"[1-9]": "7", "[0-9]": "0"}.get(item, "n")
+        return written(rules, item, draw, depth + 1)
+
+    return emit(alternatives(0)[0])
+
+
+def checkable(schema: Any) -> bool:
+    whole = jsonschema.Draft202012Validator(jsonschema.Draft202012Validator.META_SCHEMA).is_valid(schema)
+    return whole and covered(schema) and "$ref" not in json.dumps(schema)
+
+
+@given(SCHEMAS.filter(checkable), st.data())
+def test_whatever_the_grammar_allows_is_valid_where_it_says_so(schema: Any, data: st.DataObject) -> None:
+    rules = check(tool_grammar([], must_call=False, reply=schema))
+    text = written(rules, "root", lambda low, high: data.draw(st.integers(low, high)))
+    jsonschema.validate(json.loads(text), schema)
