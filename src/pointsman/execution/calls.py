@@ -7,6 +7,7 @@ failure is final. That line is drawn here. Relayed bytes show reasoning too, so 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from types import MappingProxyType
@@ -20,6 +21,8 @@ from pointsman.errors import ProviderError, ProviderTimeout, StreamBroken
 from pointsman.execution.assemble import Assembler, events_of, has_content
 from pointsman.providers.openai_chat_stream import without_usage_chunk
 from pointsman.providers.seam import Answer, Dialect, Endpoint, Outgoing, StreamDecoder, Transport
+
+_log = logging.getLogger(__name__)
 
 OK = 200
 _NOT_ASKED_FOR = MappingProxyType({"openai_chat": without_usage_chunk})
@@ -122,7 +125,12 @@ class Call:
     async def _read_whole(self) -> None:
         answer = self._opened()
         self.raw = await answer.read()
-        self.whole = self.target.dialect.decode_reply(self.raw, answer.headers)
+        try:
+            self.whole = self.target.dialect.decode_reply(self.raw, answer.headers)
+        except ProviderError:
+            raise
+        except Exception as error:
+            raise self._unreadable(error) from error
         self._over = True
 
     async def _first_content(self, clock: asyncio.Timeout, last: float) -> None:
@@ -146,18 +154,30 @@ class Call:
         """Read one piece of the stream into ``_pending`` / ``_held``; at the end of the stream settle what is owed."""
         if self._decoder is None or self._chunks is None:
             raise StreamBroken(f"{self.target.model.id}: the call was not opened", kind="internal")
+        data = await anext(self._chunks, None)
         try:
-            data = await anext(self._chunks)
-        except StopAsyncIteration:
-            self._take(self._decoder.close())
+            self._take(self._decoder.close() if data is None else self._decoder.feed(data))
+        except ProviderError:
+            raise
+        except Exception as error:
+            raise self._unreadable(error) from error
+        if data is None:
             self._over = True
             return
-        self._take(self._decoder.feed(data))
         if self.relayed:
             self._held += data
             if len(self._held) > _HELD_LIMIT:
                 raise StreamBroken(f"{self.target.model.id}: a frame is larger than 16 MiB", kind="oversized_frame")
         self._over = self._decoder.done
+
+    def _unreadable(self, error: Exception) -> StreamBroken:
+        """Whatever a decoder stumbles over is the provider's malformed reply, so that another model gets its chance."""
+        _log.warning("%s: its reply cannot be read", self.target.model.id, exc_info=error)
+        return StreamBroken(
+            f"{self.target.model.id}: the reply cannot be read ({type(error).__name__})",
+            provider=self.target.endpoint.provider,
+            kind="malformed_reply",
+        )
 
     def _take(self, events: list[Event]) -> None:
         if not events:
@@ -190,7 +210,8 @@ class Call:
             if self._over:
                 break
             await self._read_on()
-        self.tail = self._without_our_wish(self._held)
+        surplus = self._decoder.surplus if self._decoder else 0
+        self.tail = self._without_our_wish(self._held[: len(self._held) - surplus])
         self._held = b""
 
     async def _read_on(self) -> None:

@@ -325,7 +325,7 @@ class Running:
 
     def _ttft_ms(self, call: Call) -> float | None:
         """Time to first token as the client saw it: from the arrival of the request, failed attempts included."""
-        if call.ttft_ms is None or not self.ask.turn.stream:
+        if call.ttft_ms is None or call.whole is not None or not self.ask.turn.stream:
             return None
         return (call.started_ns - self.ask.started_ns) / 1e6 + call.ttft_ms
 

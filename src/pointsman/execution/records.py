@@ -124,6 +124,11 @@ class TurnOutcome(msgspec.Struct, frozen=True):
     gateway_us: float | None = None
 
 
+def _began(ask: Ask, outcome: TurnOutcome) -> bool:
+    """Return whether the reply had begun to reach the client when the turn failed: only a stream can break midway."""
+    return ask.turn.stream and outcome.status != "error"
+
+
 def turn_record(
     ask: Ask, decision: Decision, outcome: TurnOutcome, flagship: str | None, rates_of: RatesOf
 ) -> TurnRecord:
@@ -147,7 +152,7 @@ def turn_record(
         key_id=ask.key_id,
         channel=ask.turn.channel,
         stream=ask.turn.stream,
-        http_status=error.status if error is not None and outcome.status == "error" else 200,
+        http_status=error.status if error is not None and not _began(ask, outcome) else 200,
         error_code=_error_code(error),
         ttft_ms=round(outcome.ttft_ms, 3) if outcome.ttft_ms is not None else None,
         gateway_us=outcome.gateway_us,

@@ -53,11 +53,13 @@ class StreamDecoder(Protocol):
 
     ``done`` turns True once the terminal event has been read. ``held`` is the number of bytes at the end of everything fed
     so far that belong to the terminal frame or to a frame not yet complete: the engine holds these back until the
-    record is committed, and passes on all before them.
+    record is committed, and passes on all before them. ``surplus`` is how many bytes came after the terminal frame in the
+    same read: they belong to nothing and are passed on to nobody.
     """
 
     done: bool
     held: int
+    surplus: int
 
     def feed(self, data: bytes) -> list[Event]:
         """Return the events that ``data`` completes.

@@ -106,6 +106,7 @@ class SseDecoder(ABC):
     def __init__(self, headers: Mapping[str, str], decode_error: DecodeError) -> None:
         self.done = False
         self.held = 0
+        self.surplus = 0
         self.failure: ProviderError | None = None
         self._headers = headers
         self._decode_error = decode_error
@@ -119,6 +120,7 @@ class SseDecoder(ABC):
         try:
             for start, frame in self._frames.feed(data):
                 if self.done:
+                    self.surplus = self._frames.fed - start
                     break
                 payload = frame_data(frame)
                 if payload is not None:
@@ -127,6 +129,8 @@ class SseDecoder(ABC):
         except ProviderError as error:
             self.failure = error
         self._measure_held()
+        if self.done:
+            self.surplus = self.surplus or self._frames.pending_size
         if not events:
             self._raise_failure()
         return events

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
 
-from pointsman.errors import PointsmanError, ProviderError, RequestError
+from pointsman.errors import NoEligibleModel, PointsmanError, ProviderError, RequestError
 from pointsman.server.gateway.codec import HttpError
 
 MAX_TEXT = 1000
@@ -92,6 +93,19 @@ BY_KIND: dict[str, Row] = {
 }
 """Keyed by ``kind``, for answers of a provider (``ProviderError`` itself, not its subclasses)."""
 
+_BESIDE_THE_REQUEST = frozenset({"provider", "allow_list", "retired", "tried", "health"})
+_PARAM_OF_CONSTRAINT: Mapping[str, str] = {
+    "n": "n",
+    "logprobs": "logprobs",
+    "logit_bias": "logit_bias",
+    "max_output": "max_tokens",
+    "structured_output": "response_format",
+    "tools": "tools",
+    "parallel_tools": "parallel_tool_calls",
+    "reasoning": "reasoning_effort",
+}
+"""Which parameter a hard constraint of routing is about, as OpenAI spells it."""
+
 _SECRETS = re.compile(
     r"(?i)\b(?:sk|gsk|pk|rk|xai|tgp|csk|key|pm)[-_][A-Za-z0-9_\-*.]{6,}"
     r"|\bAIza[A-Za-z0-9_\-]{10,}"
@@ -132,12 +146,22 @@ def text_of(error: PointsmanError, row: Row) -> str:
         return row.said
     text = str(error) or type(error).__name__
     param = param_of(error)
-    return clean(text if param is None or param in text else f"{param}: {text}")
+    named = param is None or re.search(rf"(?<!\w){re.escape(param)}(?!\w)", text)
+    return clean(text if named else f"{param}: {text}")
 
 
 def param_of(error: PointsmanError) -> str | None:
     """Return the path of the field at fault, if the error names one."""
+    if isinstance(error, NoEligibleModel):
+        return _shared_param(error)
     return error.param if isinstance(error, RequestError | ProviderError) else None
+
+
+def _shared_param(error: NoEligibleModel) -> str | None:
+    """Return the parameter without which a model would have been found, where it is one alone."""
+    about = {item.constraint for item in error.excluded} - _BESIDE_THE_REQUEST
+    params = {_PARAM_OF_CONSTRAINT.get(constraint) for constraint in about}
+    return params.pop() if len(params) == 1 else None
 
 
 def _headers(error: PointsmanError, status: int, id_header: str, request_id: str) -> dict[str, str]:
