@@ -13,7 +13,8 @@ from pointsman.catalog.book import Catalog
 from pointsman.catalog.models import Model
 from pointsman.domain.decision import TIERS, Exclusion, Reason, Tier
 from pointsman.routing.cost import expected_cost
-from pointsman.routing.eligibility import Eligibility, Need, beyond_effective, is_retired
+from pointsman.routing.eligibility import Eligibility, beyond_effective, is_retired
+from pointsman.routing.need import Need
 from pointsman.routing.policy import Policy
 
 Order = Literal["cheapest", "fastest", "listed"]
@@ -96,21 +97,18 @@ class Slate:
         cost = expected_cost(rates, self._need.estimate, output)
         return Candidate(model, self._bench.tier(name), cost, beyond_effective(model, self._need))
 
-    def unchecked(self, candidate: Candidate) -> tuple[Reason, ...]:
-        """Return what could not be checked of a model, for want of a known value."""
-        limit = self._need.ttft_p95_ms
-        if limit is None or candidate.model.ttft_p95_ms is not None:
-            return ()
-        text = f"the first-token time of {candidate.model.id} is unknown: the limit of {limit:,.0f} ms is not checked"
-        return (Reason("eligibility", "latency", text),)
-
-    def retired(self, candidate: Candidate) -> tuple[Reason, ...]:
-        """Return the warning for a model that the client named although its provider is said to have withdrawn it."""
-        model = candidate.model
-        if not is_retired(model, self._need):
-            return ()
-        text = f"the catalogue says its provider retired it on {model.retires}: if so, the provider will refuse"
-        return (Reason("eligibility", "retired", text),)
+    def remarks(self, candidate: Candidate) -> tuple[Reason, ...]:
+        """Return what people should know of a chosen model: what confined the choice, what is doubtful, what is unchecked."""
+        model, limit = candidate.model, self._need.ttft_p95_ms
+        found = [("privacy", f"{item.why}: {item.residency.words}") for item in self._need.confined]
+        if is_retired(model, self._need):
+            found.append(
+                ("retired", f"the catalogue says its provider retired it on {model.retires}: the provider may refuse")
+            )
+        if limit is not None and model.ttft_p95_ms is None:
+            text = f"the first-token time of {model.id} is unknown: the limit of {limit:,.0f} ms is not checked"
+            found.append(("latency", text))
+        return tuple(Reason("eligibility", name, text) for name, text in found)
 
     def excluded(self) -> tuple[Exclusion, ...]:
         """Return every refusal given so far."""

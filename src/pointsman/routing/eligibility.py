@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from pointsman.catalog.models import Model
 from pointsman.domain.decision import Exclusion
-from pointsman.domain.message import Image, Part, Reasoning, ToolCall
 from pointsman.domain.turn import Turn
 from pointsman.providers.reasoning import travels_to
+from pointsman.routing.need import Need, open_calls, open_origins, sampling
 from pointsman.routing.policy import Policy
-from pointsman.routing.sections import Residency
+from pointsman.routing.privacy import confinements
 
 OUTPUT_RESERVE = 1024
 """Room kept for a reply whose length the client did not limit, in tokens."""
@@ -43,44 +43,6 @@ class Limits(msgspec.Struct, frozen=True):
 NO_LIMITS = Limits()
 
 
-class Need(msgspec.Struct, frozen=True):
-    """What a turn demands of a model, worked out once per turn.
-
-    ``estimate`` is the estimated prompt in tokens, ``prompt`` the same with the policy's margin on top. ``pin`` is the model
-    the client named. ``origins`` and ``calls`` describe the open tool loop: whose opaque state it carries, and per step the
-    first call with the origin of its state (None: it has none).
-    """
-
-    estimate: int
-    prompt: int
-    output: int
-    max_output: int | None
-    tools: bool
-    parallel: bool
-    structured: str
-    modalities: tuple[str, ...]
-    several: bool
-    logprobs: bool
-    logit_bias: bool
-    reasoning: bool
-    prefill: bool
-    sampling: tuple[str, ...]
-    origins: tuple[str, ...]
-    calls: tuple[tuple[str, str | None], ...]
-    residency: tuple[tuple[str, Residency], ...]
-    ttft_p95_ms: float | None
-    allowed: frozenset[str] | None
-    unhealthy: Mapping[str, str]
-    exclude: frozenset[str]
-    pin: str | None
-    today: date
-
-    @property
-    def window(self) -> int:
-        """Tokens of prompt and reply together."""
-        return self.prompt + self.output
-
-
 class Eligibility:
     """The filter for one policy. Not changed after it is made."""
 
@@ -103,16 +65,16 @@ class Eligibility:
             tools=tools,
             parallel=tools and turn.tool_choice is not None and turn.tool_choice.parallel is True,
             structured=turn.output_format.kind if turn.output_format else "text",
-            modalities=modalities(turn, plain),
+            modalities=tuple(plain["modality"]["needs"]),
             several=turn.n is not None and turn.n > 1,
             logprobs=turn.logprobs or turn.top_logprobs is not None,
             logit_bias=bool(turn.logit_bias),
             reasoning=bool(turn.reasoning_budget_tokens) or (effort is not None and effort not in _SILENT_EFFORTS),
             prefill=bool(turn.messages) and turn.messages[-1].role == "assistant",
-            sampling=_sampling(turn) if strict else (),
-            origins=_open_origins(turn),
-            calls=_open_calls(turn),
-            residency=_residency(policy, plain),
+            sampling=sampling(turn) if strict else (),
+            origins=open_origins(turn),
+            calls=open_calls(turn),
+            confined=confinements(policy.privacy, turn, plain["personal_data"]),
             ttft_p95_ms=channel.ttft_p95_ms if channel else None,
             allowed=limits.allowed,
             unhealthy=limits.unhealthy,
@@ -195,7 +157,8 @@ def _parameters(policy: Policy, model: Model, need: Need) -> _Finding:
 
 
 def _place(policy: Policy, model: Model, need: Need) -> _Finding:
-    for why, residency in need.residency:
+    for confinement in need.confined:
+        why, residency = confinement.why, confinement.residency
         if residency.on_prem_only and model.hosting != "on_prem":
             yield "on_prem", f"{why}: only models on your own machines may see it"
         if residency.regions and model.hosting != "on_prem":
@@ -233,7 +196,7 @@ def _relevant(need: Need) -> Iterator[Check]:
         yield _abilities
     if need.several or need.logprobs or need.logit_bias or need.prefill or need.sampling:
         yield _parameters
-    if need.residency or need.ttft_p95_ms is not None:
+    if need.confined or need.ttft_p95_ms is not None:
         yield _place
     if need.origins or need.calls:
         yield _portability
@@ -247,72 +210,3 @@ def beyond_effective(model: Model, need: Need) -> bool:
 def is_retired(model: Model, need: Need) -> bool:
     """Tell whether the provider has withdrawn the model, as far as the catalogue knows."""
     return model.retires is not None and model.retires <= need.today.isoformat()
-
-
-def modalities(turn: Turn, plain: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return what the conversation, history included, needs beside text."""
-    needs = set(plain["modality"]["needs"])
-    if any(type(part) is Image for message in turn.messages for part in message.parts):
-        needs.add("image")
-    needs.discard("text")
-    return tuple(sorted(needs))
-
-
-def _sampling(turn: Turn) -> tuple[str, ...]:
-    given = turn.sampling
-    return tuple(name for name in given.__struct_fields__ if getattr(given, name) is not None)
-
-
-def _open_origins(turn: Turn) -> tuple[str, ...]:
-    """Return whose opaque state the open tool loop carries: it must go back to where it came from.
-
-    State from before the customer's last message can be left out by the provider's dialect without harm.
-    """
-    if not turn.in_tool_loop:
-        return ()
-    found: dict[str, None] = {}
-    for message in reversed(turn.messages):
-        if message.role == "user":
-            break
-        for part in message.parts:
-            if (origin := _state_of(part)) is not None:
-                found[origin] = None
-    return tuple(found)
-
-
-def _open_calls(turn: Turn) -> tuple[tuple[str, str | None], ...]:
-    """Return the first call of each step since the customer's last message, with the origin of its state.
-
-    Of parallel calls only the first is signed (wire format of Gemini 3).
-    """
-    found: list[tuple[str, str | None]] = []
-    for message in reversed(turn.messages):
-        if message.role == "user":
-            break
-        if message.role == "assistant":
-            call = next((part for part in message.parts if type(part) is ToolCall), None)
-            if call is not None:
-                found.append((call.name[:80], call.origin if call.origin_state is not None else None))
-    return tuple(found)
-
-
-def _state_of(part: Part) -> str | None:
-    """Return whose opaque state the part carries; None when it carries none."""
-    if type(part) is Reasoning:
-        return None if part.state is None else part.origin
-    if type(part) is ToolCall and part.origin_state is not None:
-        return part.origin
-    return None
-
-
-def _residency(policy: Policy, plain: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str, Residency], ...]:
-    privacy = policy.privacy
-    if privacy.sensitive is None and privacy.personal is None:
-        return ()
-    data = plain["personal_data"]
-    found: list[tuple[str, Residency]] = []
-    if data["sensitive"] and privacy.sensitive is not None:
-        found.append(("the turn holds sensitive data", privacy.sensitive))
-    if (data["present"] or data["sensitive"]) and privacy.personal is not None:
-        found.append(("the turn holds personal data", privacy.personal))
-    return tuple(found)

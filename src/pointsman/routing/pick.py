@@ -62,7 +62,7 @@ class Picker:
             )
         reason = Reason("pin", "client", f"the client asked for {model}")
         chosen = slate.candidate(model)
-        return Pick(route, chosen, (reason, *slate.retired(chosen)), self._eligible_with(model, slate), ())
+        return Pick(route, chosen, (reason, *slate.remarks(chosen)), self._eligible_with(model, slate), ())
 
     def held(
         self, model: str, route: str | None, course: Course, slate: Slate
@@ -79,7 +79,7 @@ class Picker:
         eligible = self._eligible_with(model, slate)
         fallbacks = self._fallbacks(chosen, eligible, course)
         known = route if route is not None and route in self._policy.routes else course.route
-        return Pick(known, chosen, (reason,), eligible, fallbacks), ()
+        return Pick(known, chosen, (reason, *slate.remarks(chosen)), eligible, fallbacks), ()
 
     def _eligible_with(self, model: str, slate: Slate) -> tuple[Candidate, ...]:
         """Return the policy's eligible models, and ``model`` even where the policy does not name it."""
@@ -127,7 +127,6 @@ class Picker:
         reasons = [*course.reasons, *notes]
         if ranked:
             reasons += self._why_first(course, ranked)
-            reasons += slate.unchecked(ranked[0])
         else:
             ranked, reason = self._climb(names, course, eligible)
             if reason is None:
@@ -135,6 +134,7 @@ class Picker:
                 raise NoEligibleModel(_explain_empty(course.route, excluded), excluded=excluded)
             reasons.append(reason)
         chosen = ranked[0]
+        reasons += slate.remarks(chosen)
         fallbacks = self._fallbacks(chosen, eligible, course)
         return Pick(course.route, chosen, tuple(reasons), eligible, fallbacks, tuple(ranked), course)
 

@@ -212,6 +212,13 @@ class Residency(Section):
             raise ValueError("limits nothing: write on_prem_only: true or regions: [eu]")
         return self
 
+    @property
+    def words(self) -> str:
+        """The limit in words."""
+        where = ["only your own machines may see it"] if self.on_prem_only else []
+        where += [f"it stays in {' or '.join(self.regions)}"] if self.regions else []
+        return ", and ".join(where)
+
 
 class Privacy(Section):
     """What personal data in a turn restricts."""

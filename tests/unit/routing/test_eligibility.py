@@ -325,7 +325,7 @@ def test_a_pinned_model_is_not_refused_for_a_date_that_may_be_wrong(build: Build
     assert decision.model == "vllm/gone"
     assert [reason.name for reason in decision.reasons] == ["client", "retired"]
     assert decision.reasons[-1].text == (
-        "the catalogue says its provider retired it on 2026-03-01: if so, the provider will refuse"
+        "the catalogue says its provider retired it on 2026-03-01: the provider may refuse"
     )
     assert [item.constraint for item in decide(routing, ask("hello")).excluded] == ["retired"]
 

@@ -129,6 +129,11 @@ class Lexicon:
         self._by_key = {key: tuple(cues) for key, cues in by_key.items()}
         self._keys = frozenset(by_key)
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """The key word of every phrase: a text without any of them holds no phrase."""
+        return self._keys
+
     def hits(self, vocabulary: frozenset[str], padded: str) -> list[Hit]:
         """Return every phrase found, in a stable order.
 
