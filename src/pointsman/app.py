@@ -25,7 +25,7 @@ from pointsman.errors import NoEligibleModel, NotFound, PointsmanError, UsageErr
 from pointsman.execution.ask import Ask
 from pointsman.execution.calls import Deadlines
 from pointsman.execution.engine import Attempts, Engine, Running
-from pointsman.execution.sessions import Sessions
+from pointsman.execution.sessions import Sessions, recalled
 from pointsman.providers.grammar_tools import GrammarTools
 from pointsman.providers.hosts import endpoint, host
 from pointsman.providers.local_server import LocalServer, find_model
@@ -36,7 +36,7 @@ from pointsman.routing.policy import Policy, load_policy, parse_policy
 from pointsman.routing.router import Routing, new_id
 from pointsman.routing.signals import as_plain, measure_all
 from pointsman.routing.templates import render
-from pointsman.store import DEFAULT_URL, Store, open_store
+from pointsman.store import DEFAULT_URL, Store, TurnFilter, open_store
 
 AUTO = frozenset({"auto", "pointsman/auto", ""})
 LOCAL = "local"
@@ -256,10 +256,12 @@ class Router:
         return await self._engine.check_store()
 
     def _recall(self, conversation_id: str, key_id: str | None) -> Session | None:
-        row = self.store.last_turn(conversation_id)
-        if row is None or row.key_id != key_id:
+        # A turn that failed tells nothing of who goes on with an open tool loop.
+        found = self.store.turns(TurnFilter(conversation=conversation_id, key_id=key_id, status="ok"), limit=1)
+        if not found or found[0].key_id != key_id:
             return None
-        return Session(conversation_id, 1, row.model, row.route, row.at_us / 1e6)
+        record = self.store.turn(found[0].id)
+        return None if record is None else recalled(record)
 
 
 def build_router(

@@ -281,8 +281,9 @@ class Running:
 
     async def commit(self) -> TurnRecord:
         """Keep the record of the complete reply; after this its last byte may be released."""
-        self._engine.sessions.remember(self.ask, self.decision, self.model.id, self.ask.arrived_us / 1e6)
-        self._engine.states.keep(self.ask, self.reply, self.model.id)
+        reply = self.reply
+        self._engine.sessions.remember(self.ask, self.decision, self.model.id, reply)
+        self._engine.states.keep(self.ask, reply, self.model.id)
         return await self._finish("ok", None)
 
     async def cancel(self) -> None:

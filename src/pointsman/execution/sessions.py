@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
+import msgspec
+
 from pointsman.domain.decision import Decision
+from pointsman.domain.message import ToolResult
+from pointsman.domain.record import TurnRecord
+from pointsman.domain.reply import Reply
 from pointsman.domain.turn import EMPTY_SESSION, Session
 from pointsman.execution.ask import Ask
 
@@ -13,16 +18,46 @@ Recall = Callable[[str, str | None], Session | None]
 """Looks a conversation of a client key up in the store after a restart; None when it is not known there."""
 
 
+def recalled(record: TurnRecord) -> Session:
+    """Return what the last turn that went well tells of its conversation."""
+    return Session(
+        conversation_id=record.conversation_id,
+        turns=1,
+        last_model=record.steps[-1].model,
+        last_route=record.decision.route,
+        last_at=record.at_us / 1e6,
+        escalated=_escalated(record.decision),
+    )
+
+
+def _escalated(decision: Decision) -> bool:
+    history = decision.signals.get("history", {})
+    return bool(history.get("escalated") or decision.signals.get("sentiment", {}).get("asks_human"))
+
+
 class Sessions:
-    """Sessions by conversation id; the least recently used leave when there are more than ``limit``."""
+    """Sessions by conversation id; the least recently used leave when there are more than ``limit``.
+
+    Who began an open tool loop is kept by the ids of its calls too: a derived conversation id may be shared by customers
+    who opened with the same words, while nobody shares a call.
+    """
 
     def __init__(self, recall: Recall, limit: int = 20_000) -> None:
         self._recall = recall
         self._limit = limit
         self._known: OrderedDict[tuple[str | None, str], Session] = OrderedDict()
+        self._loops: OrderedDict[tuple[str | None, str], tuple[str, str]] = OrderedDict()
 
     def get(self, ask: Ask) -> Session:
         """Return what is known before this turn. Only a conversation that is under way is looked up in the store."""
+        session = self._of_conversation(ask)
+        for part in ask.turn.messages[-1].parts if ask.turn.in_tool_loop else ():
+            began = self._loops.get((ask.key_id, part.call_id)) if isinstance(part, ToolResult) else None
+            if began is not None:
+                return msgspec.structs.replace(session, last_model=began[0], last_route=began[1])
+        return session
+
+    def _of_conversation(self, ask: Ask) -> Session:
         # The id comes from the client: one key's conversations must not be another's.
         place = (ask.key_id, ask.conversation_id)
         session = self._known.get(place)
@@ -36,21 +71,22 @@ class Sessions:
             return session
         return Session(session.conversation_id, session.turns, session.last_model, session.last_route, session.last_at)
 
-    def remember(self, ask: Ask, decision: Decision, model: str, at: float) -> None:
+    def remember(self, ask: Ask, decision: Decision, model: str, reply: Reply) -> None:
         """Keep what the next turn of this conversation must know. ``model`` is the one that answered."""
         place = (ask.key_id, ask.conversation_id)
         before = self._known.get(place, EMPTY_SESSION)
-        history = decision.signals.get("history", {})
-        sentiment = decision.signals.get("sentiment", {})
         self._known[place] = Session(
             conversation_id=ask.conversation_id,
             turns=before.turns + (0 if ask.turn.in_tool_loop else 1),
             last_model=model,
             last_route=decision.route,
-            last_at=at,
-            escalated=before.escalated or bool(history.get("escalated") or sentiment.get("asks_human")),
+            last_at=ask.arrived_us / 1e6,
+            escalated=before.escalated or _escalated(decision),
             open_risky_action=None,
         )
         self._known.move_to_end(place)
-        while len(self._known) > self._limit:
-            self._known.popitem(last=False)
+        for call in reply.tool_calls:
+            self._loops[ask.key_id, call.id] = (model, decision.route)
+        for memory in (self._known, self._loops):
+            while len(memory) > self._limit:
+                memory.popitem(last=False)
