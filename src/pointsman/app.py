@@ -235,8 +235,13 @@ class Router:
             return estimate, True
 
     def offered_models(self) -> list[Model]:
-        """Return the models a client may pin: those whose provider is configured."""
-        return [model for model in self.catalog.models() if model.provider in self._endpoints and not model.demo]
+        """Return the models a client may pin: those whose provider is configured; demo models only where the policy names them."""
+        named = self.policy.models()
+        return [
+            model
+            for model in self.catalog.models()
+            if model.provider in self._endpoints and (model.id in named or not model.demo)
+        ]
 
     def providers(self) -> str:
         """Return the names of the providers that can be called, for people."""
