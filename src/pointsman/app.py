@@ -235,7 +235,7 @@ class Router:
             return estimate, True
 
     def offered_models(self) -> list[Model]:
-        """Return the models a client may pin: those whose provider is configured; demo models only where the policy names them."""
+        """Return the models a client may pin: their provider is configured, and a demo model only where the policy names it."""
         named = self.policy.models()
         return [
             model
