@@ -10,9 +10,10 @@ import openai
 import pytest
 
 from pointsman.emulator.script import Fault, Quirks, Rule, Say, Script, When
-from support.gateway import GatewayUnderTest, gateway
+from support.gateway import GatewayUnderTest, gateway, timed
 
 ASK: Any = [{"role": "user", "content": "What are your opening hours?"}]
+IMPATIENT = timed(first_token_s=0.6, idle_s=0.6, total_s=4)
 FIRST_CHOICE = When(model="claude-haiku-4-5*")
 
 BEFORE_CONTENT = {
@@ -62,7 +63,7 @@ def test_before_the_first_content_another_model_answers(tmp_path: Path, name: st
     if not stream and fault.kind in ("error", "end"):
         fault = Fault(kind="status", status=503)  # these two exist only on streams
     with (
-        gateway(tmp_path / "t.db", Script(rules=(Rule(when=FIRST_CHOICE, fault=fault),))) as running,
+        gateway(tmp_path / "t.db", Script(rules=(Rule(when=FIRST_CHOICE, fault=fault),)), IMPATIENT) as running,
         openai_client(running) as client,
     ):
         if stream:
@@ -84,7 +85,7 @@ def test_before_the_first_content_another_model_answers(tmp_path: Path, name: st
 def test_after_the_first_content_the_client_sees_an_error(tmp_path: Path, name: str, model: str, dialect: str) -> None:
     say = Say(text="We are open from nine to five, Monday to Friday, except on public holidays.")
     script = Script(rules=(Rule(reply=say, fault=AFTER_CONTENT[name]),))
-    with gateway(tmp_path / "t.db", script) as running:
+    with gateway(tmp_path / "t.db", script, IMPATIENT) as running:
         if dialect == "openai":
             with openai_client(running) as client, pytest.raises(openai.APIError):
                 for _ in client.chat.completions.create(model=model, messages=ASK, stream=True):

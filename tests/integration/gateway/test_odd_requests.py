@@ -68,11 +68,14 @@ NO_TURN = {
 }
 
 
-@pytest.mark.parametrize("path", [OPENAI, ANTHROPIC, COUNT])
-@pytest.mark.parametrize("name", NO_TURN)
+# Counting does not read the output limit.
+BODIES = [
+    (path, name) for path in (OPENAI, ANTHROPIC, COUNT) for name in NO_TURN if (path, name) != (COUNT, "a huge number")
+]
+
+
+@pytest.mark.parametrize(("path", "name"), BODIES)
 def test_a_body_that_is_no_turn(client: Client, path: str, name: str) -> None:
-    if path == COUNT and name == "a huge number":
-        pytest.skip("counting does not read the output limit")
     check_error(client.post(path, NO_TURN[name]), path, 400)
     assert client.post(OPENAI, BODY).status == 200  # on the same connection
 
