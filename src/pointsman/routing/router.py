@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -176,7 +176,7 @@ class _AllowLists:
 
 def new_id() -> str:
     """Return a decision id: 16 characters that sort by time (45 bits of milliseconds, then 35 bits of chance)."""
-    number = (time.time_ns() // 1_000_000) << 35 | secrets.randbits(35)
+    number = (time.time_ns() // 1_000_000) << 35 | random.getrandbits(35)
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(75, -1, -5))
 
 

@@ -26,6 +26,17 @@ ANGRY = "This is ridiculous, the worst service ever!"
 CARD = "My card number is 4111 1111 1111 1111"
 LONG = "Please read this report and tell me what it says. " + "The pump was serviced in March. " * 300
 NONSENSE = "zxcv qwer"
+THREAD = "\n".join(
+    [
+        "Hi, I am taking over this matter from my brother. Please tell me what is still open on your side and what comes next.",
+        "",
+        "---- 1. From: Jonas, 2 September ----\nWe would like to order tents, and then mats. Can you deliver them in October?",
+        *["---- 2. From: Mira, 3 September ----\nTwo deliveries are possible, the invoice comes with the first one."]
+        * 90,
+        "---- 9. From: Jonas, 21 October ----\nThe tents stood in the rain. This is disappointing and I am annoyed.",
+    ]
+)
+RANT = "You never answer and I am furious, this is unacceptable and you ignored me. Three weeks and nothing came. " * 90
 
 EXAMPLES: dict[str, list[Example]] = {
     "rubric": [
@@ -38,6 +49,20 @@ EXAMPLES: dict[str, list[Example]] = {
         ("not bad, thanks!", "direct"),
         (LONG, "summarize"),
         (LONG + ANGRY, "plan"),
+        (ANGRY + " " + LONG, "plan"),
+        (THREAD, "summarize"),
+        ("This is ridiculous, nobody reads what I write!\n\n" + THREAD.partition("next.")[2], "plan"),
+        ("I want to talk to a human being about this.\n\n" + THREAD, "plan"),
+        (RANT, "plan"),
+        ("Thank you! I need a bus to get there.", "tools"),
+        ("Hi, I'd like to make some changes to my upcoming trip.", "tools"),
+        ("thanks, and when will it arrive?", "tools"),
+        ("Thank you for all of your help.", "direct"),
+        ("I plan to check in on the 3rd of March.", "tools"),
+        ("Find me a one-star hotel please", "tools"),
+        ("I am leaving for Sacramento at nine.", "tools"),
+        ("I need help finding an apartment.", "tools"),
+        ("Somebody ordered on my account and it wasn't me!", "tools"),
         (NONSENSE, "tools"),
     ],
     "intent": [
@@ -64,6 +89,45 @@ def test_example_turns_go_where_the_comments_say(
 ) -> None:
     text, route = example
     assert decide(starter(template), ask(text)).route == route
+
+
+@pytest.mark.parametrize(
+    ("texts", "route"),
+    [
+        (("It is a museum. Does that sound like a place to see?", "Yes that sounds wonderful."), "tools"),
+        (("Is there anything else I can do?", "No, you've been a great help."), "direct"),
+        (("Shall I look for another one?", "Not right now."), "tools"),
+        (
+            ("I cannot change it. I can transfer you to a human agent. Would you like that?", "Is there another way?"),
+            "tools",
+        ),
+        (("I cannot change it. Would you like me to transfer you to a human agent?", "Yes please"), "plan"),
+        (("I am transferring you to a human agent now.", "How long will that take?"), "plan"),
+        (("The $50 have been transferred to Ann.", "Within how many days will it be done?"), "tools"),
+        (
+            (
+                "Is that right?",
+                "Yes that is correct.",
+                "And that?",
+                "Yes that is correct.",
+                "So?",
+                "Yes that is correct.",
+            ),
+            "tools",
+        ),
+    ],
+)
+def test_what_an_answer_means_depends_on_what_it_answers(
+    starter: Starter, ask: Ask, decide: Decide, texts: tuple[str, ...], route: str
+) -> None:
+    texts = texts if len(texts) % 2 else ("I would like to see something nice in Oslo.", *texts)
+    assert decide(starter("rubric"), ask(*texts)).route == route
+
+
+def test_a_stolen_account_is_high_stakes(starter: Starter, ask: Ask, decide: Decide) -> None:
+    decision = decide(starter("rubric"), ask("Somebody ordered on my account and it wasn't me!"))
+    assert decision.intent == "fraud"
+    assert "high-stakes" in [reason.name for reason in decision.reasons]
 
 
 def test_every_template_is_covered_by_examples() -> None:

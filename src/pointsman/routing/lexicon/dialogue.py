@@ -197,12 +197,36 @@ ESCALATED: Final = Lexicon(
     {
         "yes": """transferring you, transfer you to, connecting you, connect you with/to, escalated,
         escalating, have escalated, handing you over, passing you to, a specialist will, a colleague will, a
-        supervisor will, a manager will, human agent will, being transferred, been transferred, put you through,
+        supervisor will, a manager will, human agent will, you are being transferred, youre being transferred,
+        being/been transferred to a/an/our/the human/agent/specialist/supervisor/colleague/representative/manager, you
+        have been transferred, youve been transferred, put you through,
         forwarded your case, raised a ticket, opened a ticket, weitergeleitet, verbinde sie, weiterleiten, le
         transfiero, transfiriendo, je vous transfère, mise en relation, la trasferisco"""
     }
 )
 """How an agent says that the case went to a person."""
 
+OFFERS: Final = Lexicon(
+    {
+        "offer": """can/could transfer/connect/escalate/put/hand, like me to, want me to, would you like, do you want,
+        shall/should i, if you would like, if youd like, if you want, möchten sie, soll ich, souhaitez vous, desea, quiere
+        que, vuole che, gostaria, wilt u"""
+    }
+)
+"""An agent that offers to hand over has not done it yet."""
+
 ESCALATION_TOOLS: Final = frozenset({"escalate", "escalation", "handoff", "handover", "human", "supervisor"})
 """Words in the name of a tool that hands over to a person."""
+
+REQUESTS: Final = Lexicon(
+    {
+        "more": """i need, i want, i wanna, id like, i would like, i would love, id love, i require, need to, want to,
+        looking for, can you, could you, would you, will you, can i, could i, may i, help me, tell me, show me, give me,
+        let me know, find, book, search, reserve, what is, what are, what about, whats, whats the, when is, when will, when
+        does, where is, where are, where can, wheres, which, how much, how many, how long, how do, how can, how about, is
+        there, are there, do you, does, did you, are you able, also, one more thing, another question, but i, quiero,
+        necesito, puede, cuánto, cuándo, je veux, je voudrais, pouvez vous, combien, ich möchte, ich brauche, ich will,
+        können sie, wann, wieviel, vorrei, quanto, quando, quero, preciso, ik wil, kunt u"""
+    }
+)
+"""Signs that a text asks for something: a thank-you or a greeting beside them is not all there is."""

@@ -79,8 +79,9 @@ PHRASES: Final = Lexicon(
             ~ again, never buy ~ again, never shop ~ again, never order ~ again, never come back, lost a customer,
             losing a customer, losing me as a customer, lost me as a customer, taking my business elsewhere, take my
             business elsewhere, switching to your competitor, switch to a competitor, going to a competitor, going
-            to your competitor, leaving for, leave you for, tell everyone, warn everyone, bad review, one star, 1
-            star, negative review, post ~ on twitter/social/reddit, rip off, ripped off, ripping me off, stole my
+            to your competitor, leaving you for, leave you for, tell everyone, warn everyone, bad review, one/1
+            star review/rating, give/giving/gave/deserve/deserves/leaving ~ one/1 star, one/1 star from me, negative
+            review, post ~ on twitter/social/reddit, rip off, ripped off, ripping me off, stole my
             money, stealing my money, steal my money, give me my money, waste of time/money, wasting my time, wasted
             my time, piece of junk/crap/garbage/trash, what a joke, is a joke, complete joke, daylight robbery, a
             disgrace, shame on you""",
@@ -93,7 +94,8 @@ PHRASES: Final = Lexicon(
             going elsewhere, go elsewhere, second/third/fourth time ~ asking/calling/writing/contacting, treat ~
             customers, hours on hold, morning/day/evening on hold, on hold for ~ hours/hour, no response for,
             ghosted, nie wieder, nunca más, plus jamais, mai più, nunca mais, nooit meer, zum dritten mal, tercera
-            vez, troisième fois, terza volta, terceira vez, derde keer, fed up, sick of, tired of, had enough,
+            vez, troisième fois, terza volta, terceira vez, derde keer, fed up, sick of, tired of
+            this/your/you/being/waiting/calling/asking/repeating/chasing, had enough,
             enough is enough, last straw, at my wits end, losing my patience, lost my patience, losing patience,
             running out of patience, my patience, beyond frustrated, how hard can it be, how hard is it, is it that
             hard, how many times, third time, fourth time, fifth time, tenth time, for weeks, no one cares, nobody
@@ -105,7 +107,8 @@ PHRASES: Final = Lexicon(
             in circles, still nothing, still no reply/answer/response/refund, this is a joke, are you kidding, you
             kidding me, are you serious, are you even, are you stupid, do you even read, cant believe, hard to
             believe, what is wrong with you, wrong with you people, whats wrong with you, not good enough, not
-            ok/okay/cool/acceptable/impressed/amused/right/fair, dont like, didnt like, dont appreciate, dont love,
+            ok/okay/cool/acceptable/impressed/amused/fair, dont like how/the/your, didnt like how/the/your, dont
+            appreciate, dont love,
             let me down, letting me down, let down, makes no sense, a mess, ruined, unbelievable, let that sink in,
             hung up on me, hung up, ignoring me, ignored me, ignoring my, lied to me, you lied, you people, you guys
             suck, this sucks, worst experience, bad experience, poor service, customer service is, zero help, no
@@ -114,7 +117,7 @@ PHRASES: Final = Lexicon(
             vergüenza, sono stufo/stufa, sono stanco/stanca, estou farto/farta, ben het zat, zat van""",
         "-3.4": """managed to lose/break/ruin/forget/mess, money well spent, now the new one, exactly what i paid
             for, how lucky, thanks for nothing, thank you for nothing, oh great, oh wonderful, oh perfect, oh
-            fantastic, oh lovely, great another, great now, great so now, great just great, just great, just
+            fantastic, oh lovely, great so now, great just great, just great, just
             perfect, just wonderful, just fantastic, just brilliant, just what i needed, exactly what i needed, just
             lovely, how wonderful, how lovely, how nice of you, how convenient, how generous, slow clap, bravo, well
             done on losing, well done losing/breaking/ruining, great job losing/breaking/ruining/ignoring, good job
@@ -127,6 +130,7 @@ PHRASES: Final = Lexicon(
             weeks/hours/days/months, excellent service ~ weeks/hours/days/months, amazing service ~
             weeks/hours/days/months, clearly the best way, toll gemacht, na toll, super danke, danke für nichts,
             gracias por nada, merci pour rien, bravo merci, grazie di niente, obrigado por nada""",
+        "0.0": """awful lot, to die for, tired of, not okay/ok/fair/cool for me""",
         "1.0": """hate to bother, no problem, no worries, no thanks, no thank you, no issues, not a problem""",
         "2.0": """not bad, not too bad, not bad at all, cant complain, no complaints, never been disappointed, never
             disappointed, never let me down, never had a problem/issue, no issues, not a problem, made my day, well
@@ -149,14 +153,16 @@ ASKS_HUMAN: Final = Lexicon(
         human/person/agent/representative/rep/manager/supervisor/someone/operator/specialist/advisor/adviser,
         speak/talk/chat to/with someone, speak/talk to/with your manager/supervisor/boss, speak/talk to/with the
         manager/supervisor, speak/talk/chat to/with a/an real/live/actual, real person, real human, actual person,
-        actual human, human agent, human being, live agent, live person, live chat agent, human please, agent
-        please, a human, representative please, representative, customer service agent, get me a/your
+        actual human, human agent, human being, live agent, live person, live chat agent, human please, agent please, a
+        human, representative please, a representative, get me a/your
         manager/supervisor/human/person/agent, get a manager/supervisor/human, need a
         human/person/agent/manager/supervisor, want a human/person/agent/manager/supervisor, want your
         manager/supervisor, your supervisor, your manager, a supervisor, the supervisor, escalate this, escalate my,
         escalate it, please escalate, transfer me to, connect me to/with, put me through, call me back, someone call
-        me, have someone call, someone to call me, stop ~ bot, not a bot, not a robot, hate bots, no bots, talk to a
-        machine, talking to a bot/robot/machine, operator please, operator, someone from your team, someone real,
+        me, have someone call, someone to call me, get/want/need ~ customer service agent/representative, stop ~ bot,
+        not a bot, not a robot, hate bots, no bots, talk to a
+        machine, talking to a bot/robot/machine, operator please, an operator, the operator please, someone from your
+        team, someone real,
         someone who can actually, hablar con una/un persona/agente/humano/representante/supervisor/asesor/operador,
         con una persona, con un humano, un agente, parler à un/une
         humain/conseiller/personne/agent/conseillère/responsable, parler avec un/une

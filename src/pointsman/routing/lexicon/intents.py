@@ -204,7 +204,7 @@ INTENT_CUES: Final = Lexicon(
             still ~ waiting for ~ answer*1, complaint*1.3, complain*1.3, file a complaint*1.5, unacceptable*1.1,
             terrible/awful/horrible/worst/poor/bad service*1.2, terrible/awful/horrible/worst/poor experience*1.2,
             worst company*1.3, rude*1.1, disappointed*1, disgusted*1.1, ridiculous*1, fed up*1, never again*1, waste
-            of time*1, third/fourth/fifth time*0.9, how many times*0.9, bad review*1.2, one star*1, nobody ~
+            of time*1, third/fourth/fifth time*0.9, how many times*0.9, bad review*1.2, one/1 star review/rating*1, nobody ~
             helps/help/answers/responds/cares*1.1, no one ~ helps/help/answers/responds/cares*1.1, incompetent*1.1,
             beschwerde*1.3, queja*1.3, plainte*1.1, réclamation*1.3, reclamo*1.2, reclamación*1.3, klacht*1.3,
             reclamação*1.3, inaceptable*1.1, inacceptable*1.1, unverschämt*1.1, inaccettabile*1.1""",

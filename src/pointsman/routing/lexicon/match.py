@@ -146,7 +146,7 @@ class Lexicon:
         for key in sorted(found):
             for others, first, then, hit in self._by_key[key]:
                 # The set test is cheap and fails mostly; only then is the order of the words looked at.
-                if others <= vocabulary and (not others or _in_order(padded, first, then)):
+                if others <= vocabulary and _in_order(padded, first, then):
                     out.append(hit)
         return out
 
@@ -172,7 +172,9 @@ def _expand(label: str, entry: str) -> Iterable[_Cue]:
     for left in _alternatives(first):
         for right in _alternatives(then):
             text = f"{left.strip()} ~ {right.strip()}" if right else left.strip()
-            yield _Cue(frozenset((left + right).split()), left, right, Hit(label, float(weight or 1), text))
+            words = (left + right).split()
+            # One word is found by the set alone, so there is no order to look at.
+            yield _Cue(frozenset(words), left if len(words) > 1 else "", right, Hit(label, float(weight or 1), text))
 
 
 def _alternatives(phrase: str) -> list[str]:

@@ -18,10 +18,12 @@ _STEPS: Final = Lexicon(
     {
         "step": """but if, if its available, and then we, before you, whichever, keep my ~ but, and then, then
         ~ and, first ~ then, after that, once thats done, once that is done, once you have, when thats done,
-        afterwards, followed by, before you, before that, step by step, one by one, for each, for all of, all my
+        afterwards, followed by, before you, before that, step by step, one by one, for each, for all of
+        my/our/them/these/those, all my
         orders, if not, otherwise, if so, if possible ~ otherwise, in case ~ then, depending on, as long as,
         provided that, only if, but only, but first, once the ~ is, as well as, compare, once the ~ is, figure out,
-        sort out, work out, weigh, whichever is, whatever is, best option, cheapest option, what are my options,
+        work out ~ which/best/cheapest/how,
+        weigh, whichever is, whatever is, best option, cheapest option, what are my options,
         what should i do, walk me through, both, und dann, danach, zuerst ~ dann, wenn nicht, falls ~ sonst, y
         luego, y después, primero ~ luego, si no, et ensuite, et puis, dabord ~ ensuite, sinon, e poi, altrimenti,
         en dan, daarna, e depois"""
@@ -62,6 +64,7 @@ _SECOND_QUESTION: Final = (
     " ? separately ",
     " ? one more ",
 )
+_BACK: Final = wordset("""it its they them their there that this these those he she him her here""")
 _OBJECTS: Final = frozenset({"subscription", "booking"})
 _OBJECTS_FROM: Final = 1.2
 """A subscription or booking is often only what the wish is about; weaker cues of them are no second wish."""
@@ -74,6 +77,8 @@ _SAME_WISH: Final = {
 """Intents that one and the same wish often names together ("it is broken, I want to return it")."""
 _LIST_ITEM: Final = re.compile(r"(?:^|\n)\s*(?:\d{1,2}[.)]|[-*•])\s+\S", re.MULTILINE)
 _FEW: Final = 6
+_SHORT_PAIR: Final = 12
+"""Words up to which two questions are one wish ("What's the wind going to be like? And the humidity?")."""
 _TWO: Final = 2
 
 
@@ -112,11 +117,20 @@ def _several_wishes(reading: Reading) -> bool:
         if hit.weight >= (_OBJECTS_FROM if hit.label in _OBJECTS else 1)
     }
     wishes -= SMALL_TALK | {"complaint", "faq", "escalation"}
-    if any(start in user.padded for start in _SECOND_QUESTION) and user.text.count("?") >= _TWO:
+    if user.count > _SHORT_PAIR and user.text.count("?") >= _TWO and _asks_of_another(user.padded):
         return True
     if len(wishes) < _TWO:
         return False
     return _JOINS.any(user.vocabulary, user.padded) or user.text.count("?") >= _TWO
+
+
+def _asks_of_another(padded: str) -> bool:
+    """Return whether a second question is joined on that does not refer back to what the first was about."""
+    for start in _SECOND_QUESTION:
+        at = padded.find(start)
+        if at >= 0 and _BACK.isdisjoint(padded[at + len(start) :].partition(" ? ")[0].split()):
+            return True
+    return False
 
 
 def _vague(reading: Reading) -> bool:
@@ -126,8 +140,16 @@ def _vague(reading: Reading) -> bool:
         return reading.attachments == 0
     if user.count > _FEW or any(hit.weight >= 1 and hit.label != "technical_problem" for hit in reading.cues):
         return False
-    if reading.assistant.tokens:
+    if reading.assistant.tokens or user.vocabulary <= _HELLO:
         return False
-    if user.vocabulary <= _HELLO:
+    return user.vocabulary <= _EMPTY_WORDS or _says_little(reading)
+
+
+def _says_little(reading: Reading) -> bool:
+    """Return whether a few words hold a vague phrase and next to nothing else."""
+    user = reading.user
+    if any(hit.label in SMALL_TALK and hit.label != "greeting" for hit in reading.cues):
         return False
-    return user.vocabulary <= _EMPTY_WORDS or _VAGUE.any(user.vocabulary, user.padded)
+    # "I need help finding an apartment" names what it is about; "the lamp does not work" does not say what is wanted.
+    said = user.vocabulary - _EMPTY_WORDS
+    return any(len(said.difference(hit.phrase.split())) < _TWO for hit in _VAGUE.hits(user.vocabulary, user.padded))

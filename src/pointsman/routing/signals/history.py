@@ -14,10 +14,12 @@ from pointsman.routing.lexicon.dialogue import (
     CHANGED_MIND,
     ESCALATED,
     ESCALATION_TOOLS,
+    OFFERS,
     RISK_ORDER,
     RISKY_THINGS,
     RISKY_WORDS,
 )
+from pointsman.routing.lexicon.intents import SMALL_TALK
 from pointsman.routing.lexicon.match import wordset
 from pointsman.routing.reading import Reading
 
@@ -74,7 +76,10 @@ def _escalated(reading: Reading) -> bool:
     for name in reading.called:
         if not ESCALATION_TOOLS.isdisjoint(part.lower() for part in _NAME_PARTS.findall(name)):
             return True
-    return ESCALATED.any(reading.assistant.vocabulary, reading.assistant.padded)
+    agent = reading.assistant
+    if not ESCALATED.any(agent.vocabulary, agent.padded):
+        return False
+    return not OFFERS.any(agent.vocabulary, agent.padded) or says_yes(reading.user)
 
 
 def _reasked(reading: Reading) -> int:
@@ -82,7 +87,8 @@ def _reasked(reading: Reading) -> int:
     user = reading.user
     now = user.vocabulary - _FILLER
     count = 0
-    if len(now) > 1:
+    small_talk = bool(reading.cues) and all(hit.label in SMALL_TALK for hit in reading.cues)
+    if len(now) > 1 and not small_talk and not says_yes(user):
         for words in reading.earlier:
             before = words.vocabulary - _FILLER
             if len(now & before) >= _ALIKE * len(now | before):

@@ -8,9 +8,10 @@ from typing import Final
 import msgspec
 
 from pointsman.domain.turn import Session
+from pointsman.routing.lexicon.dialogue import REQUESTS
 from pointsman.routing.lexicon.intent_model import NONE, Guess, guess
 from pointsman.routing.lexicon.intents import RISK, SMALL_TALK, Risk
-from pointsman.routing.lexicon.match import Hit
+from pointsman.routing.lexicon.match import Hit, wordset
 from pointsman.routing.reading import Reading
 
 NAME: Final = "intent"
@@ -26,6 +27,14 @@ FAINT: Final = 0.85
 _PLEASANTRIES: Final = frozenset({"greeting", "thanks", "goodbye"})
 _PLEASANT: Final = 12
 """Words beyond which a greeting or thanks is only the wrapping of something not recognised."""
+_YES: Final = wordset("""yes yeah yep yup yea sure sí si oui ja sì sim да""")
+_ANYTHING_ELSE: Final = (
+    " anything else ",
+    " something else ",
+    " else i can ",
+    " further assistance ",
+    " other questions ",
+)
 _LEVEL: Final = ("none", "low", "medium", "high")
 
 
@@ -54,6 +63,9 @@ def measure(reading: Reading, session: Session) -> Intent:  # noqa: ARG001 - eve
     if not scores:
         second = guess(reading.user)
         return _named(second) if _believed(second) else UNKNOWN
+    if scores.keys() <= SMALL_TALK and _asks_more(reading):
+        second = guess(reading.user)
+        return _named(second) if _believed(second) and second.label not in SMALL_TALK else UNKNOWN
     name = max(scores, key=lambda label: (label not in SMALL_TALK, scores[label], _LEVEL.index(RISK[label]), label))
     if scores[name] < SURE:
         second = guess(reading.user)
@@ -64,6 +76,16 @@ def measure(reading: Reading, session: Session) -> Intent:  # noqa: ARG001 - eve
     if scores[name] < ENOUGH or (name in _PLEASANTRIES and reading.user.count > _PLEASANT):
         return UNKNOWN
     return Intent(name, RISK[name], recognised=True, score=round(scores[name] / (sum(scores.values()) + 0.2), 3))
+
+
+def _asks_more(reading: Reading) -> bool:
+    """Return whether small talk is not all: something is asked for, or an offer of the agent is taken up."""
+    user = reading.user
+    if REQUESTS.any(user.vocabulary, user.padded):
+        return True
+    if "?" not in reading.assistant.vocabulary or any(words in reading.assistant.padded for words in _ANYTHING_ELSE):
+        return False
+    return user.tokens[0] in _YES or all(hit.label == "feedback" for hit in reading.cues)
 
 
 def _believed(found: Guess) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
@@ -42,6 +43,19 @@ _EMOJI: Final = {
     **dict.fromkeys("🙄😒😞😢😭☹", -1.8),
     **dict.fromkeys("😊🙂👍❤😍🥰😀😁😃🙏🎉👏💯", 1.8),
 }
+_LONG: Final = 500
+"""Words from which a text is more than the customer's own voice: something is pasted, or everything is told."""
+_WORDS_PER_HARD_ONE: Final = 150
+"""Anger that runs through all of a long text counts; a few hard words in a thread of mails do not."""
+_OWN: Final = 700
+_INTRODUCTION: Final = 60
+_QUOTED: Final = re.compile(
+    r"^[\s>*_#=-]*(?:\d{1,3}\W{0,3})?(?:from|von|de|da|van|od|от)\s?:\s"
+    r"|^.{0,80}\b(?:wrote|schrieb|écrit|escribió|ha scritto)\s?:\s*$"
+    r"|^\W{0,20}(?:original message|forwarded message|begin forwarded|ursprüngliche nachricht)|^>",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ANSWERS: Final = wordset("""no nope nein non não nee нет""")
 _EMOJI_SET: Final = frozenset(_EMOJI)
 
 
@@ -58,13 +72,26 @@ class Sentiment(msgspec.Struct, frozen=True):
 
 
 def measure(reading: Reading, session: Session) -> Sentiment:  # noqa: ARG001 - every signal has this shape
-    """Judge the feeling in the last user text."""
+    """Judge the feeling in the last user text; of a long one, in what is the customer's own voice."""
     user = reading.user
-    total = _emphasised(_valence(user), user.text)
+    own = user if user.count < _LONG else _own_words(user.text)
+    total = _emphasised(_valence(own), own.text)
+    if own is not user:
+        hard = sum(1 for token in user.tokens if VALENCE.get(token, 0.0) <= _STRONG)
+        if hard * _WORDS_PER_HARD_ONE >= user.count:
+            total = min(total, _valence(user))
     score = round(total / (total * total + _SPREAD) ** 0.5, 3)
     negative = score <= NEGATIVE
     label = "negative" if negative else "positive" if score >= POSITIVE else "neutral"
-    return Sentiment(label, score, negative, _asks_human(user))
+    return Sentiment(label, score, negative, _asks_human(own))
+
+
+def _own_words(text: str) -> Words:
+    """Return what the customer says for themselves in a long text: before what is quoted, else its beginning and end."""
+    quoted = _QUOTED.search(text)
+    if quoted is not None and len(text[: quoted.start()].strip()) >= _INTRODUCTION:
+        return Words.of(text[: min(quoted.start(), 2 * _OWN)])
+    return Words.of(f"{text[:_OWN]}\n.\n{text[-_OWN:]}")
 
 
 def _asks_human(user: Words) -> bool:
@@ -102,10 +129,12 @@ def _in_context(tokens: tuple[str, ...], position: int) -> float:
     """Return a word's valence with what the few words before it do to it, within the same clause."""
     value = VALENCE[tokens[position]]
     factor = 1.0
-    for token in reversed(tokens[max(0, position - _SCOPE) : position]):
+    for place in range(position - 1, max(0, position - _SCOPE) - 1, -1):
+        token = tokens[place]
         if token in _CLAUSE_ENDS:
             break
-        if token in NEGATORS:
+        if token in NEGATORS and (place or token not in _ANSWERS or position == 1):
+            # "No, that was a great help" answers a question; "no help" denies one.
             return value * _FLIP_BAD if value < 0 else max(value * _FLIP_GOOD, _FLIPPED_AT_MOST)
         factor *= INTENSIFIERS.get(token, 1.0)
     return value * factor

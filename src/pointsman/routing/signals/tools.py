@@ -11,6 +11,7 @@ import msgspec
 
 from pointsman.domain.turn import Session
 from pointsman.routing.lexicon.assent import asks_leave, says_yes
+from pointsman.routing.lexicon.dialogue import REQUESTS
 from pointsman.routing.lexicon.match import Lexicon, Words, tokenize, wordset
 from pointsman.routing.reading import Reading
 
@@ -173,6 +174,8 @@ def _score(reading: Reading, match: float) -> float:
     if not user.tokens:
         return 0.0
     cues = {hit.label for hit in _CUES.hits(user.vocabulary, user.padded)}
+    if "close" in cues and REQUESTS.any(user.vocabulary, user.padded):
+        cues.discard("close")
     points = _BASE + min(match, 2.0) + sum(_WEIGHTS[label] for label in cues)
     if any(hit.weight >= _PLAIN and hit.label in _ACTED_ON for hit in reading.cues):
         points += _INTENT_POINTS
