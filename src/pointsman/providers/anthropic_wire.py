@@ -79,8 +79,9 @@ class StreamEvent(msgspec.Struct):
     usage: WireUsage | None = None
 
 
-MESSAGE = msgspec.json.Decoder(WireMessage)
-EVENT = msgspec.json.Decoder(StreamEvent)
+# Not strict: a server that counts tokens as 12.0 must not make its whole reply unreadable.
+MESSAGE = msgspec.json.Decoder(WireMessage, strict=False)
+EVENT = msgspec.json.Decoder(StreamEvent, strict=False)
 
 _STOPS: dict[str, StopReason] = {
     "end_turn": "end_turn",

@@ -70,7 +70,8 @@ class Response(msgspec.Struct, rename="camel"):
     error: Any = None
 
 
-RESPONSE = msgspec.json.Decoder(Response)
+# Not strict: a server that counts tokens as 12.0 must not make its whole reply unreadable.
+RESPONSE = msgspec.json.Decoder(Response, strict=False)
 
 _REFUSALS = frozenset({"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR"})
 _FAILURES = frozenset({

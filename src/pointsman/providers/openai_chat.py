@@ -79,13 +79,15 @@ class OpenAIChat:
         """
         profile = host(endpoint.host, self._hosts)
         asked = openai_chat_encode.wish(turn, model, profile, relay=True)
-        if not asked.rewritten and b'_tokens"' not in body and b'"stream_options"' not in body:
+        unwanted = _unwanted_limit(model, profile)
+        certain = b'"stream_options"' not in body and (unwanted is None or unwanted.encode() not in body)
+        if certain and not asked.rewritten:
             tail = _USAGE_TAIL if turn.stream and profile.usage_option else b""
             renamed = with_model(body, turn.model, model.name, tail)
             if renamed is not None:
                 return self._outgoing(renamed, profile, endpoint, ())
         top = TopLevel(body)
-        if asked.rewritten or _wrong_limit_name(top, model, profile):
+        if asked.rewritten or (unwanted is not None and unwanted in top.spans):
             return self.encode(turn, model, endpoint)
         changes = {"model": msgspec.json.encode(model.name)}
         if turn.stream and profile.usage_option:
@@ -143,12 +145,11 @@ class OpenAIChat:
         return Outgoing(path, headers, body, dropped)
 
 
-def _wrong_limit_name(top: TopLevel, model: Model, profile: HostProfile) -> bool:
-    """True where the client used the name of the output limit that this host, or a reasoning model, does not take."""
+def _unwanted_limit(model: Model, profile: HostProfile) -> str | None:
+    """Return the name of the output limit that this host, or a reasoning model, does not take; None: it takes both."""
     if profile.max_tokens == "max_tokens":
-        return "max_completion_tokens" in top.spans and not profile.both_max_tokens
-    old_name = "max_tokens" in top.spans
-    return old_name and (model.reasoning.kind != "none" or not profile.both_max_tokens)
+        return None if profile.both_max_tokens else "max_completion_tokens"
+    return None if profile.both_max_tokens and model.reasoning.kind == "none" else "max_tokens"
 
 
 def _usage_wish(present: bytes | None) -> bytes | None:

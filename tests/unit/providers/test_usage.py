@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pointsman.domain.usage import Usage
 from pointsman.providers import anthropic_wire, gemini_wire, openai_chat_wire
+from pointsman.providers.openai_chat import OpenAIChat
 
 _COUNT = st.integers(0, 10_000)
 _MAYBE = st.none() | _COUNT
@@ -119,3 +120,11 @@ def test_the_tables_by_example() -> None:
         promptTokenCount=10, cachedContentTokenCount=4, candidatesTokenCount=2, thoughtsTokenCount=8
     ) == Usage(6, 10, cache_read=4, cache_write=0, reasoning=8)
     assert _gemini(promptTokenCount=10) == Usage(10, 0, cache_write=0)
+
+
+def test_counts_written_as_floats_are_counts() -> None:
+    body = (
+        b'{"id":"c","model":"m","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"hi"}}],'
+        b'"usage":{"prompt_tokens":12.0,"completion_tokens":3.0}}'
+    )
+    assert OpenAIChat().decode_reply(body, {}).usage == Usage(input_uncached=12, output=3)

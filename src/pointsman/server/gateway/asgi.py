@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
+import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
@@ -83,7 +83,7 @@ class Gateway:
         path, method = scope["path"], scope["method"]
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         dialect = self._turn_paths.get(path) or self._dialect_of(path, headers)
-        request_id = "req_" + secrets.token_hex(12)
+        request_id = f"req_{random.getrandbits(96):024x}"
         try:
             if path in self._turn_paths:
                 _check_method(method, "POST", path)
