@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from functools import lru_cache
 
 import aiohttp
 from yarl import URL
@@ -96,7 +97,7 @@ class AiohttpTransport:
         try:
             async with asyncio.timeout(head_s):
                 response = await session.post(
-                    URL(endpoint.base_url.rstrip("/") + outgoing.path, encoded=True),
+                    _url(endpoint.base_url, outgoing.path),
                     data=outgoing.body,
                     headers=outgoing.headers,
                     allow_redirects=False,
@@ -162,6 +163,12 @@ class AiohttpTransport:
                 headers={"accept-encoding": "identity", "user-agent": "pointsman"},
             )
         return self._session
+
+
+@lru_cache(maxsize=512)
+def _url(base: str, path: str) -> URL:
+    """Parse an address once: there are as many as endpoints and models."""
+    return URL(base.rstrip("/") + path, encoded=True)
 
 
 def _reason(error: Exception) -> str:
