@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from pointsman.catalog.book import Catalog, retired
+from pointsman.catalog.book import Catalog, retired, unreleased
 from pointsman.catalog.models import Model
 from pointsman.catalog.prices import Rates
 from pointsman.domain.decision import TIERS, Tier
@@ -102,7 +102,7 @@ def advise(question: Question, catalog: Catalog, at: datetime) -> Advice:
         elif model.tier in wanted and not model.demo:
             excluded.append(Excluded(model.id, why))
     chosen = [model for model in fitting if model.tier in wanted]
-    if not chosen:
+    if not chosen and fitting:
         chosen = fitting
         because = (*because, "no model of these tiers meets the constraints, so all that do are listed")
     if chosen and start not in {model.tier for model in chosen}:
@@ -148,6 +148,7 @@ def _obstacle(question: Question, model: Model, at: datetime) -> str | None:
     checks: tuple[tuple[bool, str], ...] = (
         (model.demo, "is a demonstration model"),
         (retired(model, at.date()), f"was retired on {model.retires}"),
+        (unreleased(model, at.date()), f"came out only on {model.released}"),
         (model.responses_only, "answers only on the Responses API"),
         (question.privacy == "on-prem" and model.hosting != "on_prem", "is hosted by a provider"),
         (

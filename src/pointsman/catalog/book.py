@@ -106,11 +106,11 @@ class Catalog:
     def lineup(self, provider: str, on: date | None = None) -> dict[Tier, Model]:
         """Return the provider's model of each tier, smallest first; a tier it does not serve is left out.
 
-        With ``on``, models retired by that day are left out too.
+        With ``on``, models retired by that day, or not yet released, are left out too.
         """
         chosen = self._lineups.get(provider, {})
         found = {tier: self._models[chosen[tier]] for tier in TIERS if tier in chosen}
-        return {tier: model for tier, model in found.items() if on is None or not retired(model, on)}
+        return {tier: model for tier, model in found.items() if on is None or _serves(model, on)}
 
     def staleness(self, now: date) -> str | None:
         """Return a sentence of warning when the catalogue is older than six months on ``now``, else None."""
@@ -127,6 +127,8 @@ class Catalog:
         own: Schedule | None = self._own.get(model.id)
         if own is not None:
             return own.at(day, processing)
+        if unreleased(model, day):
+            return None  # the price source dates changes only, so its first price reaches back before the model
         if model.free:
             return FREE
         if model.price_ref is None:
@@ -137,6 +139,15 @@ class Catalog:
 def retired(model: Model, on: date) -> bool:
     """Return whether the provider has withdrawn the model by the day ``on``."""
     return model.retires is not None and date.fromisoformat(model.retires) <= on
+
+
+def unreleased(model: Model, on: date) -> bool:
+    """Return whether the model is known to have come out only after the day ``on``."""
+    return model.released is not None and on < date.fromisoformat(model.released)
+
+
+def _serves(model: Model, on: date) -> bool:
+    return not retired(model, on) and not unreleased(model, on)
 
 
 def _names(models: dict[str, Model], aliases: dict[str, str]) -> dict[str, str]:

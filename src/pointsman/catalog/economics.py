@@ -13,7 +13,7 @@ from decimal import Decimal, localcontext
 
 import msgspec
 
-from pointsman.catalog.book import Catalog
+from pointsman.catalog.book import Catalog, unreleased
 from pointsman.catalog.models import Model
 from pointsman.catalog.prices import MILLION, Rates
 from pointsman.catalog.schedule import Processing
@@ -264,6 +264,8 @@ def _notes(workload: Workload, call: Call, model: Model, at: datetime) -> list[s
     if model.retires is not None:
         gone = model.retires <= at.date().isoformat()
         notes.append(f"{model.id} {'was retired' if gone else 'retires'} on {model.retires}")
+    if unreleased(model, at.date()):
+        notes.append(f"{model.id} came out only on {model.released}: it had no price on {at.date()}")
     if model.free:
         notes.append(f"{model.id} runs on your own machine: no provider's bill, but the machine is not counted here")
     if model.context_window is not None and prompt + output > model.context_window:

@@ -49,6 +49,7 @@ class Model(msgspec.Struct, frozen=True):
     (provider, model) pair under which the price source knows it; None means the price is unknown unless
     ``free`` (it runs on the user's own machine, so no provider sends a bill). ``responses_only`` models answer only on the
     provider's Responses API, which no dialect here speaks: they can be priced and compared, but no turn can be sent to them.
+    ``released`` and ``retires`` are ISO days: the first one it could be had, and the first one it no longer can.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Model(msgspec.Struct, frozen=True):
     ttft_p95_ms: float | None = None
     price_ref: tuple[str, str] | None = None
     free: bool = False
+    released: str | None = None
     retires: str | None = None
     demo: bool = False
     responses_only: bool = False

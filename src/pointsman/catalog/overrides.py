@@ -41,6 +41,7 @@ from pointsman.errors import CatalogError
 
 _OWN_KEYS = ("prices", "source", "as_of")
 _FIXED = ("id", "provider", "provenance")
+_DAYS = ("released", "retires")
 _SECTIONS = ("models", "aliases", "lineups")
 _PRICE_KEYS = ("input", "output", "cache_read", "cache_write", "cache_write_1h", "long_above", "long")
 _AT = re.compile(r" - at `\$(.*)`$")
@@ -98,8 +99,9 @@ def _model(file: LocatedYaml, where: Place, model_id: str, fields: dict[str, Any
     if base is None and "tier" not in fields:
         raise file.problem(where, f"a new model needs its tier: one of {', '.join(TIERS)}")
     given = {key: value for key, value in fields.items() if key not in _OWN_KEYS}
-    if isinstance(given.get("retires"), date):
-        given["retires"] = given["retires"].isoformat()[:10]
+    for field in _DAYS:
+        if isinstance(given.get(field), date):
+            given[field] = given[field].isoformat()[:10]
     vouched = Provenance(str(fields.get("source") or file.name), str(fields.get("as_of") or "unknown"))
     start: dict[str, Any] = (
         {"id": model_id, "provider": provider, "name": name} if base is None else msgspec.structs.asdict(base)
@@ -116,13 +118,12 @@ def _sane(file: LocatedYaml, where: Place, model: Model) -> None:
         value = getattr(model, field)
         if value is not None and value <= 0:
             raise file.problem((*where, field), f"must be more than 0 (leave it out when unknown), not {value}")
-    if model.retires is not None:
+    for field in _DAYS:
+        day = getattr(model, field)
         try:
-            date.fromisoformat(model.retires)
+            date.fromisoformat(day or "2000-01-01")
         except ValueError:
-            raise file.problem(
-                (*where, "retires"), f"must be a day such as 2026-12-11, not {model.retires!r}"
-            ) from None
+            raise file.problem((*where, field), f"must be a day such as 2026-12-11, not {day!r}") from None
 
 
 def _schedule(file: LocatedYaml, where: Place, value: Any) -> Schedule:

@@ -41,8 +41,10 @@ def load_preset(name: str) -> Workload:
 
 
 def remarks(name: str, workload: Workload, catalog: Catalog, at: datetime) -> tuple[Remark, ...]:
-    """Return what to know about the preset's figures, at the prices of the moment ``at``."""
-    return PRESETS[name](workload, catalog, at)
+    """Return what to know about the preset's figures at the prices of the moment ``at``; nothing where they are unknown."""
+    found = estimate(workload, catalog, at)
+    bills = [bill.cached for bill in (*found.models, found.routed, found.baseline) if bill is not None]
+    return () if any(bill.usd is None for bill in bills) else PRESETS[name](workload, catalog, at)
 
 
 def _reference_chat(workload: Workload, catalog: Catalog, at: datetime) -> tuple[Remark, ...]:

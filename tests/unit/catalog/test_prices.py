@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from importlib import metadata
 from typing import Literal
@@ -13,7 +13,7 @@ from genai_prices import calc_price
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pointsman.catalog.book import Catalog
+from pointsman.catalog.book import Catalog, unreleased
 from pointsman.catalog.models import Model
 from pointsman.catalog.pricebook import PriceBook, live_schedule
 from pointsman.catalog.prices import FREE, Rates
@@ -49,7 +49,7 @@ def test_costs_agree_with_genai_prices(
     processing: Literal["standard", "batch"] = "batch" if batch else "standard"
     rates = CATALOG.rates(model.id, noon(day), processing)
     if rates is None:
-        assert batch
+        assert batch or unreleased(model, day)
         return
     read = read if rates.cache_read is not None else 0
     short = short if rates.cache_write is not None else 0
@@ -89,10 +89,19 @@ def test_the_shipped_snapshot_belongs_to_the_locked_genai_prices() -> None:
 @pytest.mark.parametrize("day", DAYS)
 def test_without_a_batch_price_on_record_batch_is_unknown_never_the_standard_price(day: date) -> None:
     for model_id in ("google/gemini-3.5-flash", "groq/llama-3.1-8b-instant", "anthropic/claude-3-5-haiku"):
-        assert CATALOG.rates(model_id, noon(day)) is not None
+        unpriced = unreleased(CATALOG.get(model_id), day)
+        assert (CATALOG.rates(model_id, noon(day)) is None) is unpriced
         assert CATALOG.rates(model_id, noon(day), "batch") is None
     known = CATALOG.rates("anthropic/claude-haiku-4-5", noon(day), "batch")
     assert (known is not None) is (day >= date(2026, 10, 14))
+
+
+def test_a_model_has_no_price_before_it_came_out() -> None:
+    assert all(CATALOG.rates(model.id, noon(date(2020, 1, 1))) is None for model in PRICED)
+    first = date(2026, 5, 28)
+    assert CATALOG.rates("anthropic/claude-opus-4-8", noon(first)) is not None
+    assert CATALOG.rates("anthropic/claude-opus-4-8", noon(first - timedelta(days=1))) is None
+    assert "flagship" not in CATALOG.lineup("anthropic", first - timedelta(days=1))
 
 
 def test_a_price_change_takes_effect_on_its_day() -> None:
