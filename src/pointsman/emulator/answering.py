@@ -34,13 +34,13 @@ def limited(answer: Answer, ask: Ask) -> Answer:
     answer = _stopped(answer, ask.stops)
     if ask.max_tokens is None or output_tokens(answer)[0] <= ask.max_tokens:
         return answer
-    left = ask.max_tokens * BYTES_PER_TOKEN
+    left = ask.max_tokens
     reasoning, left = _cut(answer.reasoning, left)
     text, left = _cut(answer.text, left)
     refusal, left = _cut(answer.refusal, left)
     calls: list[Call] = []
     for call in answer.calls:
-        left -= count(call.name) * BYTES_PER_TOKEN
+        left -= count(call.name)
         if left <= 0:
             break
         arguments, left = _cut(call.arguments, left)
@@ -79,9 +79,9 @@ def _stopped(answer: Answer, stops: tuple[str, ...]) -> Answer:
     return Answer(text=answer.text[:place], reasoning=answer.reasoning, stop="stop_sequence", stop_sequence=stop)
 
 
-def _cut(text: str, size: int) -> tuple[str, int]:
-    """Return as much of ``text`` as fits into ``size`` bytes, and the bytes left."""
-    data = text.encode()
-    if len(data) <= size:
-        return text, size - len(data)
-    return data[: max(0, size)].decode(errors="ignore"), 0
+def _cut(text: str, tokens: int) -> tuple[str, int]:
+    """Return as much of ``text`` as fits into ``tokens``, and the tokens left; counted as usage is, piece by piece."""
+    used = count(text)
+    if used <= tokens:
+        return text, tokens - used
+    return text.encode()[: max(0, tokens) * BYTES_PER_TOKEN].decode(errors="ignore"), 0

@@ -132,6 +132,10 @@ def test_structured_output_is_a_valid_instance_in_every_dialect() -> None:
 def test_max_tokens_and_stop_strings_cut_the_answer() -> None:
     short = first_choice(chat(Emulator(), "How do I return shoes?", max_tokens=5))
     assert (short["finish_reason"], len(short["message"]["content"])) == ("length", 20)
+    for most in range(1, 60):
+        cut = chat(Emulator(), "How do I return shoes?", model="gpt-5-mini", max_completion_tokens=most).json
+        assert cut["usage"]["completion_tokens"] <= most
+        assert cut["choices"][0]["finish_reason"] == "stop" or cut["usage"]["completion_tokens"] == most
     stopped = message(Emulator(), "How do I return shoes?", stop_sequences=["days"]).json
     assert (stopped["stop_reason"], stopped["stop_sequence"]) == ("stop_sequence", "days")
     assert stopped["content"][0]["text"].endswith("within 30 ")
