@@ -115,6 +115,33 @@ def test_a_deeply_nested_line_is_a_bad_line(tmp_path: Path) -> None:
     assert line.problem is not None
 
 
+def test_a_deeply_nested_tools_file_is_one_clear_error(tmp_path: Path) -> None:
+    tools = write(tmp_path, "[" * 100_000, name="tools.json")
+
+    with pytest.raises(UsageError, match="nested too deeply"):
+        read_tools(tools)
+
+
+@pytest.mark.parametrize(
+    ("start", "said"), [(b"\x1f\x8b\x08", "gzip"), (b"PAR1", "Parquet"), ("\ufeff{}".encode("utf-16-le"), "UTF-16")]
+)
+def test_another_kind_of_file_is_named(tmp_path: Path, start: bytes, said: str) -> None:
+    path = tmp_path / "talks.jsonl"
+    path.write_bytes(start + b"\n")
+
+    with pytest.raises(UsageError, match=said):
+        read(path)
+
+
+def test_a_row_of_another_kind_is_left_out_for_it_would_get_the_wrong_tools(tmp_path: Path) -> None:
+    tau = {"source": "tau-bench", "messages": TALK}
+    lines, _ = read(write(tmp_path, tau, {"messages": TALK}))
+    named, _ = read(write(tmp_path, tau, {"messages": TALK}), format_name="tau")
+
+    assert "openai row in a file that began as tau" in (lines[1].problem or "")
+    assert all(line.conversation is not None for line in named)
+
+
 def test_a_line_beyond_the_limit_is_skipped_not_held(tmp_path: Path) -> None:
     path = write(tmp_path, {"messages": TALK, "pad": "x" * 5000}, {"messages": TALK})
 

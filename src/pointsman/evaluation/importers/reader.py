@@ -27,6 +27,15 @@ IMPORTERS: tuple[Importer, ...] = (Tau(), Sgd(), OpenAIJsonl())
 MAX_LINE = 64 * 1024 * 1024
 """A longer line, in bytes, is reported and skipped: it would not be one conversation."""
 
+_NOT_LINES = {
+    b"\x1f\x8b": "a gzip file: unpack it first (gunzip)",
+    b"PK\x03\x04": "a zip file: unpack it first",
+    b"PAR1": "a Parquet file: write it out as one JSON object a line first",
+    b"\xff\xfe": "UTF-16 text: save it as UTF-8",
+    b"\xfe\xff": "UTF-16 text: save it as UTF-8",
+}
+"""What people hand over by mistake, by its first bytes."""
+
 
 class Line(msgspec.Struct, frozen=True):
     """One line read: its number from 1, its ``size`` in bytes, and either a conversation or the ``problem`` with it."""
@@ -54,7 +63,8 @@ class ConversationFile:
         self.size = path.stat().st_size
         self.format = format_name
         self.notes: list[str] = []
-        self._importer = None if format_name == "auto" else importer_named(format_name)
+        self._guessed = format_name == "auto"
+        self._importer = None if self._guessed else importer_named(format_name)
         self._book = None if tools is None else read_tools(tools)
         self._tools_given = tools
         self._system: str | None = None
@@ -78,6 +88,8 @@ class ConversationFile:
             raise UsageError(f"{self.path}: cannot be read: {error.strerror}.") from error
 
     def _line(self, number: int, size: int, raw: bytes) -> Line:
+        if number == 1 and (wrong := next((what for start, what in _NOT_LINES.items() if raw.startswith(start)), None)):
+            raise UsageError(f"{self.path}: this is {wrong}.")
         if number == 1 and raw.lstrip(b"\xef\xbb\xbf \t")[:1] == b"[":
             raise UsageError(
                 f"{self.path}: this is one JSON array, not one conversation a line. Turn it into lines first, for "
@@ -92,12 +104,18 @@ class ConversationFile:
 
     def _reader_for(self, row: Row) -> Importer:
         """Return the file's importer; the first row recognised settles it, and which files beside it are used."""
-        if self._importer is None:
-            self._importer = next((importer for importer in IMPORTERS if importer.recognises(row)), None)
-            if self._importer is None:
+        if self._importer is None or self._guessed:
+            found = next((importer for importer in IMPORTERS if importer.recognises(row)), None)
+            if found is None:
                 keys = ", ".join(sorted(map(str, row))[:8]) or "none"
                 raise RequestError(f"not a known kind of conversation (its fields: {keys}); it needs messages")
-            self.format = self._importer.name
+            if self._importer not in {None, found}:
+                # Read as the file's kind it would get another data set's tools and system prompt.
+                raise RequestError(
+                    f"a {found.name} row in a file that began as {self.format}: give each kind its own file"
+                )
+            self._importer = found
+            self.format = found.name
         if not self._ready:
             self._ready = True
             self._use_companions(self._importer.companions(row))
@@ -115,7 +133,7 @@ class ConversationFile:
             else:
                 self.notes.append(f"no {tools} beside it: tools without schemas (--tools FILE gives them)")
         if system and (beside := self.path.with_name(system)).is_file():
-            self._system = beside.read_text(encoding="utf-8")
+            self._system = beside.read_text(encoding="utf-8", errors="replace")
             self.notes.append(f"system prompt from {system}")
 
     def _tools(self) -> ToolBook:
@@ -150,6 +168,8 @@ def read_tools(path: Path) -> ToolBook:
             keys = [tool.name for tool in tools]
     except OSError as error:
         raise UsageError(f"{path}: the tools file cannot be read: {error.strerror}.") from error
+    except RecursionError:
+        raise UsageError(f"{path}: nested too deeply to be a list of OpenAI tools.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RequestError) as error:
         raise UsageError(f"{path}: not a list of OpenAI tools: {error}.") from error
     by_name: dict[str, Tool] = {tool.name: tool for tool in tools}
@@ -161,8 +181,10 @@ def read_tools(path: Path) -> ToolBook:
 def _object(raw: bytes) -> dict[str, Any]:
     try:
         row = msgspec.json.decode(raw.removeprefix(b"\xef\xbb\xbf"))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RequestError(f"not valid JSON: {error}") from error
+    except RecursionError:
+        raise RequestError("nested too deeply to be a conversation") from None
     if not isinstance(row, dict):
         raise RequestError(f"a JSON {type(row).__name__}, not an object")
     return row
