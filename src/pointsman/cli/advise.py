@@ -25,6 +25,7 @@ from pointsman.cli.console import err, out, plain, print_json
 from pointsman.cli.figures import count, for_json, moment, show, usd, warn_if_stale
 from pointsman.errors import UsageError
 
+EXIT_NO_MODEL = 1
 Word = TypeVar("Word", bound=str)
 _COUNT = re.compile(r"(\d[\d_,]*(?:\.\d+)?)([kKmM]?)")
 _SCALE = {"": 1, "k": 1_000, "m": 1_000_000}
@@ -64,7 +65,9 @@ def command(
 ) -> None:
     """Advise on tier and model for a task; without flags it asks.
 
-    --task, --error-cost and --reasoning go together. Exit codes: 0 done, 2 the input was wrong.
+    --task, --error-cost and --reasoning go together.
+
+    Exit codes: 0 done; 1 no model of the catalogue meets the constraints (why is printed); 2 the input was wrong.
     """
     given = {
         "task": task, "error-cost": error_cost, "reasoning": reasoning, "volume": volume,
@@ -80,6 +83,8 @@ def command(
         print_json(for_json(advice))
     else:
         _print(advice)
+    if not advice.candidates:
+        raise typer.Exit(EXIT_NO_MODEL)
 
 
 def _question(given: dict[str, str | None]) -> Question:

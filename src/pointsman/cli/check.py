@@ -25,7 +25,7 @@ def command(
         Path | None,
         typer.Option(metavar="FILE", help="Conversations to try the rules on; left out, those bundled for the demo."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Turns to try at most.")] = 2000,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="Turns to try at most.")] = 2000,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when there are warnings.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print only JSON.")] = False,
 ) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # Cursor movement, colour and other terminal controls in customer or model text could rewrite the screen.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
+_ERROR_LINES = 3  # what, where, what to do
+
 
 def out() -> Console:
     """Return the console on stdout (no colour when piped or with NO_COLOR)."""
@@ -50,10 +52,13 @@ def plain(text: str, style: str = "") -> Text:
 
 
 def fail(message: str) -> None:
-    """Print an error to stderr."""
+    """Print an error to stderr, in three lines at most: of many faults the first are shown and the rest counted."""
     from rich.text import Text
 
-    err().print(Text.assemble(("error: ", "bold"), safe(message)))
+    lines = safe(message).splitlines()
+    if len(lines) > _ERROR_LINES:
+        lines = [*lines[: _ERROR_LINES - 1], f"and {len(lines) - _ERROR_LINES + 1} more; mend these first."]
+    err().print(Text.assemble(("error: ", "bold"), "\n".join(lines)))
 
 
 def note(*lines: str) -> None:

@@ -91,6 +91,8 @@ def _print(found: Estimate, said: tuple[Remark, ...]) -> None:
 
 def _verdict(found: Estimate) -> str:
     routed, baseline = found.routed, found.baseline
+    if routed is not None and routed.uncached.usd is None:
+        return f"{found.workload}: the routed bill is unknown, a price is missing."
     if routed is not None:
         both_known = routed.cached.usd is not None and (baseline is None or baseline.cached.usd is not None)
         kind = "" if both_known else " uncached"

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pointsman.cli.console import plain, program, safe
-from pointsman.cli.figures import UNKNOWN, usd
-from pointsman.cli.replay_view import TIER_STYLE, short, turn_usd
+from pointsman.cli.figures import UNKNOWN, dollars, usd
+from pointsman.cli.replay_view import TIER_STYLE, short
 from pointsman.domain.decision import Reason
 from pointsman.evaluation.demo_file import DemoConversation
 from pointsman.evaluation.demo_summary import DemoSummary, Group, PlayedTurn, answered_by
@@ -48,7 +48,7 @@ def turn_line(turn: PlayedTurn, columns: int) -> Text:
     # The last reason is the one that settled the route; its short name keeps the turn on one line.
     reasons = [reason for reason in decision.reasons if reason.kind not in NOT_A_REASON]
     why = _in_words(reasons[-1]) if reasons else UNKNOWN
-    cost = UNKNOWN if turn.cost_usd is None else turn_usd(turn.cost_usd)
+    cost = usd(turn.cost_usd)
     line.append_text(plain(f"{decision.route} · ", "bold"))
     line.append_text(plain(short(answered_by(last)), TIER_STYLE.get(decision.tier, "")))
     line.append_text(plain(f" · {confidence} · {why} · {decision.decided_us / 1000:.1f} ms · {cost}"))
@@ -160,6 +160,5 @@ def _table(title: str, kind: str, groups: tuple[Group, ...]) -> Table:
         cells = [plain(one.name, TIER_STYLE.get(one.tier or "", ""))]
         if kind == "model":
             cells.append(plain(one.tier or UNKNOWN))
-        cost = UNKNOWN if one.cost_usd is None else turn_usd(one.cost_usd).removeprefix("$")
-        table.add_row(*cells, Text(str(one.turns)), Text(str(one.requests)), Text(cost))
+        table.add_row(*cells, Text(str(one.turns)), Text(str(one.requests)), Text(dollars(one.cost_usd)))
     return table

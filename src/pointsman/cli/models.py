@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from pointsman.catalog.book import Catalog, retired
+from pointsman.catalog.book import Catalog, retired, unreleased
 from pointsman.catalog.models import Model
 from pointsman.catalog.prices import MILLION, Rates
 from pointsman.cli.console import out, print_json
@@ -24,6 +24,7 @@ from pointsman.errors import UsageError
 _TIER_STYLES: dict[Tier, str] = {"small": "cyan", "mid": "blue", "flagship": "magenta"}
 _PRICES = ("tier", "in", "cached", "write", "out", "batch in/out")
 _ABILITIES = ("context", "effective", "abilities")
+_NEAR = 0.7  # likeness from which a name is taken for a slip of the pen: opneai is one, nope is not
 _WIDE = 130  # columns; below that prices and abilities get a table each
 _RATE_NAMES = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
 
@@ -68,9 +69,9 @@ def command(
 def _chosen(book: Catalog, provider: str | None, tier: str | None) -> list[Model]:
     providers = list(dict.fromkeys(model.provider for model in book.models()))
     if provider is not None and provider not in providers:
-        near = difflib.get_close_matches(provider, providers, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(providers)}"
-        raise UsageError(f"--provider {provider[:100]!r} is not in the catalogue; {hint}")
+        near = difflib.get_close_matches(provider.lower(), providers, n=1, cutoff=_NEAR)
+        hint = f"did you mean {near[0]}? There are" if near else "there are"
+        raise UsageError(f"--provider {provider[:100]!r} is not in the catalogue; {hint}: {', '.join(providers)}")
     if tier is not None and tier not in TIERS:
         raise UsageError(f"--tier {tier[:100]!r} is not a tier; there are: {', '.join(TIERS)}")
     return [
@@ -135,6 +136,8 @@ def _abilities(model: Model, day: date) -> Text:
     if model.responses_only:
         words.append("Responses API only: no turn can be sent to it")
     text = Text(" ".join(words[:1]) + "".join(f", {word}" for word in words[1:]))
+    if unreleased(model, day):
+        text.append(f"; not out before {model.released}", style="bold")
     if retired(model, day):
         text.append(f"; RETIRED {model.retires}", style="bold")
     elif model.retires is not None:

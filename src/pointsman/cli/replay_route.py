@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pointsman.cli.console import err, print_json
+from pointsman.cli.console import err, fail, print_json
 from pointsman.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,12 +45,15 @@ def command(
     summary = replay.summary()
     if json:
         print_json(to_json(summary, conversations, problems))
-    _complain(problems)
     if not summary.conversations:
         if not problems:
             raise UsageError(f"{file}: the file is empty. Give one conversation a line.")
-        err().print(f"error: none of the {len(problems)} lines could be read as a conversation.")
+        lines = "the one line could not" if len(problems) == 1 else f"none of the {len(problems)} lines could"
+        fail(
+            f"{file}: {lines} be read as a conversation; line {problems[0].number}: {(problems[0].problem or '')[:200]}"
+        )
         raise typer.Exit(EXIT_NOTHING)
+    _complain(problems)
     if not json:
         show(summary, conversations, len(problems))
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pointsman.cli.console import out, plain
-from pointsman.cli.figures import UNKNOWN, usd
+from pointsman.cli.figures import UNKNOWN, dollars, usd
 from pointsman.evaluation.importers.reader import ConversationFile, Line
 from pointsman.evaluation.route_summary import Bill, Sampled, Share, Summary
 
@@ -91,7 +91,7 @@ def _mix(title: str, kind: str, shares: tuple[Share, ...]) -> Table:
             Text(f"{one.turns:,}"),
             Text(f"{one.share * 100:.1f}"),
             Text(interval),
-            Text(_money_cell(one.cost_usd)),
+            Text(dollars(one.cost_usd)),
         ]
         table.add_row(*cells)
     return table
@@ -140,7 +140,7 @@ def _decision(console: Console, one: Sampled) -> None:
     line.append_text(plain(f"{one.route} · "))
     line.append_text(plain(short(one.model), TIER_STYLE.get(one.tier, "")))
     why = "; ".join(one.reasons) or UNKNOWN
-    cost = UNKNOWN if one.cost_usd is None else f"est. {turn_usd(one.cost_usd)}"
+    cost = UNKNOWN if one.cost_usd is None else f"est. {usd(one.cost_usd)}"
     line.append_text(plain(f" · {confidence} · {why} · {_us(one.decided_us)} · {cost}"))
     console.print(line)
 
@@ -153,15 +153,6 @@ def counted(n: int, noun: str) -> str:
 def short(model: str) -> str:
     """Return a model's name without its provider."""
     return model.partition("/")[2] or model
-
-
-def turn_usd(amount: Decimal) -> str:
-    """Return dollars with four decimals below ten cents: turns cost cents, and with two they would all look alike."""
-    return f"${amount:,.4f}" if Decimal(0) < amount < Decimal("0.1") else usd(amount)
-
-
-def _money_cell(amount: Decimal | None) -> str:
-    return UNKNOWN if amount is None else turn_usd(amount).removeprefix("$")
 
 
 def _us(value: float | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -10,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from pointsman.cli.console import out, plain, print_json
-from pointsman.cli.figures import UNKNOWN, count, for_json
+from pointsman.cli.figures import UNKNOWN, count, dollars, for_json, usd
 from pointsman.cli.replay_view import TIER_STYLE
 from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson, Limit, Since, StoreUrl, Until, since_us, until_us
-from pointsman.cli.turn_view import cost, ms
+from pointsman.cli.turn_view import ms
 from pointsman.domain.record import Status
 from pointsman.errors import UsageError
 from pointsman.store import DEFAULT_URL, ReportRow, TurnFilter, open_store
@@ -79,7 +78,7 @@ def verdict(whole: ReportRow) -> str:
         simulated = " (simulated models)" if whole.simulated == whole.turns else f" ({whole.simulated} simulated)"
     what = f"{_turns(whole.turns)}{simulated}, {_failed(whole)} failed"
     if whole.flagship_usd is None or whole.saving_usd is None:
-        return f"{what}; cost {cost(whole.cost_usd)}, what it would have been on the flagship is unknown."
+        return f"{what}; cost {usd(whole.cost_usd)}, what it would have been on the flagship is unknown."
     part = (
         "" if whole.both_known == whole.turns else f" (both costs known for {whole.both_known} of {whole.turns} turns)"
     )
@@ -87,7 +86,7 @@ def verdict(whole: ReportRow) -> str:
         return f"{what}; the same turns would have cost nothing on the flagship{part}."
     word = "saved" if whole.saving_usd >= 0 else "lost"
     share = abs(whole.saving_usd) / whole.flagship_usd * 100
-    return f"{what}; routing {word} {cost(abs(whole.saving_usd))} of {cost(whole.flagship_usd)} ({share:.1f} %){part}."
+    return f"{what}; routing {word} {usd(abs(whole.saving_usd))} of {usd(whole.flagship_usd)} ({share:.1f} %){part}."
 
 
 def _latency_table(dimensions: tuple[str, ...], rows: list[ReportRow]) -> Table:
@@ -133,9 +132,9 @@ def _money_table(dimensions: tuple[str, ...], rows: list[ReportRow]) -> Table:
         table.add_row(
             *_group_cells(row),
             *(count(n) for n in (row.input_uncached, row.cache_read, row.cache_write, row.output, row.reasoning)),
-            _dollars(row.cost_usd),
-            _dollars(row.flagship_usd),
-            _dollars(row.saving_usd),
+            dollars(row.cost_usd),
+            dollars(row.flagship_usd),
+            dollars(row.saving_usd),
             UNKNOWN if share is None else f"{share:.1f}",
             Text("" if row.cost_known == row.turns else f"cost known for {row.cost_known} of {row.turns}", style="dim"),
         )
@@ -182,10 +181,6 @@ def _failed(row: ReportRow) -> str:
 
 def _share(row: ReportRow) -> str:
     return f"{row.errors / row.turns * 100:.1f} ({row.errors_low * 100:.1f} to {row.errors_high * 100:.1f})"
-
-
-def _dollars(usd: Decimal | None) -> str:
-    return cost(usd).replace("$", "")
 
 
 def _row_json(row: ReportRow) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pointsman.cli.console import plain
+from pointsman.cli.figures import usd
 from pointsman.domain.decision import Decision
 from pointsman.domain.turn import Turn
 from pointsman.routing.policy import Policy
@@ -31,13 +32,12 @@ def show(decision: Decision, turn: Turn, policy: Policy, console: Console) -> No
 
 
 def money(cost: Decimal | None) -> str:
-    """Return a cost as people read it: two decimals from a dollar, down to six for a fraction of a cent."""
+    """Return a cost as people read it; unknown and free are said in words."""
     if cost is None:
         return "price unknown"
     if not cost:
         return "$0 (your own machine)"
-    digits = 2 if cost >= 1 else 4 if cost >= Decimal("0.01") else 6
-    return f"${cost:,.{digits}f}"
+    return usd(cost)
 
 
 def _verdict(decision: Decision) -> Text:

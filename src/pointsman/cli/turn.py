@@ -10,10 +10,10 @@ from rich.console import Console
 
 from pointsman.cli.console import out, plain, print_json
 from pointsman.cli.conversation_view import conversation
-from pointsman.cli.figures import for_json
+from pointsman.cli.figures import for_json, usd
 from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson, StoreUrl, at
-from pointsman.cli.turn_view import cost, decision_line, ms, show_decision, steps_table
+from pointsman.cli.turn_view import decision_line, ms, show_decision, steps_table
 from pointsman.cli.turns import status_text
 from pointsman.domain.record import TurnRecord
 from pointsman.errors import NotFound
@@ -99,10 +99,10 @@ def _facts(record: TurnRecord, keys: dict[str, str]) -> list[tuple[str, str]]:
         ("key", key),
         ("asked for", f"{record.requested_model} by {record.dialect}, {record.channel}"),
         ("took", took),
-        ("cost", cost(record.cost_usd) + ("" if record.cost_usd is not None else " (unknown: no price or no usage)")),
+        ("cost", usd(record.cost_usd) + ("" if record.cost_usd is not None else " (unknown: no price or no usage)")),
     ]
     if record.flagship_model is not None:
-        facts.append(("on flagship", f"{cost(record.flagship_cost_usd)} on {record.flagship_model}"))
+        facts.append(("on flagship", f"{usd(record.flagship_cost_usd)} on {record.flagship_model}"))
     facts.append(("policy", record.decision.policy))
     if record.dropped_params:
         facts.append(("dropped", ", ".join(record.dropped_params) + " (the model does not take them)"))

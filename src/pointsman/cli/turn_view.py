@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pointsman.cli.console import plain
-from pointsman.cli.figures import UNKNOWN, count
+from pointsman.cli.figures import UNKNOWN, count, dollars, usd
 from pointsman.cli.replay_view import TIER_STYLE, short
 from pointsman.cli.route_view import signal_text
 from pointsman.domain.decision import Decision
 from pointsman.domain.record import StepRecord, TurnRecord
 from pointsman.domain.usage import Usage
 
-_CENT = Decimal("0.01")
-_LEAST = Decimal("0.0001")
 _NOT_A_REASON = frozenset({"eligibility", "cost"})
 
 
@@ -28,16 +24,6 @@ def ms(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"  # noqa: PLR2004 - two digits are enough to compare
 
 
-def cost(usd: Decimal | None) -> str:
-    """Return dollars with two decimals, four below a cent, more where four would show nothing; unknown is a dash."""
-    if usd is None:
-        return UNKNOWN
-    if usd == 0 or abs(usd) >= _CENT:
-        return f"${usd:,.2f}"
-    digits = max(4, 1 - usd.adjusted()) if abs(usd) < _LEAST else 4
-    return f"${usd:.{digits}f}"
-
-
 def decision_line(record: TurnRecord) -> Text:
     """Return the decision as one line: route, model, confidence, why, time, cost."""
     decision = record.decision
@@ -46,7 +32,7 @@ def decision_line(record: TurnRecord) -> Text:
     why = next((reason.text for reason in decision.reasons if reason.kind not in _NOT_A_REASON), "no reason recorded")
     line = plain(f"{decision.route} · ", "bold")
     line.append_text(plain(short(model), TIER_STYLE.get(decision.tier, "")))
-    line.append_text(plain(f" · {confidence} · {why} · {decision.decided_us / 1000:.1f} ms · {cost(record.cost_usd)}"))
+    line.append_text(plain(f" · {confidence} · {why} · {decision.decided_us / 1000:.1f} ms · {usd(record.cost_usd)}"))
     return line
 
 
@@ -57,7 +43,7 @@ def show_decision(console: Console, decision: Decision) -> None:
         console.print(plain(f"  {number}. {reason.text}  ({reason.kind}: {reason.name})"))
     if decision.runner_up is not None:
         second = decision.runner_up
-        expected = cost(second.expected_cost_usd)
+        expected = usd(second.expected_cost_usd)
         console.print(plain(f"  runner-up: {second.route} · {second.model} · {expected} expected"))
         console.print(plain(f"  would be first: {second.flips_if}"))
     console.print(plain(f"  eligible: {', '.join(decision.eligible) or 'no model'}"))
@@ -88,7 +74,7 @@ def steps_table(steps: tuple[StepRecord, ...]) -> Table:
             ms(step.ttft_ms),
             ms(step.duration_ms),
             *_tokens(step.usage),
-            cost(step.cost_usd).removeprefix("$"),
+            dollars(step.cost_usd),
             plain(_note(step)),
         )
     return table

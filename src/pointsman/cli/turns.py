@@ -9,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from pointsman.cli.console import out, plain, print_json, program
-from pointsman.cli.figures import UNKNOWN, count, for_json
+from pointsman.cli.figures import UNKNOWN, count, dollars, for_json
 from pointsman.cli.replay_view import TIER_STYLE, short
 from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson, Limit, Since, StoreUrl, Until, at, since_us, until_us
-from pointsman.cli.turn_view import cost, ms
+from pointsman.cli.turn_view import ms
 from pointsman.domain.record import Status
 from pointsman.store import DEFAULT_URL, TurnFilter, TurnRow, open_store
 
@@ -81,7 +81,7 @@ def _table(rows: list[TurnRow]) -> Table:
             ms(row.duration_ms),
             count(usage.prompt) if usage else UNKNOWN,
             count(usage.output) if usage else UNKNOWN,
-            cost(row.cost_usd).removeprefix("$"),
+            dollars(row.cost_usd),
             plain(row.conversation_id),
         )
     return table

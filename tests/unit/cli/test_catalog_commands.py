@@ -144,3 +144,30 @@ def test_bad_flags_are_errors_that_name_the_allowed_words(name: str, args: Seque
     with pytest.raises(UsageError, match=message) as caught:
         run(name, *args)
     assert len(str(caught.value).splitlines()) <= 3
+
+
+def test_a_day_before_a_model_shows_no_price_for_it() -> None:
+    found = data("models", "--at", "2020-01-01")["models"]
+    assert all(model["usd_per_mtok"]["standard"] is None for model in found if not model["free"])
+    words = run("models", "--at", "2020-01-01", "--provider", "anthropic").split()
+    assert words.count("out") > words.count("before") > 0  # "not out before <day>", wherever the cell was folded
+    text = run("cost", "--preset", "deflection", "--at", "2024-06-01")
+    assert text.startswith("deflection: the routed bill is unknown, a price is missing.")
+    assert "unknown less" not in text
+
+
+@pytest.mark.parametrize(("given", "near"), [("nope", False), ("opneai", True), ("OpenAI", True)])
+def test_an_unknown_provider_lists_those_there_are(given: str, near: bool) -> None:
+    with pytest.raises(UsageError, match="anthropic, openai, google") as caught:
+        run("models", "--provider", given)
+    assert ("did you mean openai?" in str(caught.value)) is near
+
+
+def test_advice_with_no_model_left_says_so_and_exits_with_one() -> None:
+    flags = ["--task", "tools", "--error-cost", "high", "--reasoning", "deep", "--privacy", "on-prem"]
+    result = CliRunner().invoke(load("advise"), [*flags, "--json"])
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["candidates"] == []
+    shown = CliRunner().invoke(load("advise"), flags)
+    assert shown.exit_code == 1
+    assert shown.stdout.startswith("No model meets the constraints.")
