@@ -1,9 +1,11 @@
 """How long a decision takes: a 500-token turn with 20 tools, on one core, signals and all.
 
-    python benchmarks/decision.py [--turns 20000] [--json]
+    python benchmarks/decision.py [--turns 20000] [--privacy] [--long] [--json]
 
 Prints p50, p99 and p99.9 in microseconds, and the ratio to something every machine does: writing the same turn as JSON
-with the standard library, measured in the same run. The budget is p99 < 1,000 us.
+with the standard library, measured in the same run. The budget is p99 < 1,000 us. ``--privacy`` adds a privacy section to the
+policy, which then searches everything sent; ``--long`` pads the customer's text to 100,000 characters (budget 2,000 us, 10,000 us
+with privacy).
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ from pointsman.routing.router import Routing
 from pointsman.routing.templates import render
 
 BUDGET_US = 1000.0
+LONG_BUDGET_US = 2000.0
+LONG = 100_000
+PRIVACY = "\nprivacy: {sensitive: {on_prem_only: true}}\n"
 WISHES = (
     "Where is my order 118{n}? It was promised for Tuesday.",
     "I was charged twice on invoice {n} and want a refund, then change my delivery address please.",
@@ -36,10 +41,10 @@ WISHES = (
 PADDING = "The parcel left the warehouse, the tracking page has not moved since, and the shop told me to ask here. "
 
 
-def make_turn(n: int) -> Turn:
-    """Return a turn whose customer text is about 500 tokens, with 20 tools and some history."""
+def make_turn(n: int, size: int = 2000) -> Turn:
+    """Return a turn whose customer text has ``size`` characters (2,000: about 500 tokens), with 20 tools and some history."""
     wish = WISHES[n % len(WISHES)].format(n=n)
-    text = wish + " " + PADDING * ((2000 - len(wish)) // len(PADDING))
+    text = wish + " " + PADDING * ((size - len(wish)) // len(PADDING))
     tools = tuple(
         Tool(
             f"{verb}_{noun}",
@@ -75,11 +80,12 @@ def quantile(times: list[float], share: float) -> float:
     return times[min(len(times) - 1, int(share * len(times)))]
 
 
-def measure(count: int) -> dict[str, float]:
+def measure(count: int, *, privacy: bool = False, size: int = 2000) -> dict[str, float]:
     """Measure decisions and the yardstick in one run."""
-    routing = Routing(parse_policy(render("rubric", "mixed"), "rubric"), Catalog.load())
+    text = render("rubric", "mixed") + (PRIVACY if privacy else "")
+    routing = Routing(parse_policy(text, "rubric"), Catalog.load())
     limits = Limits(now=datetime.now(UTC))
-    turns = [make_turn(n) for n in range(400)]
+    turns = [make_turn(n, size) for n in range(400 if size < LONG else 20)]
     plain = {id(turn): msgspec.to_builtins(turn) for turn in turns}
 
     def decide(turn: Turn) -> object:
@@ -99,7 +105,7 @@ def measure(count: int) -> dict[str, float]:
         "p999_us": round(quantile(decisions, 0.999), 1),
         "json_dumps_p50_us": round(quantile(dumps, 0.5), 1),
         "ratio_to_json_dumps": round(quantile(decisions, 0.5) / quantile(dumps, 0.5), 2),
-        "budget_p99_us": BUDGET_US,
+        "budget_p99_us": BUDGET_US if size < LONG else LONG_BUDGET_US * (5 if privacy else 1),
     }
 
 
@@ -107,14 +113,17 @@ def main() -> int:
     """Print the measurement; exit 1 when the budget is overrun."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=20_000)
+    parser.add_argument("--privacy", action="store_true", help="with a privacy section in the policy")
+    parser.add_argument("--long", action="store_true", help="with 100,000 characters of customer text")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    found = measure(args.turns)
-    within = found["p99_us"] <= BUDGET_US
+    found = measure(args.turns, privacy=args.privacy, size=LONG if args.long else 2000)
+    budget = found["budget_p99_us"]
+    within = found["p99_us"] <= budget
     if args.json:
         print(json.dumps(found))
     else:
-        print(f"decision {'within' if within else 'OVER'} its budget of p99 {BUDGET_US:,.0f} us")
+        print(f"decision {'within' if within else 'OVER'} its budget of p99 {budget:,.0f} us")
         for name, value in found.items():
             print(f"  {name:22} {value:>12,.2f}")
     return 0 if within else 1

@@ -75,13 +75,19 @@ class Slate:
 
     def refusal(self, name: str) -> Exclusion | None:
         """Return why the model cannot serve the turn; None when it can."""
-        if name not in self._refusals:
-            self._refusals[name] = self._eligibility.refuse(self._bench.model(name), self._need)
-        return self._refusals[name]
+        refusals = self._refusals
+        if name not in refusals:
+            refusals[name] = self._eligibility.refuse(self._bench.model(name), self._need)
+        return refusals[name]
 
     def eligible(self, names: Iterable[str]) -> list[Candidate]:
         """Return those of ``names`` that can serve the turn, in their order."""
-        return [self.candidate(name) for name in names if self.refusal(name) is None]
+        refusals, candidates = self._refusals, self._candidates
+        return [
+            candidates.get(name) or self.candidate(name)
+            for name in names
+            if (refusals[name] if name in refusals else self.refusal(name)) is None
+        ]
 
     def candidate(self, name: str) -> Candidate:
         """Return the model with its expected cost."""

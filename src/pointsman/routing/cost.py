@@ -29,6 +29,10 @@ def expected_cost(rates: Rates | None, prompt: int, output: int, warmth: Warmth 
     """Return the expected cost in USD of one call; None where the price is unknown."""
     if rates is None:
         return None
+    if warmth is COLD:
+        # What nearly every candidate of every turn is priced at; the same sum as below.
+        rates = rates.for_prompt(prompt)
+        return rates.input * prompt + rates.output * output
     read = min(warmth.read, prompt)
     written = min(warmth.written, prompt - read)
     return rates.cost(Usage(prompt - read - written, output, read or None, written or None))

@@ -57,10 +57,13 @@ class Eligibility:
         strict = policy.parameters.unsupported_sampling == "strict" if strict is None else strict
         channel = getattr(policy.limits, turn.channel)
         effort = turn.reasoning_effort
-        return Need(
+        prompt = int(plain["size"]["prompt_tokens"] * (1 + policy.context.margin))
+        output = turn.max_output_tokens or OUTPUT_RESERVE
+        need = Need(
             estimate=plain["size"]["prompt_tokens"],
-            prompt=int(plain["size"]["prompt_tokens"] * (1 + policy.context.margin)),
-            output=turn.max_output_tokens or OUTPUT_RESERVE,
+            prompt=prompt,
+            output=output,
+            window=prompt + output,
             max_output=turn.max_output_tokens,
             tools=tools,
             parallel=tools and turn.tool_choice is not None and turn.tool_choice.parallel is True,
@@ -80,12 +83,13 @@ class Eligibility:
             unhealthy=limits.unhealthy,
             exclude=limits.exclude,
             pin=limits.pin,
-            today=now.date(),
+            today=now.date().isoformat(),
         )
+        return msgspec.structs.replace(need, checks=tuple(_relevant(need)))
 
     def refuse(self, model: Model, need: Need) -> Exclusion | None:
         """Return why ``model`` cannot serve the turn, or None when it can. The first reason found is given."""
-        for check in _relevant(need):
+        for check in need.checks:
             for constraint, text in check(self._policy, model, need):
                 return Exclusion(model.id, constraint, text)
         return None
@@ -185,10 +189,7 @@ def _portability(policy: Policy, model: Model, need: Need) -> _Finding:  # noqa:
             )
 
 
-Check = Callable[[Policy, Model, Need], _Finding]
-
-
-def _relevant(need: Need) -> Iterator[Check]:
+def _relevant(need: Need) -> Iterator[Callable[[Policy, Model, Need], _Finding]]:
     """Yield the checks that this turn can fail: most turns ask for little."""
     yield _access
     yield _size
@@ -209,4 +210,4 @@ def beyond_effective(model: Model, need: Need) -> bool:
 
 def is_retired(model: Model, need: Need) -> bool:
     """Tell whether the provider has withdrawn the model, as far as the catalogue knows."""
-    return model.retires is not None and model.retires <= need.today.isoformat()
+    return model.retires is not None and model.retires <= need.today

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 
@@ -15,14 +15,17 @@ from pointsman.routing.privacy import Confinement
 class Need(msgspec.Struct, frozen=True):
     """What a turn demands of a model, worked out once per turn.
 
-    ``estimate`` is the estimated prompt in tokens, ``prompt`` the same with the policy's margin on top. ``pin`` is the model
+    ``estimate`` is the estimated prompt in tokens, ``prompt`` the same with the policy's margin on top; ``window``
+    adds the reply. ``pin`` is the model
     the client named. ``origins`` and ``calls`` describe the open tool loop: whose opaque state it carries, and per step the
-    first call with the origin of its state (None: it has none).
+    first call with the origin of its state (None: it has none). ``today`` is an ISO date. ``checks`` are those of the filter that
+    this turn can fail.
     """
 
     estimate: int
     prompt: int
     output: int
+    window: int
     max_output: int | None
     tools: bool
     parallel: bool
@@ -42,12 +45,8 @@ class Need(msgspec.Struct, frozen=True):
     unhealthy: Mapping[str, str]
     exclude: frozenset[str]
     pin: str | None
-    today: date
-
-    @property
-    def window(self) -> int:
-        """Tokens of prompt and reply together."""
-        return self.prompt + self.output
+    today: str
+    checks: tuple[Callable[[Any, Any, Any], Iterator[tuple[str, str]]], ...] = ()
 
 
 def sampling(turn: Turn) -> tuple[str, ...]:

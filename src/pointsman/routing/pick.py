@@ -21,6 +21,7 @@ _ALONE = {
 }
 # Sorts after every known cost.
 _UNKNOWN = float("inf")
+_PLACE = {tier: place for place, tier in enumerate(TIERS)}
 
 
 class Pick(msgspec.Struct, frozen=True):
@@ -185,19 +186,19 @@ class Picker:
 
     def _fallbacks(self, chosen: Candidate, eligible: Iterable[Candidate], course: Course) -> tuple[str, ...]:
         """Order the others: same tier (another provider first), then higher tiers, then lower ones where none forbids."""
-        here = TIERS.index(chosen.tier)
+        here = _PLACE[chosen.tier]
         bottom = 0
         if course.floor_rank is not None and not self._policy.fallback.below_floor:
             bottom = min(here, self._floor_tier(course))
 
         def distance(candidate: Candidate) -> tuple[int, bool, bool, Decimal | float]:
-            step = TIERS.index(candidate.tier) - here
+            step = _PLACE[candidate.tier] - here
             away = step if step >= 0 else len(TIERS) - step
             sags = self._sag and candidate.beyond_effective
             cost = _UNKNOWN if candidate.cost is None else candidate.cost
             return away, candidate.model.provider == chosen.model.provider, sags, cost
 
-        others = [c for c in eligible if c.model.id != chosen.model.id and TIERS.index(c.tier) >= bottom]
+        others = [c for c in eligible if c.model.id != chosen.model.id and _PLACE[c.tier] >= bottom]
         return tuple(candidate.model.id for candidate in sorted(others, key=distance))
 
     def _floor_tier(self, course: Course) -> int:

@@ -28,6 +28,7 @@ PDF_BYTES_PER_PAGE: Final = 50_000
 MEDIA_BYTES_PER_TOKEN: Final = 500
 """Speech at 128 kbit/s and the 32 tokens a second that Gemini counts."""
 
+_ENCODER: Final = msgspec.json.Encoder()
 _FAILED: Final = re.compile(
     r"""^[\s\[(*#]*(?:error|exception|failed|failure|traceback|timeout|timed\ out|not\ found|unauthorized|forbidden)\b
     | "(?:error|errors|exception|error_code|error_message)"\s*:(?!\s*(?:null|false|""|\[\s*\]|\{\s*\}|0\b))
@@ -78,8 +79,8 @@ class Reading(msgspec.Struct, frozen=True):
             user=user,
             earlier=tuple(Words.of(_window(_text_of(run), EARLIER_WINDOW, 0)) for _, run in runs[1 : EARLIER + 1]),
             assistant=_last_assistant(messages, start),
-            user_tokens=sum(_message_tokens(message) for message in last),
-            prompt_tokens=sum(_message_tokens(message) for message in messages) + _tools_tokens(turn.tools),
+            user_tokens=sum(map(_message_tokens, last)),
+            prompt_tokens=sum(map(_message_tokens, messages)) + _tools_tokens(turn.tools),
             user_turns=len(runs),
             attachments=sum(type(part) in _ATTACHMENTS for message in last for part in message.parts),
             modalities=_modalities(messages),
@@ -190,7 +191,10 @@ def modality_of(part: Image | Document | Text) -> str:
 
 
 def _message_tokens(message: Message) -> int:
-    return 4 + sum(_part_tokens(part) for part in message.parts)
+    total = 4
+    for part in message.parts:
+        total += _tokens(part.text) if type(part) is Text else _part_tokens(part)
+    return total
 
 
 def _part_tokens(part: object) -> int:
@@ -231,9 +235,8 @@ def _tokens(text: str | None) -> int:
 def _tools_tokens(tools: tuple[Tool, ...]) -> int:
     if not tools:
         return 0
-    named = sum(_tokens(tool.name) + _tokens(tool.description) for tool in tools)
     try:
-        return named + (len(msgspec.json.encode([tool.parameters for tool in tools])) + 3) // 4
+        return (len(_ENCODER.encode([(tool.name, tool.description, tool.parameters) for tool in tools])) + 3) // 4
     except (TypeError, ValueError, RecursionError, OverflowError):
         # A schema that is no JSON cannot be sent either; its size is then of no consequence to a routing choice.
-        return named
+        return sum(_tokens(tool.name) + _tokens(tool.description) for tool in tools)

@@ -118,7 +118,7 @@ PHRASES: Final = Lexicon(
         "-3.4": """managed to lose/break/ruin/forget/mess, money well spent, now the new one, exactly what i paid
             for, how lucky, thanks for nothing, thank you for nothing, oh great, oh wonderful, oh perfect, oh
             fantastic, oh lovely, great so now, great just great, just great, just
-            perfect, just wonderful, just fantastic, just brilliant, just what i needed, exactly what i needed, just
+            perfect, just wonderful, just fantastic, just brilliant, just
             lovely, how wonderful, how lovely, how nice of you, how convenient, how generous, slow clap, bravo, well
             done on losing, well done losing/breaking/ruining, great job losing/breaking/ruining/ignoring, good job
             losing/breaking/ruining/ignoring, nice job losing/breaking/ruining/ignoring, great job ~ wrong/again,

@@ -37,6 +37,7 @@ _OTHER = tuple(
     + [(mark, " ") for mark in "“”„«»‹›–—…·•¿¡、，："]
     + [(mark, f" {end} ") for mark, end in zip("。！？；", ".!?;", strict=True)]
 )
+_DECIMALS: Final = frozenset("0123456789")
 _NO_DIGITS: Final[dict[int, str | None]] = {code: None for code in range(128) if not chr(code).isdigit()}
 
 
@@ -65,6 +66,11 @@ def tokenize(text: str) -> list[str]:
 
     Built from whole-string operations: four times as fast as one regular expression.
     """
+    return _spaced(text)[0].split()
+
+
+def _spaced(text: str) -> tuple[str, int]:
+    """Return the text in lower case with spaces around words and sentence ends, and the number of those ends."""
     lowered = text.lower()
     if lowered.isascii():
         lowered = lowered.translate(_ASCII)
@@ -75,9 +81,10 @@ def tokenize(text: str) -> list[str]:
             lowered = lowered.replace(mark, " ")
         for mark in _APOSTROPHES:
             lowered = lowered.replace(mark, "")
+    before = len(lowered)
     for end in _ENDS:
         lowered = lowered.replace(end, f" {end} ")
-    return lowered.split()
+    return lowered, (len(lowered) - before) // 2
 
 
 def digits_of(text: str) -> str:
@@ -93,7 +100,8 @@ def pad(words: Iterable[str]) -> str:
 class Words(msgspec.Struct, frozen=True):
     """A text as the lexicons want it: ``tokens`` in order (sentence ends included), as a set, and padded in one string.
 
-    ``digits`` are all its digits; ``count`` is the number of tokens that are no sentence ends.
+    ``digits`` are all its digits; ``numbers`` the different tokens that begin with one; ``count`` is the number of tokens
+    that are no sentence ends.
     """
 
     text: str
@@ -102,13 +110,17 @@ class Words(msgspec.Struct, frozen=True):
     padded: str
     digits: str = ""
     count: int = 0
+    numbers: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, text: str) -> Words:
         """Split a text."""
-        tokens = tuple(tokenize(text))
-        ends = sum(text.count(end) for end in ".!?;")
-        return cls(text, tokens, frozenset(tokens), pad(tokens), digits_of(text), max(0, len(tokens) - ends))
+        spaced, ends = _spaced(text)
+        tokens = tuple(spaced.split())
+        vocabulary = frozenset(tokens)
+        digits = digits_of(text)
+        numbers = tuple([token for token in vocabulary if token[0] in _DECIMALS]) if digits else ()
+        return cls(text, tokens, vocabulary, pad(tokens), digits, len(tokens) - ends, numbers)
 
 
 NO_WORDS: Final = Words("", (), frozenset(), "  ")
@@ -146,13 +158,17 @@ class Lexicon:
         for key in sorted(found):
             for others, first, then, hit in self._by_key[key]:
                 # The set test is cheap and fails mostly; only then is the order of the words looked at.
-                if others <= vocabulary and _in_order(padded, first, then):
+                if others <= vocabulary and (not first or _in_order(padded, first, then)):
                     out.append(hit)
         return out
 
     def any(self, vocabulary: frozenset[str], padded: str) -> bool:
         """Return whether any phrase is found."""
-        return bool(self.hits(vocabulary, padded))
+        for key in self._keys & vocabulary:
+            for others, first, then, _ in self._by_key[key]:
+                if others <= vocabulary and (not first or _in_order(padded, first, then)):
+                    return True
+        return False
 
 
 def _in_order(padded: str, first: str, then: str) -> bool:

@@ -55,6 +55,8 @@ _NOT_PHONE_WORDS: Final = wordset(
 _PHONE_NAMES: Final = ("phone", "mobile", "whatsapp")
 _SSN_NAMES: Final = ("ssn", "social security", "social_security")
 _SSN_LENGTH: Final = 9
+_SSN_LENGTHS: Final = range(9, 13)
+"""Up to three digits of something else may stand beside it."""
 _BIRTH_WORDS: Final = wordset(
     """born birth birthday dob geboren geburtsdatum nacimiento nacido nací née né naissance nato nata nascita"""
 )
@@ -80,7 +82,7 @@ _HEALTH: Final = Lexicon(
     }
 )
 _CARD_LENGTHS: Final = range(13, 20)
-_DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+_DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
 _PHONE_LENGTHS: Final = range(7, 16)
 _NAMED_WITHIN: Final = 24
 _ENOUGH_DIGITS: Final = 6
@@ -153,7 +155,7 @@ def _numbers(words: Words, known: AbstractSet[str]) -> set[str]:
     if _LONG_NUMBER not in masked:
         return kinds
     text = text if text.isascii() else _plain(text)
-    if _CARD_NUMBER in masked and any(_luhn_ok(digits_of(found[0])) for found in _CARD.finditer(text)):
+    if _CARD_NUMBER in masked and any(map(_luhn_ok, {digits_of(found[0]) for found in _CARD.finditer(text)})):
         kinds.add("card")
     if _ACCOUNT_NUMBER in masked and any(
         _iban_ok(text[found.start() - 2 : found.end()]) for found in _IBAN.finditer(text)
@@ -221,7 +223,7 @@ def _number_kind(found: str, named: str, *, spoken: bool, phone: bool) -> str:
     length = len(digits)
     if length in _CARD_LENGTHS and _luhn_ok(digits):
         return "card"
-    if length >= _SSN_LENGTH and (_SSN.search(found) or (length == _SSN_LENGTH and _names(named, _SSN_NAMES))):
+    if length in _SSN_LENGTHS and (_SSN.search(found) or (length == _SSN_LENGTH and _names(named, _SSN_NAMES))):
         return "ssn"
     if not phone or length not in _PHONE_LENGTHS or _DATE.search(found):
         return ""
@@ -237,8 +239,11 @@ def _names(before: str, words: Iterable[str]) -> bool:
 
 def _luhn_ok(digits: str) -> bool:
     """ISO/IEC 7812: every second digit from the right doubled, the digit sum a multiple of ten; cards begin with 2 to 6."""
-    doubled = sum(_DOUBLED[int(digit)] for digit in digits[-2::-2])
-    return digits[0] in "23456" and (doubled + sum(map(int, digits[::-2]))) % 10 == 0
+    if digits[0] not in "23456":
+        return False
+    values = digits.encode()
+    doubled = values[-2::-2].translate(_DOUBLED)
+    return (sum(values[::-2]) + sum(doubled) - 48 * len(values)) % 10 == 0  # 48 is the code of "0"
 
 
 def _iban_ok(found: str) -> bool:

@@ -7,7 +7,7 @@ add one, write its file and add it to ``SIGNALS``. Signals never import each oth
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, get_args
 
 import msgspec
 
@@ -41,6 +41,11 @@ Value = (
     | channel.ChannelValue
 )
 """What a signal measures."""
+_LISTS: Final = {
+    kind: tuple(field for field, hint in kind.__annotations__.items() if hint.startswith("tuple"))
+    for kind in get_args(Value)
+}
+"""The fields of each value that hold several: lists in plain data."""
 
 
 class Signal(Protocol):
@@ -77,9 +82,9 @@ def measure_all(turn: Turn, session: Session) -> dict[str, Value]:
 
 def as_plain(values: dict[str, Value]) -> dict[str, dict[str, Any]]:
     """Return the values as plain data (bool, int, float, str, list of str), for rules and storage."""
-    return {
-        name: {
-            field: list(item) if type(item) is tuple else item for field, item in msgspec.structs.asdict(value).items()
-        }
-        for name, value in values.items()
-    }
+    plain: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        fields = plain[name] = msgspec.structs.asdict(value)
+        for field in _LISTS[type(value)]:
+            fields[field] = list(fields[field])
+    return plain

@@ -75,7 +75,7 @@ _SAME_WISH: Final = {
     "account_access": "account", "profile_change": "account",
 }  # fmt: skip
 """Intents that one and the same wish often names together ("it is broken, I want to return it")."""
-_LIST_ITEM: Final = re.compile(r"(?:^|\n)\s*(?:\d{1,2}[.)]|[-*•])\s+\S", re.MULTILINE)
+_LIST_ITEM: Final = re.compile(r"^[ \t]{0,16}(?:\d{1,2}[.)]|[-*•])[ \t]+\S", re.MULTILINE)
 _FEW: Final = 6
 _SHORT_PAIR: Final = 12
 """Words up to which two questions are one wish ("What's the wind going to be like? And the humidity?")."""

@@ -87,13 +87,15 @@ def _reasked(reading: Reading) -> int:
     user = reading.user
     now = user.vocabulary - _FILLER
     count = 0
-    small_talk = bool(reading.cues) and all(hit.label in SMALL_TALK for hit in reading.cues)
-    if len(now) > 1 and not small_talk and not says_yes(user):
+    if len(now) > 1:
         for words in reading.earlier:
             before = words.vocabulary - _FILLER
-            if len(now & before) >= _ALIKE * len(now | before):
+            shared = len(now & before)
+            if shared >= _ALIKE * (len(now) + len(before) - shared):
                 count += 1
-    return count + bool(ASKED_AGAIN.hits(user.vocabulary, user.padded))
+    if count and (says_yes(user) or (reading.cues and all(hit.label in SMALL_TALK for hit in reading.cues))):
+        count = 0  # a second "yes, please" or "thank you" is no second question
+    return count + ASKED_AGAIN.any(user.vocabulary, user.padded)
 
 
 def _open_action(reading: Reading) -> str:

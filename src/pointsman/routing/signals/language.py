@@ -71,6 +71,11 @@ _COMMON: Final[Mapping[str, frozenset[str]]] = {
             giúp""",
     }.items()
 }
+_LANGUAGES: Final[Mapping[str, tuple[str, ...]]] = {
+    word: tuple(code for code, words in _COMMON.items() if word in words)
+    for word in frozenset().union(*_COMMON.values())
+}
+_EVERYDAY: Final = frozenset(_LANGUAGES)
 _SCRIPTS: Final = (
     (re.compile(r"[\u3040-\u30ff]"), "ja"),
     (re.compile(r"[\uac00-\ud7af]"), "ko"),
@@ -127,7 +132,10 @@ def _code(words: Words) -> str:
         script = _script(words.text[:400])
         if script:
             return script
-    scores = {code: len(common & words.vocabulary) for code, common in _COMMON.items()}
+    scores = dict.fromkeys(_COMMON, 0)
+    for word in words.vocabulary & _EVERYDAY:
+        for code in _LANGUAGES[word]:
+            scores[code] += 1
     if not words.text.isascii():
         for mark in frozenset(words.text.lower()) & _MARKS.keys():
             scores[_MARKS[mark]] += 1

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from pointsman.domain.turn import Session
-from pointsman.routing.lexicon.match import Lexicon, wordset
+from pointsman.routing.lexicon.match import Lexicon, Words, wordset
 from pointsman.routing.reading import Reading
 
 NAME: Final = "quantitative"
@@ -64,5 +64,11 @@ def measure(reading: Reading, session: Session) -> Quantitative:  # noqa: ARG001
     head = user.text[:2000]
     if any(mark in head for mark in _OPERATORS) and _FORMULA.search(head):
         return Quantitative(needed=True)
-    asks = not user.vocabulary.isdisjoint(_ASKS)
-    return Quantitative(needed=asks and len(_QUANTITY.findall(head)) >= _TWO)
+    if user.vocabulary.isdisjoint(_ASKS) or not _has_two_numbers(user):
+        return Quantitative(needed=False)
+    return Quantitative(needed=len(_QUANTITY.findall(head)) >= _TWO)
+
+
+def _has_two_numbers(user: Words) -> bool:
+    """Tell cheaply whether the pattern, which is tried at every character, can find two quantities."""
+    return len(user.numbers) >= _TWO or (len(user.numbers) == 1 and user.tokens.count(user.numbers[0]) >= _TWO)

@@ -50,13 +50,15 @@ _WORDS_PER_HARD_ONE: Final = 150
 _OWN: Final = 700
 _INTRODUCTION: Final = 60
 _QUOTED: Final = re.compile(
-    r"^[\s>*_#=-]*(?:\d{1,3}\W{0,3})?(?:from|von|de|da|van|od|от)\s?:\s"
-    r"|^.{0,80}\b(?:wrote|schrieb|écrit|escribió|ha scritto)\s?:\s*$"
-    r"|^\W{0,20}(?:original message|forwarded message|begin forwarded|ursprüngliche nachricht)|^>",
+    r"^[ \t>*_#=-]{0,20}(?:\d{1,3}[ .):-]{1,3})?(?:from|von|de|da|van|od|от)\s?:[ \t]"
+    r"|\b(?:wrote|schrieb|écrit|escribió|scritto)\s?:[ \t]*$"
+    r"|(?:original message|forwarded message|begin forwarded|ursprüngliche nachricht)|^>",
     re.IGNORECASE | re.MULTILINE,
 )
+_QUOTING: Final = wordset(
+    """> from von de da van od от wrote schrieb écrit escribió scritto original forwarded ursprüngliche"""
+)
 _ANSWERS: Final = wordset("""no nope nein non não nee нет""")
-_EMOJI_SET: Final = frozenset(_EMOJI)
 
 
 class Sentiment(msgspec.Struct, frozen=True):
@@ -74,7 +76,7 @@ class Sentiment(msgspec.Struct, frozen=True):
 def measure(reading: Reading, session: Session) -> Sentiment:  # noqa: ARG001 - every signal has this shape
     """Judge the feeling in the last user text; of a long one, in what is the customer's own voice."""
     user = reading.user
-    own = user if user.count < _LONG else _own_words(user.text)
+    own = user if user.count < _LONG else _own_words(user)
     total = _emphasised(_valence(own), own.text)
     if own is not user:
         hard = sum(1 for token in user.tokens if VALENCE.get(token, 0.0) <= _STRONG)
@@ -86,11 +88,15 @@ def measure(reading: Reading, session: Session) -> Sentiment:  # noqa: ARG001 - 
     return Sentiment(label, score, negative, _asks_human(own))
 
 
-def _own_words(text: str) -> Words:
+def _own_words(user: Words) -> Words:
     """Return what the customer says for themselves in a long text: before what is quoted, else its beginning and end."""
-    quoted = _QUOTED.search(text)
-    if quoted is not None and len(text[: quoted.start()].strip()) >= _INTRODUCTION:
-        return Words.of(text[: min(quoted.start(), 2 * _OWN)])
+    text = user.text
+    if ">" in text or not user.vocabulary.isdisjoint(_QUOTING):
+        quoted = _QUOTED.search(text)
+        if quoted is not None:
+            before = text[: text.rfind("\n", 0, quoted.start()) + 1]
+            if len(before.strip()) >= _INTRODUCTION:
+                return Words.of(before[: 2 * _OWN])
     return Words.of(f"{text[:_OWN]}\n.\n{text[-_OWN:]}")
 
 
@@ -120,7 +126,7 @@ def _valence(words: Words) -> float:
         else:
             strong += value
     if not words.text.isascii():
-        strong += sum(_EMOJI[mark] for mark in sorted(_EMOJI_SET.intersection(words.text)))
+        strong += sum(value for mark, value in _EMOJI.items() if mark in words.text)
     total = strong + max(-_WEAK_SUM, min(_WEAK_SUM, weak))
     return total if strong <= _STRONG else total + polite
 

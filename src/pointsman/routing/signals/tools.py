@@ -93,12 +93,14 @@ _CUES: Final = Lexicon(
             if/when/to, can i ~ if, can i return, can i bring, can i take, can i pay in, why do you, in general,
             usually, are you open, is there a fee, opening hours, how to, explain, who are you, are you a, what can
             you do, am i allowed, tell me a joke, fee if""",
+        "more": """something/anything else ~ recommend/suggest/have/find, other options/suggestions/recommendations/ones, any
+        others, another one, a different one""",
         "close": """thanks, thank you, bye, goodbye, thats all, that is all, nothing else, no thanks, no thank you,
             have a nice/good/great day/one/evening, good morning, how are you, thats it, that will be all,
             appreciate it, not right now, im good, all i need, all i needed""",
     }
 )
-_WEIGHTS: Final = {"own": 1.5, "ask": 0.7, "general": -2.2, "close": -2.0}
+_WEIGHTS: Final = {"own": 1.5, "ask": 0.7, "more": 1.2, "general": -2.2, "close": -2.0}
 _BASE: Final = -1.6
 _ACTED_ON: Final = wordset(
     """order_status refund return cancel billing payment profile_change booking subscription fraud account_access"""
@@ -130,7 +132,8 @@ _ENDS: Final = frozenset(".!?;")
 _QUESTION_WORDS: Final = wordset(
     """which what when where how provide tell give specify welche welches wann wo qué cuál cuándo quel quelle quand quale"""
 )
-_IDENTIFIERS: Final = (re.compile(r"\d{4}"), re.compile(r"[A-Z]{2}-?\d{2}"))
+_SHAPE: Final = {code: "0" if chr(code).isdigit() else "A" if chr(code).isupper() else chr(code) for code in range(128)}
+_IDENTIFIERS: Final = ("0000", "AA00", "AA-00")
 
 
 class Tools(msgspec.Struct, frozen=True):
@@ -181,14 +184,22 @@ def _score(reading: Reading, match: float) -> float:
         points += _INTENT_POINTS
     if _commands(user):
         points += _IMPERATIVE_POINTS
-    if user.digits and any(pattern.search(user.text, 0, 2000) for pattern in _IDENTIFIERS):
+    if user.digits and _has_identifier(user.text[:2000]):
         points += 1.2
     points += _answering(reading)
     return 1 / (1 + exp(-points))
 
 
+def _has_identifier(text: str) -> bool:
+    """Return whether four digits stand in a row, or two capitals before two digits: an order, a booking, a flight."""
+    shape = text.translate(_SHAPE)
+    return any(identifier in shape for identifier in _IDENTIFIERS)
+
+
 def _commands(user: Words) -> bool:
     """Return whether a sentence starts with a word of action, after "please", "can you", "I want to" and the like."""
+    if user.vocabulary.isdisjoint(_IMPERATIVES):
+        return False
     fresh = True
     for token in user.tokens[:_COMMAND_WITHIN]:
         if fresh and token in _IMPERATIVES:
