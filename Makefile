@@ -58,9 +58,7 @@ test-unit: $(STAMP) ## the fast tier: no network, no sleep, under 20 s
 	$(RUN)pytest tests/unit -n $(WORKERS) -m "not slow" -q
 
 test: $(STAMP) local ## unit, conformance and integration tests, with coverage
-	$(RUN)coverage erase
-	COVERAGE_PROCESS_START=pyproject.toml $(RUN)coverage run -m pytest tests -n $(WORKERS) -m "not slow" -q
-	$(RUN)coverage combine -q && $(RUN)coverage report | tail -3
+	$(RUN)pytest tests -n $(WORKERS) -m "not slow" -q --cov --cov-report=term:skip-covered
 
 test-all: $(STAMP) local ## every test, slow ones too
 	$(RUN)pytest tests -n $(WORKERS)
