@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from pointsman.domain.decision import Tier
-from pointsman.evaluation.intervals import wilson
+from pointsman.domain.intervals import wilson
 
 NOT_A_REASON = frozenset({"eligibility", "cost"})
 """Kinds of reason that follow on every decision: they say which model, not why this route."""

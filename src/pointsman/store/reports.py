@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from decimal import Decimal
-from math import sqrt
 from typing import Any
 
 import msgspec
 
+from pointsman.domain.intervals import wilson
 from pointsman.errors import StoreError
 from pointsman.store.money import from_halves
 from pointsman.store.reading import TurnFilter, mappings, where
@@ -97,7 +97,7 @@ def report(
 def _row(by: tuple[str, ...], row: dict[str, Any], waits: Mapping[tuple[Any, ...], tuple[Any, ...]]) -> ReportRow:
     key = tuple(row[f"k{n}"] for n in range(len(by)))
     ttft_n, p50, p95 = waits.get(key, (0, None, None))
-    low, high = wilson(row["errors"], row["turns"])
+    low, high = wilson(row["errors"], row["turns"]) or (0.0, 1.0)
     flagship = from_halves(row["flagship_micro"], row["flagship_rest"])
     compared = from_halves(row["compared_micro"], row["compared_rest"])
     streamed_ms = row["streamed_ms"]
@@ -126,14 +126,3 @@ def _row(by: tuple[str, ...], row: dict[str, Any], waits: Mapping[tuple[Any, ...
         flagship_usd=flagship,
         saving_usd=None if flagship is None or compared is None else flagship - compared,
     )
-
-
-def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """Return the 95 % Wilson score interval of a share (Wilson 1927): honest at small n and at 0 hits, unlike ``p ± z·se``."""
-    if n == 0:
-        return 0.0, 1.0
-    share = hits / n
-    middle = share + z * z / (2 * n)
-    spread = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)

@@ -5,14 +5,11 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pointsman.domain.record import TurnRecord
 from pointsman.domain.usage import Usage
 from pointsman.errors import StoreError
 from pointsman.store import Store, TurnFilter
-from pointsman.store.reports import wilson
 
 MakeRecord = Callable[..., TurnRecord]
 
@@ -75,19 +72,3 @@ def test_a_report_takes_times_and_filters(store: Store, make: MakeRecord) -> Non
 def test_an_unknown_dimension_is_refused(store: Store) -> None:
     with pytest.raises(StoreError, match="route, model"):
         store.report(("route; DROP TABLE turn",))
-
-
-@given(st.integers(0, 500), st.integers(1, 500))
-def test_the_interval_holds_the_share_and_narrows_with_n(hits: int, n: int) -> None:
-    hits = min(hits, n)
-    low, high = wilson(hits, n)
-    assert 0 <= low <= hits / n + 1e-12
-    assert hits / n <= high + 1e-12 <= 1 + 1e-9
-    wide = wilson(hits * 10, n * 10)
-    assert wide[1] - wide[0] < high - low
-
-
-def test_the_interval_of_a_known_case() -> None:
-    # Newcombe 1998, table I: 81 of 263.
-    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
-    assert wilson(0, 0) == (0.0, 1.0)

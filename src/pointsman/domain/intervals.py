@@ -19,4 +19,5 @@ def wilson(hits: int, n: int) -> tuple[float, float] | None:
     share, z2 = hits / n, Z_95 * Z_95
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # At the edges the bound is the edge itself; floats would leave 7e-18 of it.
+    return (max(0.0, centre - half) if hits else 0.0), (min(1.0, centre + half) if hits < n else 1.0)
