@@ -25,7 +25,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -159,9 +159,10 @@ def _prices(file: LocatedYaml, where: Place, raw: Any) -> PerMillion:
 
 
 def _day(file: LocatedYaml, where: Place, value: Any) -> date | None:
-    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
-        return value
-    raise file.problem(where, f"must be a day such as 2026-10-01, not {value!r}")
+    try:
+        return None if value is None else date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise file.problem(where, f"must be a day such as 2026-10-01, not {value!r}") from None
 
 
 def _aliases(file: LocatedYaml, value: Any, ids: set[str]) -> dict[str, str]:

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import Field, PrivateAttr, ValidationError
 
+from pointsman.catalog.located_yaml import LocatedYaml
 from pointsman.domain.decision import TIERS, Tier
 from pointsman.errors import PolicyError
-from pointsman.routing import policy_yaml
 from pointsman.routing.policy_errors import Problem, from_validation, raise_problems
 from pointsman.routing.policy_names import cross_check
 from pointsman.routing.sections import (
@@ -54,7 +54,7 @@ class Policy(Section):
 
     _version: str = PrivateAttr("")
     _source: str = PrivateAttr("")
-    _lines: policy_yaml.Document | None = PrivateAttr(None)
+    _lines: LocatedYaml | None = PrivateAttr(None)
 
     @property
     def version(self) -> str:
@@ -140,7 +140,9 @@ def parse_policy(text: str, source: str) -> Policy:
     Raises:
         PolicyError: as ``load_policy``.
     """
-    document = policy_yaml.read(text, source)
+    document = LocatedYaml(source, text, PolicyError)
+    if document.data is None:
+        raise PolicyError(f"{source}: the file is empty; `pointsman init` writes a starter policy")
     if not isinstance(document.data, dict):
         raise PolicyError(f"{source}:1: must be a mapping that begins with version: 1")
     try:

@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 import msgspec
 from pydantic import BaseModel, ValidationError
 
+from pointsman.catalog.located_yaml import LocatedYaml, Place
 from pointsman.errors import PolicyError
 from pointsman.routing.conditions import near
-from pointsman.routing.policy_yaml import Document, Path
 from pointsman.routing.sections import looks_like_a_key
 
 MAX_SHOWN = 10
@@ -42,11 +42,11 @@ _PLAIN = {
 class Problem(msgspec.Struct, frozen=True):
     """One thing that is wrong: the path of the field and the sentence about it."""
 
-    path: Path
+    path: Place
     text: str
 
 
-def raise_problems(source: str, document: Document, problems: Iterable[Problem]) -> NoReturn:
+def raise_problems(source: str, document: LocatedYaml, problems: Iterable[Problem]) -> NoReturn:
     """Raise all problems as one error, in the order of the file, the first ten in full.
 
     Raises:
@@ -66,7 +66,7 @@ def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
-def spell(path: Path) -> str:
+def spell(path: Place) -> str:
     """Return a path as people write it: ``rules[2].when: ``."""
     text = ""
     for step in path:
@@ -80,7 +80,7 @@ def from_validation(error: ValidationError, model: type[BaseModel]) -> list[Prob
 
 
 def _problem(item: Any, model: type[BaseModel]) -> Problem:
-    path: Path = tuple(item["loc"])
+    path: Place = tuple(item["loc"])
     kind = item["type"]
     if kind == "extra_forbidden":
         return Problem(path, _unknown_key(path, item["input"], model))
@@ -91,7 +91,7 @@ def _problem(item: Any, model: type[BaseModel]) -> Problem:
     return Problem(path, _PLAIN.get(kind, _lower(item["msg"])))
 
 
-def _unknown_key(path: Path, value: Any, model: type[BaseModel]) -> str:
+def _unknown_key(path: Place, value: Any, model: type[BaseModel]) -> str:
     key = str(path[-1])
     if isinstance(value, str) and (looks_like_a_key(value) or key in {"api_key", "key", "token", "secret"}):
         return "keys never stand in a policy; put the key into an environment variable and write api_key_env: ITS_NAME"
@@ -115,7 +115,7 @@ def _lower(text: str) -> str:
     return text.replace("should", "must", 1)
 
 
-def _section(path: Path, model: type[BaseModel]) -> type[BaseModel] | None:
+def _section(path: Place, model: type[BaseModel]) -> type[BaseModel] | None:
     """Return the model whose keys stand at ``path``."""
     current: Any = model
     for step in path:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pointsman.catalog.located_yaml import Place
 from pointsman.domain.decision import TIERS
 from pointsman.domain.message import Message, Text
 from pointsman.domain.turn import EMPTY_SESSION, Turn
 from pointsman.routing import signals
 from pointsman.routing.conditions import BadCondition, Condition, Vocabulary, near
 from pointsman.routing.policy_errors import Problem
-from pointsman.routing.policy_yaml import Path
 from pointsman.routing.sections import BUILT_IN_RANKS, PINNED
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _tiers(policy: Policy) -> list[Problem]:
     seen: dict[str, str] = {}
     for tier in TIERS:
         for index, model in enumerate(policy.tiers.models(tier)):
-            path: Path = ("tiers", tier, index)
+            path: Place = ("tiers", tier, index)
             found += _model_id(path, model)
             if model in seen:
                 found.append(Problem(path, f"{model} stands under {seen[model]} too; a model has one tier"))
@@ -100,7 +100,7 @@ def _sticky(policy: Policy) -> list[Problem]:
     return found
 
 
-def _target(policy: Policy, path: Path, target: str, *, models: bool) -> list[Problem]:
+def _target(policy: Policy, path: Place, target: str, *, models: bool) -> list[Problem]:
     if target in policy.routes:
         return []
     if not models:
@@ -116,7 +116,7 @@ def _target(policy: Policy, path: Path, target: str, *, models: bool) -> list[Pr
 def _allow(policy: Policy) -> list[Problem]:
     allow = policy.limits.allow
     found: list[Problem] = []
-    lists: list[tuple[Path, tuple[str, ...]]] = [(("limits", "allow", "default"), allow.default or ())]
+    lists: list[tuple[Place, tuple[str, ...]]] = [(("limits", "allow", "default"), allow.default or ())]
     lists += [(("limits", "allow", "keys", name), entries) for name, entries in allow.keys.items()]
     lists += [(("limits", "allow", "tenants", name), entries) for name, entries in allow.tenants.items()]
     for path, entries in lists:
@@ -126,12 +126,12 @@ def _allow(policy: Policy) -> list[Problem]:
     return found
 
 
-def _model_id(path: Path, model: str) -> list[Problem]:
+def _model_id(path: Place, model: str) -> list[Problem]:
     provider, slash, name = model.partition("/")
     if provider and slash and name:
         return []
     return [Problem(path, f"{model!r} is not a model id; write provider/name, as `pointsman models` lists them")]
 
 
-def _name(path: Path, name: str) -> list[Problem]:
+def _name(path: Place, name: str) -> list[Problem]:
     return [] if _NAME.match(name) else [Problem(path, "a name is letters, digits, - and _, and begins with a letter")]

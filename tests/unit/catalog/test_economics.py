@@ -271,7 +271,10 @@ VALID = "conversations_per_month: 10\noutput_tokens: 3\n"
             "conversations_per_month: ten\noutput_tokens: 3\nmodels: [gpt-4o]\n",
             r"w.yaml:1: conv.*: must be a number.*'ten'",
         ),
-        ("conversations_per_month: .inf\noutput_tokens: 3\nmodels: [gpt-4o]\n", r"w.yaml:1: conv.*finite"),
+        (
+            "conversations_per_month: .inf\noutput_tokens: 3\nmodels: [gpt-4o]\n",
+            r"w.yaml:1: conv.*must be a number, not '.inf'",
+        ),
         ("conversations_per_month: 0\noutput_tokens: 3\nmodels: [gpt-4o]\n", r"w.yaml:1: conv.*greater than 0"),
         (
             VALID.replace("3", "-3") + "models: [gpt-4o]\n",

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from pointsman.domain.message import Document, Image, Message, Text, Tool, ToolCall, ToolChoice, ToolResult
 from pointsman.domain.turn import EMPTY_SESSION, Session, Turn
 from pointsman.routing import signals
-from pointsman.routing.reading import Reading
+from pointsman.routing.privacy import confinements
+from pointsman.routing.reading import WINDOW, Reading
+from pointsman.routing.sections import Privacy, Residency
 from pointsman.routing.signals import SIGNALS, as_plain, measure_all
 
 NASTY = st.one_of(
@@ -104,3 +106,23 @@ def test_signals_do_not_import_each_other() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom):
                 assert not (node.module or "").startswith("pointsman.routing.signals"), path.name
+
+
+@given(TURN)
+@settings(max_examples=150, deadline=None)
+def test_no_input_makes_the_privacy_search_raise(turn: Turn) -> None:
+    privacy = Privacy(sensitive=Residency(on_prem_only=True), personal=Residency(regions=("eu",)))
+    signal = as_plain(measure_all(turn, EMPTY_SESSION))["personal_data"]
+    found = confinements(privacy, turn, signal)
+    assert found == confinements(privacy, turn, signal)
+    if signal["sensitive"]:
+        assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["\n" * 50_000, " \t\n" * 20_000, "1 " * 50_000, "- a\n" * 20_000, "from wrote: >" * 8_000]
+)
+def test_only_a_window_of_a_long_text_is_read(text: str) -> None:
+    reading = Reading.of(Turn(messages=(Message("user", (Text(text),)),)))
+    assert len(reading.user.text) <= 2 * WINDOW + 1
+    assert reading.user_tokens >= len(text) // 4
