@@ -111,8 +111,12 @@ def _models(decision: Decision) -> Table:
     for model in decision.eligible:
         if model not in placed:
             table.add_row(plain(model), "able", "not a fallback for this turn")
+    said = ""
     for item in decision.excluded:
-        table.add_row(plain(item.model), plain(f"excluded ({item.constraint})"), plain(item.text))
+        why = f"{item.constraint}: {item.text}"
+        # A sentence that holds for many models is read once.
+        table.add_row(plain(item.model), "excluded", plain("the same" if why == said else why))
+        said = why
     return table
 
 
