@@ -20,7 +20,10 @@ EXIT_WARNINGS = 1
 
 
 def command(
-    policy: Annotated[Path | None, typer.Option(help="Policy file; left out, ./pointsman.yaml or the rubric.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="Policy file; left out, ./pointsman.yaml or the rubric.", show_default=False)
+    ] = None,
+    policy: Annotated[Path | None, typer.Option(help="The same, as other commands take it.")] = None,
     on: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Conversations to try the rules on; left out, those bundled for the demo."),
@@ -40,7 +43,9 @@ def command(
     from pointsman.routing.audit import audit
     from pointsman.routing.router import Routing
 
-    chosen = open_policy(policy)
+    if file is not None and policy is not None:
+        raise UsageError("the policy was given twice: name it alone, or with --policy")
+    chosen = open_policy(file or policy)
     routing = Routing(chosen, Catalog.load(chosen.catalogue_path))
     turns = itertools.islice(_bundled() if on is None else _recorded(on), limit)
     found = audit(routing, turns, resolve_endpoints(chosen, os.environ).missing)

@@ -20,6 +20,7 @@ from pointsman.evaluation.route_summary import NOT_A_REASON
 
 _SAID = 44
 _ONE_LINE = 120
+_TROUBLES = 8
 
 
 def heading(conversation: DemoConversation) -> Text:
@@ -96,9 +97,11 @@ def show_summary(console: Console, summary: DemoSummary) -> None:
     for seen in summary.fallbacks:
         text = f"fallback: {seen.conversation} turn {seen.turn}: {'; '.join(seen.failures)} → {seen.answered}"
         console.print(plain(text, "yellow"))
-    for trouble in summary.troubles:
+    for trouble in summary.troubles[:_TROUBLES]:
         kind = "reply rejected, asked again" if trouble.kind == "rejected" else "error"
         console.print(plain(f"{kind}: {trouble.conversation} turn {trouble.turn}: {trouble.text}", "yellow"))
+    if len(summary.troubles) > _TROUBLES:
+        console.print(plain(f"... and {len(summary.troubles) - _TROUBLES} more (--json lists them all)", "yellow"))
     if summary.missing_records:
         console.print(plain(f"{summary.missing_records} replies have no record in the store", "red"))
     if summary.decided_us_p50 is not None and summary.decided_us_p99 is not None:
@@ -108,7 +111,7 @@ def show_summary(console: Console, summary: DemoSummary) -> None:
 
 def show_next(console: Console, store_url: str, turn_id: str | None) -> None:
     """Print what to do next."""
-    console.print(plain("\nAll turns are kept. Look at them with", "bold"))
+    console.print(plain("\nTurns are kept. Look at them with", "bold"))
     commands = [
         f"turns --store {store_url}",
         f"turn {turn_id or 'ID'} --store {store_url}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,13 @@ from pointsman.routing.policy import Policy
 
 TIER_STYLE = {"small": "cyan", "mid": "blue", "flagship": "magenta"}
 _QUOTE = 72
+# "intent.recognised = false, intent.risk = 'none'" is read as "intent recognised no, intent risk none".
+_SAID = (
+    (re.compile(r"(\w+)\.(\w+) = "), r"\1 \2 "),
+    (re.compile(r"\btrue\b"), "yes"),
+    (re.compile(r"\bfalse\b"), "no"),
+    (re.compile(r"'([^',]*)'"), r"\1"),
+)
 
 
 def show(decision: Decision, turn: Turn, policy: Policy, console: Console) -> None:
@@ -125,4 +133,17 @@ def _runner_up(decision: Decision) -> Text:
     if second is None:
         return Text("Runner-up: none, no other model of this policy could take this turn.")
     cost = money(second.expected_cost_usd)
-    return plain(f"Runner-up: {second.route} -> {second.model}, about {cost}; it would have won if {second.flips_if}.")
+    condition, *evidence = flip_lines(second.flips_if)
+    text = f"Runner-up: {second.route} -> {second.model}, about {cost}; it would have won if {condition}."
+    return plain("\n".join((text, *(f"  {line}" for line in evidence))))
+
+
+def flip_lines(flips_if: str) -> tuple[str, ...]:
+    """Return what would flip a decision as lines to read: the change, then the rule's condition and this turn's values."""
+    change, _, rest = flips_if.partition(": ")
+    condition, mark, seen = rest.rpartition("; now ")
+    if not mark:
+        return (flips_if,)
+    for words, said in _SAID:
+        seen = words.sub(said, seen)
+    return change, f"the rule asks for: {condition}", f"this turn has: {seen}"

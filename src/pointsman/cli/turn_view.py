@@ -9,7 +9,7 @@ from rich.text import Text
 from pointsman.cli.console import plain
 from pointsman.cli.figures import UNKNOWN, count, dollars, usd
 from pointsman.cli.replay_view import TIER_STYLE, short
-from pointsman.cli.route_view import signal_text
+from pointsman.cli.route_view import flip_lines, signal_text
 from pointsman.domain.decision import Decision
 from pointsman.domain.record import StepRecord, TurnRecord
 from pointsman.domain.usage import Usage
@@ -45,7 +45,10 @@ def show_decision(console: Console, decision: Decision) -> None:
         second = decision.runner_up
         expected = usd(second.expected_cost_usd)
         console.print(plain(f"  runner-up: {second.route} · {second.model} · {expected} expected"))
-        console.print(plain(f"  would be first: {second.flips_if}"))
+        change, *evidence = flip_lines(second.flips_if)
+        console.print(plain(f"  would be first if {change}"))
+        for line in evidence:
+            console.print(plain(f"    {line}", "dim"))
     console.print(plain(f"  eligible: {', '.join(decision.eligible) or 'no model'}"))
     for out in decision.excluded:
         console.print(plain(f"  excluded: {out.model}: {out.text} ({out.constraint})", "dim"))

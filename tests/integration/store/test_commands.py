@@ -102,7 +102,7 @@ def test_turn_tells_the_whole_story_and_obeys_no_text(pointsman: Run, url: str) 
     )
     expected = (
         "runner-up: plan · anthropic/claude-opus-4-8 · $0.0061 expected",
-        "would be first: two intents",
+        "would be first if two intents",
         "excluded: groq/llama: needs 9,000 tokens, holds 8,192 (context_window)",
         "tokens         412",
         "reply (try 2)",

@@ -8,6 +8,7 @@ import pytest
 
 from pointsman.cli.console import fail
 from pointsman.cli.figures import dollars, usd
+from pointsman.cli.route_view import flip_lines
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,16 @@ def test_money_has_two_decimals_four_below_a_cent_and_never_shows_a_cost_as_noth
     amount = None if value is None else Decimal(value)
     assert usd(amount) == shown
     assert dollars(amount) == shown.replace("$", "")
+
+
+def test_what_would_flip_a_decision_is_read_in_words() -> None:
+    raw = "rule 'faq' held: intent.recognised && size.tokens <= 100; now intent.recognised = false, intent.risk = 'none'"
+    assert flip_lines(raw) == (
+        "rule 'faq' held",
+        "the rule asks for: intent.recognised && size.tokens <= 100",
+        "this turn has: intent recognised no, intent risk none",
+    )
+    assert flip_lines("it cost $0.003 less per turn") == ("it cost $0.003 less per turn",)
 
 
 def test_an_error_takes_three_lines_at_most(capsys: pytest.CaptureFixture[str]) -> None:
