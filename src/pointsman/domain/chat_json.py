@@ -25,6 +25,8 @@ from pointsman.domain.message import (
 )
 from pointsman.errors import RequestError
 
+# Python's names for what JSON calls otherwise; bool comes first because it is an int to Python.
+_KINDS = ((bool, "true or false"), (int | float, "a number"), (dict, "an object"), (list, "a list"))
 _ROLES: dict[str, Role] = {
     "system": "system",
     "developer": "system",
@@ -261,4 +263,4 @@ def _show(value: Any) -> str:
         return "missing"
     if isinstance(value, str):
         return repr(value if len(value) <= 40 else value[:37] + "...")  # noqa: PLR2004 - enough to recognise it
-    return type(value).__name__
+    return next((words for kind, words in _KINDS if isinstance(value, kind)), type(value).__name__)
