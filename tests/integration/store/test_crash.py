@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_every_turn_that_was_confirmed_is_there_once_after_kill_9(tmp_path: Path
     confirmed = [name for life in range(ROUNDS) for name in live_and_die(url, life, moments.randint(1, 400))]
     assert len(confirmed) >= ROUNDS
     with open_store(url) as store:
-        with sqlite3.connect(store.path) as connection:
+        with closing(sqlite3.connect(store.path)) as connection, connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             stored = [row[0] for row in connection.execute("SELECT id FROM turn")]
             orphans = connection.execute("SELECT count(*) FROM step WHERE turn_seq NOT IN (SELECT seq FROM turn)")

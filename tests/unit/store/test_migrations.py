@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ NEWEST = load_migrations()[-1].version
 
 def schema(path: Path) -> list[tuple[str, ...]]:
     """Everything in the file that has a definition, without the order in which it was made."""
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         rows = connection.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master").fetchall()
     return sorted(rows)
 
@@ -66,7 +67,7 @@ def test_a_reading_command_says_how_to_bring_an_old_store_up_to_date(tmp_path: P
 def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/new.db"
     open_store(url).close()
-    with sqlite3.connect(tmp_path / "new.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "new.db")) as connection, connection:
         connection.execute("INSERT INTO schema_version VALUES (99, 'future', 0)")
     for must_exist in (False, True):
         with pytest.raises(StoreError, match="newer Pointsman"):
@@ -74,7 +75,7 @@ def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "other.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "other.db")) as connection, connection:
         connection.execute("CREATE TABLE cats (name TEXT)")
     for must_exist in (False, True):
         with pytest.raises(StoreError, match="another program"):
@@ -100,7 +101,7 @@ def test_many_openers_at_once_make_one_store(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
-    with sqlite3.connect(tmp_path / "shared.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "shared.db")) as connection, connection:
         assert connection.execute("SELECT count(*) FROM schema_version").fetchone()[0] == NEWEST
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def test_an_append_from_a_loop_is_there_for_another_process_when_its_future_reso
 ) -> None:
     async def append() -> int:
         await store.append(make(1))
-        return int(sqlite3.connect(store.path).execute("SELECT count(*) FROM turn").fetchone()[0])
+        with closing(sqlite3.connect(store.path)) as connection:
+            return int(connection.execute("SELECT count(*) FROM turn").fetchone()[0])
 
     assert asyncio.run(append()) == 1
 
@@ -133,7 +135,8 @@ def test_a_conversation_sent_again_with_every_turn_is_stored_once(store: Store, 
     messages = [("message", b'{"role":"user","content":"' + b"%d" % n * 200 + b'"}') for n in range(40)]
     for n in range(1, 41):
         store.append_sync(make(n, request=(("system", b'"Be kind."'), *messages[:n])))
-    bodies = sqlite3.connect(store.path).execute("SELECT count(*) FROM body").fetchone()[0]
+    with closing(sqlite3.connect(store.path)) as connection:
+        bodies = connection.execute("SELECT count(*) FROM body").fetchone()[0]
     assert bodies == 40 + 2  # the messages, the system prompt, the one reply
     whole = store.turn("turn_40")
     assert whole is not None
@@ -142,7 +145,7 @@ def test_a_conversation_sent_again_with_every_turn_is_stored_once(store: Store, 
 
 def test_a_damaged_body_is_reported_not_returned(store: Store, make: MakeRecord) -> None:
     store.append_sync(make(1))
-    with sqlite3.connect(store.path) as other:
+    with closing(sqlite3.connect(store.path)) as other, other:
         other.execute("UPDATE body SET data = x'00' || 'something else'")
     with pytest.raises(StoreError, match="damaged"):
         store.turn("turn_1")
@@ -150,7 +153,7 @@ def test_a_damaged_body_is_reported_not_returned(store: Store, make: MakeRecord)
 
 def test_bodies_removed_by_another_process_are_written_again(store: Store, make: MakeRecord) -> None:
     store.append_sync(make(1))
-    with sqlite3.connect(store.path) as other:
+    with closing(sqlite3.connect(store.path)) as other, other:
         other.execute("DELETE FROM step")
         other.execute("DELETE FROM turn")
         other.execute("DELETE FROM body")
