@@ -62,7 +62,11 @@ EXAMPLES: dict[str, list[Example]] = {
         ("Find me a one-star hotel please", "tools"),
         ("I am leaving for Sacramento at nine.", "tools"),
         ("I need help finding an apartment.", "tools"),
-        ("Somebody ordered on my account and it wasn't me!", "tools"),
+        ("Somebody ordered on my account and it wasn't me!", "plan"),
+        ("My chest hurts and my left arm feels numb", "plan"),
+        ("i gave them the code from the sms", "plan"),
+        ("delete workspace acme and everything in it", "tools"),
+        ("I need to cancel my booking, my mother died yesterday", "plan"),
         (NONSENSE, "tools"),
     ],
     "intent": [
@@ -124,10 +128,10 @@ def test_what_an_answer_means_depends_on_what_it_answers(
     assert decide(starter("rubric"), ask(*texts)).route == route
 
 
-def test_a_stolen_account_is_high_stakes(starter: Starter, ask: Ask, decide: Decide) -> None:
+def test_a_stolen_account_is_an_emergency(starter: Starter, ask: Ask, decide: Decide) -> None:
     decision = decide(starter("rubric"), ask("Somebody ordered on my account and it wasn't me!"))
     assert decision.intent == "fraud"
-    assert "high-stakes" in [reason.name for reason in decision.reasons]
+    assert "emergency" in [reason.name for reason in decision.reasons]
 
 
 def test_every_template_is_covered_by_examples() -> None:

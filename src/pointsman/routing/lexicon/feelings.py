@@ -28,7 +28,8 @@ _BLOCKS: Final[Mapping[float, str]] = {
         disapointed frustated anoyed angry mad frustrated frustrating frustration annoyed annoying upset
         disappointed disappointing disappointment irritated irritating unhappy dissatisfied unsatisfied miserable
         rude stupid dumb sucks sucked suck lousy mess misled misleading ignored cheated lying disrespectful
-        unprofessional embarrassing regret mislead fuming ripoff damn hell enttäuscht enttäuschend frustriert sauer
+        unprofessional filthy gross vile revolting embarrassing regret mislead fuming ripoff damn hell enttäuscht
+        enttäuschend frustriert sauer
         ärgerlich genervt decepcionado decepcionada enfadado enfadada molesto molesta frustrado déçu déçue énervé
         énervée mécontent mécontente deluso delusa arrabbiato arrabbiata frustrante boos teleurgesteld decepcionante
         chateado chateada разочарован злюсь""",
@@ -85,7 +86,29 @@ PHRASES: Final = Lexicon(
             money, stealing my money, steal my money, give me my money, waste of time/money, wasting my time, wasted
             my time, piece of junk/crap/garbage/trash, what a joke, is a joke, complete joke, daylight robbery, a
             disgrace, shame on you""",
-        "-2.6": """answer a single, didnt answer a/any/my, never answered, canned reply/response/answer/message,
+        "-2.45": """my/our
+            mother/father/mom/mum/dad/husband/wife/son/daughter/brother/sister ~ died/dead/dying/deceased/passed, my/our
+            grandmother/grandfather/grandma/partner/baby/child/friend/parents/uncle/aunt ~
+            died/dead/dying/deceased/passed, passed away, lost my
+            mother/father/mom/mum/dad/husband/wife/son/daughter/partner/baby, a
+            funeral, the funeral, his/her/their funeral, miscarriage, bereavement, terminally ill, in mourning,
+            gestorben, verstorben,
+            beerdigung, trauerfall, murió, falleció, fallecido, funeral de, décédé, décédée, obsèques, deuil, è
+            morto/morta, funerale,
+            faleceu, morreu, overleden""",
+        "-2.6": """zum anwalt, rechtsanwalt, meinen anwalt, meinem anwalt, ein anwalt, einen anwalt, verklagen,
+            verklage, klage
+            einreichen/erheben, klage ein, mit klage, rechtliche schritte, gericht gehen, vor gericht, strafanzeige,
+            anzeige erstatten,
+            verbraucherschutz, bundesnetzagentur, schlichtungsstelle, voy a denunciar, denunciarlos, demandarlos, una
+            demanda,
+            a mi abogado, un abogado, porter plainte, au tribunal, un avocat, vous poursuivre, ufc que choisir, un
+            avvocato,
+            vi denuncio, adire le vie legali, vie legali, um advogado, no procon, procon, processar vocês, advocaat,
+            naar de rechter,
+            a/the/our lawyer/solicitor, a/the/our attorney, hear from my lawyer/solicitor, take ~ to court, file a
+            complaint with,
+            answer a single, didnt answer a/any/my, never answered, canned reply/response/answer/message,
             automated reply/response/answer, copy paste, copy and paste, tell all my, tell my friends, how dare,
             wasted my, tired of this, anybody/anyone even reading, is anyone there, over and over, again and again,
             emails go unanswered, had it with, enough of this, not impressed, paying for ~ nothing, do your job,
@@ -96,7 +119,8 @@ PHRASES: Final = Lexicon(
             ghosted, nie wieder, nunca más, plus jamais, mai più, nunca mais, nooit meer, zum dritten mal, tercera
             vez, troisième fois, terza volta, terceira vez, derde keer, fed up, sick of, tired of
             this/your/you/being/waiting/calling/asking/repeating/chasing, had enough,
-            enough is enough, last straw, at my wits end, losing my patience, lost my patience, losing patience,
+            enough is enough, last straw, at my wits end, losing my patience, lost my patience, losing patience, bed
+            bugs, bedbugs, cockroaches, full of cockroaches, rats in, maggots,
             running out of patience, my patience, beyond frustrated, how hard can it be, how hard is it, is it that
             hard, how many times, third time, fourth time, fifth time, tenth time, for weeks, no one cares, nobody
             cares, you dont care, dont even care, nobody answers/helps/responds/replies, no one

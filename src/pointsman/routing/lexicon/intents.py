@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from pointsman.routing.lexicon.emergencies import FRAUD, MEDICAL_SAFETY, UNSPACED
 from pointsman.routing.lexicon.feelings import ASKS_HUMAN, NEGATORS, PHRASES, VALENCE, VALENCE_WORDS
 from pointsman.routing.lexicon.match import Hit, Lexicon, Words
 
@@ -111,7 +112,8 @@ INTENT_CUES: Final = Lexicon(
             it/this/them*0.9, arrived broken/damaged/cracked/defective*1.1, came broken/damaged*1.1, defective*0.9,
             devolver*1.1, retourner*1.1, renvoyer*1.1, zurückschicken*1.2, zurücksenden*1.2, umtauschen*1.2,
             retoure*1.2, restituire*1.1, reso*0.8, ruilen*1.1""",
-        "cancel": """stop/revert/undo/withdraw my/the ~ transfer/payment*1.1, cancel*1.2,
+        "cancel": """delete/erase/wipe/remove ~ workspace/project/everything*1.1, surrender my*1,
+            stop/revert/undo/withdraw my/the ~ transfer/payment*1.1, cancel*1.2,
             cancels/canceling/cancelling/cancellation*1, canceled/cancelled*0.9, call off*0.9, dont want ~
             anymore*0.9, no longer want/need*0.9, void*0.6, stop ~ order*0.9, cancelar*1.2, anular*1, annuler*1.2,
             annulation*1, stornieren*1.2, stornierung*1.1, kündigen*1.2, kündigung*1.1, disdire*1.1, annullare*1.1,
@@ -204,7 +206,8 @@ INTENT_CUES: Final = Lexicon(
             still ~ waiting for ~ answer*1, complaint*1.3, complain*1.3, file a complaint*1.5, unacceptable*1.1,
             terrible/awful/horrible/worst/poor/bad service*1.2, terrible/awful/horrible/worst/poor experience*1.2,
             worst company*1.3, rude*1.1, disappointed*1, disgusted*1.1, ridiculous*1, fed up*1, never again*1, waste
-            of time*1, third/fourth/fifth time*0.9, how many times*0.9, bad review*1.2, one/1 star review/rating*1, nobody ~
+            of time*1, third/fourth/fifth time*0.9, how many times*0.9, bad review*1.2, one/1 star review/rating*1,
+            nobody ~
             helps/help/answers/responds/cares*1.1, no one ~ helps/help/answers/responds/cares*1.1, incompetent*1.1,
             beschwerde*1.3, queja*1.3, plainte*1.1, réclamation*1.3, reclamo*1.2, reclamación*1.3, klacht*1.3,
             reclamação*1.3, inaceptable*1.1, inacceptable*1.1, unverschämt*1.1, inaccettabile*1.1""",
@@ -219,7 +222,7 @@ INTENT_CUES: Final = Lexicon(
             parler à un/une humain/conseiller/personne/agent/conseillère*1.6, mit einem menschen*1.6, mit einem
             mitarbeiter*1.6, einen mitarbeiter*1.1, parlare con un/una operatore/persona/umano*1.6, falar com um/uma
             atendente/pessoa/humano*1.6, met een medewerker/mens*1.6, оператора*1.3""",
-        "fraud": """i never ordered*1.3, never ordered this*1.4, not my purchase/order*1.1, someone
+        "fraud": f"""{FRAUD}, i never ordered*1.3, never ordered this*1.4, not my purchase/order*1.1, someone
             bought/ordered/charged*1.2, is this ~ scam*1.3, a scam*1.2, is this email/message/text real/legit*1.3,
             did not make*1.2, didnt make*1.1, i never made*1.2, wasnt me*1.3, not me*0.7, lost
             wallet/phone/card/purse*1.3, card ~ stolen/missing/lost*1.3, phone ~ stolen/lost*1.3, lost my ~
@@ -273,7 +276,8 @@ INTENT_CUES: Final = Lexicon(
             regulator*1.4, opt out*1, terminate my account*1.4, privacy*0.9, dsgvo*1.8, rgpd*1.8, borrar/eliminar
             mis datos*1.7, supprimer mes données/compte*1.7, daten löschen*1.7, konto löschen*1.6, löschen sie*1.2,
             anwalt*1.6, abogado*1.6, avocat*1.5, avvocato*1.6, cancellare i miei dati*1.7""",
-        "medical_safety": """safe to use*1.2, safe for ~ baby/children/kids/pregnant/dogs/cats*1.3, is it safe*1,
+        "medical_safety": f"""{MEDICAL_SAFETY}, safe to use*1.2, safe for ~
+            baby/children/kids/pregnant/dogs/cats*1.3, is it safe*1,
             call ~ ambulance*1.8, rash*1.2, swollen*1, dizzy*1.1, vomiting*1.3, burning*0.7, sparks/sparking*1.4,
             flames*1.5, toxic*1.2, going on anymore*1.2, want to die*2, allergic reaction*1.8, allergic*1.2,
             overdose*1.8, side effect/effects*1.6, dosage*1.4, dose*1.1, prescription*1.2, medication*1.3,
@@ -300,7 +304,7 @@ UNSPACED_CUES: Final[Mapping[str, str]] = {
         "greeting": "你好 您好 こんにちは 안녕하세요 مرحبا สวัสดี नमस्ते",
     }.items()
     for part in parts.split()
-}
+} | UNSPACED
 """Cues in scripts that put no spaces between words, or join words to others: looked for anywhere in the text."""
 
 

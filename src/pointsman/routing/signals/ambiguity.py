@@ -43,7 +43,8 @@ _VAGUE: Final = Lexicon(
         thing, the thing, the other thing, fix it, fix this, need help, help me, help, can you help, i have a
         problem, i have a question, i have an issue, got a problem, there is a problem, theres a problem, a quick
         question,, what now, now what, do something, whats going on, what happened, it again, same as before, like
-        last time, the usual, not right, weird, and now, no funciona, ayuda, tengo un problema, jai un problème,
+        last time, the usual, its/thats/is not right, isnt right, weird, and now, no funciona, ayuda, tengo un
+        problema, jai un problème,
         aide, hilfe, ich habe ein problem, geht nicht, aiuto, ho un problema"""
     }
 )
@@ -71,7 +72,8 @@ _OBJECTS_FROM: Final = 1.2
 _HELLO: Final = wordset(""". ! hi hello hey ok okay there you sir madam guys""")
 _SAME_WISH: Final = {
     "refund": "money", "return": "money", "technical_problem": "money", "billing": "money", "payment": "money",
-    "cancel": "contract", "subscription": "contract", "booking": "contract", "order_status": "delivery", "shipping": "delivery",
+    "cancel": "contract", "subscription": "contract", "booking": "contract", "order_status": "delivery", "shipping":
+        "delivery",
     "account_access": "account", "profile_change": "account",
 }  # fmt: skip
 """Intents that one and the same wish often names together ("it is broken, I want to return it")."""

@@ -9,6 +9,7 @@ import msgspec
 
 from pointsman.domain.turn import Session
 from pointsman.routing.lexicon.dialogue import REQUESTS
+from pointsman.routing.lexicon.emergencies import IRREVERSIBLE
 from pointsman.routing.lexicon.intent_model import NONE, Guess, guess
 from pointsman.routing.lexicon.intents import RISK, SMALL_TALK, Risk
 from pointsman.routing.lexicon.match import Hit, wordset
@@ -35,6 +36,7 @@ _ANYTHING_ELSE: Final = (
     " further assistance ",
     " other questions ",
 )
+_SETTLED: Final = frozenset({"high"})
 _LEVEL: Final = ("none", "low", "medium", "high")
 
 
@@ -58,6 +60,14 @@ UNKNOWN: Final = Intent("unknown", "none", recognised=False, score=0.0)
 
 
 def measure(reading: Reading, session: Session) -> Intent:  # noqa: ARG001 - every signal has this shape
+    """Name the intent; an act that cannot be undone is of high risk whatever it is called."""
+    found = _named_intent(reading)
+    if found.risk not in _SETTLED and IRREVERSIBLE.any(reading.user.vocabulary, reading.user.padded):
+        return msgspec.structs.replace(found, risk="high")
+    return found
+
+
+def _named_intent(reading: Reading) -> Intent:
     """Name the intent with the most evidence; among equals the riskier one wins. Without strong cues a small model is asked."""
     scores = evidence(reading.cues)
     if not scores:

@@ -48,6 +48,9 @@ _LONG: Final = 500
 _WORDS_PER_HARD_ONE: Final = 150
 """Anger that runs through all of a long text counts; a few hard words in a thread of mails do not."""
 _OWN: Final = 700
+_REPEATED: Final = re.compile(r"\b([A-Z][a-z]{2,}(?: [a-z]{3,})?)\b[^A-Za-z]{1,8}(?=[A-Z]{3})(?i:\1)\b")
+_REPEATED_CAPS: Final = -2.2
+"""Said again in capitals at once ("Bed bugs. BED BUGS."): as much as a word of anger."""
 _INTRODUCTION: Final = 60
 _QUOTED: Final = re.compile(
     r"^[ \t>*_#=-]{0,20}(?:\d{1,3}[ .):-]{1,3})?(?:from|von|de|da|van|od|от)\s?:[ \t]"
@@ -58,6 +61,7 @@ _QUOTED: Final = re.compile(
 _QUOTING: Final = wordset(
     """> from von de da van od от wrote schrieb écrit escribió scritto original forwarded ursprüngliche"""
 )
+_JOINED: Final = wordset("and or nor und oder y o et ou e")
 _ANSWERS: Final = wordset("""no nope nein non não nee нет""")
 
 
@@ -125,6 +129,8 @@ def _valence(words: Words) -> float:
             weak += value
         else:
             strong += value
+    if _REPEATED.search(words.text[:_OWN]):
+        strong += _REPEATED_CAPS
     if not words.text.isascii():
         strong += sum(value for mark, value in _EMOJI.items() if mark in words.text)
     total = strong + max(-_WEAK_SUM, min(_WEAK_SUM, weak))
@@ -142,6 +148,8 @@ def _in_context(tokens: tuple[str, ...], position: int) -> float:
         if token in NEGATORS and (place or token not in _ANSWERS or position == 1):
             # "No, that was a great help" answers a question; "no help" denies one.
             return value * _FLIP_BAD if value < 0 else max(value * _FLIP_GOOD, _FLIPPED_AT_MOST)
+        if token in VALENCE_WORDS and tokens[place + 1] not in _JOINED:
+            break  # "not terrible, fine": the negation belongs to the nearer word
         factor *= INTENSIFIERS.get(token, 1.0)
     return value * factor
 
