@@ -13,7 +13,8 @@ from pointsman.routing.lexicon.match import Lexicon, wordset
 YES_FIRST: Final = wordset(
     """alright yes yeah yep yup ya yea yess yesss y sure ok okay okey k kk fine correct confirmed confirm confirming
     absolutely definitely certainly affirmative agreed agree approved approve proceed perfect right exactly indeed aye
-    totally great excellent awesome wonderful cool sí si vale claro adelante confirmo correcto acepto dale hazlo
+    ofc obviously ye yah yeh okey okie roger alrighty mhm go send do totally great excellent awesome wonderful cool
+    sí si vale claro adelante confirmo correcto acepto dale hazlo
     perfecto seguro oui ouais daccord volontiers parfait confirme exact vasy allezy ja jawohl genau gerne passt
     einverstanden bestätige klar natürlich sicher mach machen sì certo procedi confermo esatto perfetto procedete sim
     isso pode confirmado beleza certo graag akkoord prima doe tak ano da evet tamam olur onaylıyorum kyllä joo jo да
@@ -30,7 +31,8 @@ YES_ANYWHERE: Final = Lexicon(
         that would be right/it/correct/wonderful, will work, i sure do, im good/fine/ok/okay/happy with, go ahead,
         go for it, do it, do that, do so, please do, make it so, proceed, thats right, that is right, thats correct,
         that is correct, thats fine, that is fine, it is fine, its fine, is fine, sounds good/great/perfect, sounds
-        right, looks good/right/correct, works for me, that works, that will work, i confirm, i agree, i approve, i
+        right, by all means, go on, go for that, be my guest, you may, sure thing, yes please, please proceed, fire away,
+        looks good/right/correct, works for me, that works, that will work, i confirm, i agree, i approve, i
         accept, you have my ok/approval/permission, lets do it/that, book it, cancel it, refund it, send it, pay it,
         delete it, submit it, place it, place the order, charge it, transfer it, thats/that what i
         said/want/wanted/need, that is/was what i, very good, would be good/fine/great/perfect/ok/okay, is
@@ -168,13 +170,44 @@ RISKY_WORDS: Final[Mapping[str, str]] = {
         "booking": """book booking rebook rebooking reserve reserving reservation reschedule rescheduling
             appointment schedule scheduling visit ticket tickets buchen buche umbuchen buchung termin reservar
             reserva reserve réserver réservation prenotare prenotazione boeken reserveren table""",
-        "change": """change changing update updating modify upgrade upgrading downgrade switch switching add edit
+        "change": """move moving confirma block freeze change changing update updating modify upgrade upgrading
+            downgrade switch switching add edit
             ändern ändere aktualisieren cambiar cambie modificar actualizar changer modifier cambiare modificare
             aggiornare alterar mudar wijzigen""",
     }.items()
     for word in words.split()
 }
 """Words for actions that move money, bind or destroy, with the kind of action."""
+
+RISKY_VERBS: Final = wordset(
+    """refund reimburse cancel terminate delete erase remove close deactivate transfer wire send move pay charge debit buy
+    purchase order place ship reorder replace exchange book rebook reserve reschedule schedule rent change update
+    modify upgrade
+    downgrade switch add confirm submit apply proceed wipe reset unsubscribe renew block freeze void stornieren
+    kündigen löschen
+    überweisen buchen umbuchen bestellen ändern bezahlen erstatten cancelar cancelo borrar borro eliminar elimino
+    transferir reservar
+    reservo pagar reembolsar annuler annule supprimer réserver rembourser virer payer changer annullare annullo
+    cancello prenotare
+    prenoto rimborsare confermo confirmar annuleren verwijderen boeken betalen"""
+)
+"""Words that, first in an agent's question, name the act it would do: "Cancel and refund to your card?"."""
+
+UNSPACED_ACTS: Final[Mapping[str, str]] = {
+    part: kind
+    for kind, parts in {
+        "refund": "返金 退款 환불",
+        "cancel": "キャンセル 取消 取り消 解約 취소 해지",
+        "delete": "削除 退会 删除 刪除 注销 삭제 탈퇴",
+        "transfer": "振込 振り込 送金 转账 轉帳 汇款 송금 이체",
+        "payment": "支払 決済 付款 支付 결제",
+        "order": "注文し 購入 下单 购买 주문 구매",
+        "booking": "予約 预订 预约 預訂 예약",
+        "change": "変更 更改 修改 변경",
+    }.items()
+    for part in parts.split()
+}
+"""Acts in scripts without spaces between words."""
 
 RISKY_THINGS: Final = wordset(
     """flight flights bus buses train car cab ride room rooms hotel table seat seats ticket tickets visit appointment
@@ -222,7 +255,8 @@ REQUESTS: Final = Lexicon(
     {
         "more": """i need, i want, i wanna, id like, i would like, i would love, id love, i require, need to, want to,
         looking for, can you, could you, would you, will you, can i, could i, may i, help me, tell me, show me, give me,
-        let me know, find, book, search, reserve, what is, what are, what about, whats, whats the, when is, when will, when
+        let me know, find, book, search, reserve, what is, what are, what about, whats, whats the, when is, when
+        will, when
         does, where is, where are, where can, wheres, which, how much, how many, how long, how do, how can, how about, is
         there, are there, do you, does, did you, are you able, also, one more thing, another question, but i, quiero,
         necesito, puede, cuánto, cuándo, je veux, je voudrais, pouvez vous, combien, ich möchte, ich brauche, ich will,

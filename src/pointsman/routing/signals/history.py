@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from pointsman.domain.turn import Session
-from pointsman.routing.lexicon.assent import asks_leave, says_yes
+from pointsman.routing.lexicon.assent import asks_leave, asks_plainly, says_yes
 from pointsman.routing.lexicon.dialogue import (
     ASKED_AGAIN,
     CHANGED_MIND,
@@ -18,6 +18,7 @@ from pointsman.routing.lexicon.dialogue import (
     RISK_ORDER,
     RISKY_THINGS,
     RISKY_WORDS,
+    UNSPACED_ACTS,
 )
 from pointsman.routing.lexicon.intents import SMALL_TALK
 from pointsman.routing.lexicon.match import wordset
@@ -113,12 +114,17 @@ def _open_action(reading: Reading) -> str:
 def _asked_leave(reading: Reading) -> set[str]:
     """Return the kinds of action named in a question for leave; a bare "please confirm" is about what the customer asked."""
     agent = reading.assistant
-    if not asks_leave(agent):
+    plain = asks_plainly(agent)
+    if not plain and not asks_leave(agent):
         return set()
     named = agent.vocabulary & _RISKY
     if named:
         return {RISKY_WORDS[word] for word in named}
-    if agent.vocabulary.isdisjoint(_EXPLICIT):
+    if not agent.text.isascii():
+        unspaced = {kind for part, kind in UNSPACED_ACTS.items() if part in agent.text}
+        if unspaced:
+            return unspaced
+    if not plain and agent.vocabulary.isdisjoint(_EXPLICIT):
         return set()
     if not agent.vocabulary.isdisjoint(RISKY_THINGS):
         return {"booking"}

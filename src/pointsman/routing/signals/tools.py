@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from pointsman.domain.turn import Session
-from pointsman.routing.lexicon.assent import asks_leave, says_yes
+from pointsman.routing.lexicon.assent import asks_leave, asks_plainly, says_yes
 from pointsman.routing.lexicon.dialogue import REQUESTS
 from pointsman.routing.lexicon.match import Lexicon, Words, tokenize, wordset
 from pointsman.routing.reading import Reading
@@ -213,7 +213,7 @@ def _answering(reading: Reading) -> float:
     agent, user = reading.assistant, reading.user
     if not agent.tokens:
         return 0.0
-    if asks_leave(agent) and says_yes(user):
+    if says_yes(user) and (asks_leave(agent) or asks_plainly(agent)):
         return _APPROVAL_POINTS
     asked = "?" in agent.vocabulary and not agent.vocabulary.isdisjoint(_QUESTION_WORDS)
     return _ANSWER_POINTS if asked and "?" not in user.vocabulary else 0.0

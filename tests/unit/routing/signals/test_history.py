@@ -101,3 +101,45 @@ def test_asking_the_same_again_is_counted(measure: Measure) -> None:
 def test_an_agent_that_hands_over_leaves_an_escalated_case(measure: Measure) -> None:
     assert measure("history", "ok", "help", "I'm transferring you to a specialist.")["escalated"] is True
     assert measure("history", "ok", "help", "What is your order number?")["escalated"] is False
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "yes", "kind"),
+    [
+        ("we're leaving", "This can't be undone. Delete 'acme' with 14,220 documents?", "yep", "delete"),
+        ("the cheapest flight", "Found one at 14:20 for 89 EUR. Book it?", "sure, go for it", "booking"),
+        ("move 2500 from savings to checking", "250 then. OK?", "ok", "change"),
+        ("cancel my booking", "I'm so sorry. Cancel and refund to your card?", "please", "refund"),
+        ("cancel my booking", "Cancel and refund to your card?", "Please do, thank you!", "refund"),
+        ("my plan", "So, upgrade you to Pro for $20?", "by all means", "change"),
+        ("返金してください", "返金しますか？", "はい、お願いします", "refund"),
+        ("我要退款", "可以为您退款吗？", "好的", "refund"),
+        ("환불해 주세요", "환불해 드릴까요?", "네 부탁드려요", "refund"),
+        ("voglio disdire", "Annullo la prenotazione?", "sì grazie", "booking"),
+    ],
+)
+def test_a_plain_question_that_names_an_act_opens_it_and_a_plain_yes_approves(
+    measure: Measure, said: str, asked: str, yes: str, kind: str
+) -> None:
+    found = measure("history", yes, said, asked)
+    assert found["approval"] is True
+    assert found["open_risky_action"] in {kind, "cancel", "transfer"}
+
+
+@pytest.mark.parametrize(
+    "back",
+    ["ok but why?", "sure?", "yes?", "how much?", "ok, what does that cost?", "really?", "please wait", "please don't",
+     "thanks", "why please", "いいえ", "お願いだから待って", "hmm"],
+)  # fmt: skip
+def test_a_question_back_or_mere_manners_approve_nothing(measure: Measure, back: str) -> None:
+    found = measure("history", back, "we leave", "Delete 'acme' with 14,220 documents?")
+    assert (found["open_risky_action"], found["approval"]) == ("delete", False)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["Which order is it?", "Anything else?", "How can I help?", "What did you order?", "OK?",
+     "Did the refund arrive?", "Is it about your booking or about a bill?"],
+)  # fmt: skip
+def test_questions_that_put_nothing_at_risk_open_nothing(measure: Measure, asked: str) -> None:
+    assert measure("history", "yes", "hello", asked)["open_risky_action"] == ""
