@@ -34,7 +34,9 @@ def test_money_has_two_decimals_four_below_a_cent_and_never_shows_a_cost_as_noth
 
 
 def test_what_would_flip_a_decision_is_read_in_words() -> None:
-    raw = "rule 'faq' held: intent.recognised && size.tokens <= 100; now intent.recognised = false, intent.risk = 'none'"
+    raw = (
+        "rule 'faq' held: intent.recognised && size.tokens <= 100; now intent.recognised = false, intent.risk = 'none'"
+    )
     assert flip_lines(raw) == (
         "rule 'faq' held",
         "the rule asks for: intent.recognised && size.tokens <= 100",
