@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from pointsman.domain.message import Document, Image, Message, Text, Tool, ToolCall, ToolResult
+from pointsman.domain.message import Document, Image, Message, Part, Text, Tool, ToolCall, ToolResult
 from pointsman.domain.turn import Channel, Turn
 from pointsman.routing.lexicon.intents import intent_cues
 from pointsman.routing.lexicon.match import NO_WORDS, Hit, Words
@@ -72,18 +72,20 @@ class Reading(msgspec.Struct, frozen=True):
         """Read a turn."""
         messages = turn.messages
         runs = _user_runs(messages)
+        parts = [part for message in messages for part in message.parts]
+        others = [part for part in parts if type(part) is not Text]
         start, last = runs[0] if runs else (len(messages), ())
         user = Words.of(_window(_text_of(last), WINDOW, WINDOW)) if last else NO_WORDS
-        called, unanswered = _calls(messages)
+        called, unanswered = _calls(others)
         return cls(
             user=user,
-            earlier=tuple(Words.of(_window(_text_of(run), EARLIER_WINDOW, 0)) for _, run in runs[1 : EARLIER + 1]),
+            earlier=tuple(Words.of(_window(_text_of(run), EARLIER_WINDOW, 0)) for _, run in runs[1:]),
             assistant=_last_assistant(messages, start),
-            user_tokens=sum(map(_message_tokens, last)),
-            prompt_tokens=sum(map(_message_tokens, messages)) + _tools_tokens(turn.tools),
-            user_turns=len(runs),
+            user_tokens=4 * len(last) + sum(_part_tokens(part) for message in last for part in message.parts),
+            prompt_tokens=4 * len(messages) + _parts_tokens(parts, others) + _tools_tokens(turn.tools),
+            user_turns=_count_user_runs(messages),
             attachments=sum(type(part) in _ATTACHMENTS for message in last for part in message.parts),
-            modalities=_modalities(messages),
+            modalities=_modalities(others) if others else (),
             tools=turn.tools,
             tool_mode=turn.tool_choice.mode if turn.tool_choice else "auto",
             in_loop=turn.in_tool_loop,
@@ -99,7 +101,10 @@ _ATTACHMENTS: Final = (Image, Document)
 
 
 def _user_runs(messages: tuple[Message, ...]) -> list[tuple[int, tuple[Message, ...]]]:
-    """Return the runs of user messages that stand side by side with their position, newest first; empty ones are left out."""
+    """Return the last runs of user messages that stand side by side with their position, newest first; empty ones are left out.
+
+    Only as many as are read are collected, however long the conversation is.
+    """
     runs: list[tuple[int, tuple[Message, ...]]] = []
     open_run = False
     for position in range(len(messages) - 1, -1, -1):
@@ -110,7 +115,17 @@ def _user_runs(messages: tuple[Message, ...]) -> list[tuple[int, tuple[Message, 
             open_run = True
         elif message.role in {"assistant", "tool"}:
             open_run = False
+            if len(runs) > EARLIER:
+                break
     return runs
+
+
+def _count_user_runs(messages: tuple[Message, ...]) -> int:
+    """Count all runs of user messages: one cheap pass, since its cost grows with the conversation."""
+    roles = [
+        message.role for message in messages if message.role != "system" and (message.parts or message.role != "user")
+    ]
+    return sum([role == "user" != before for role, before in zip(roles, ["", *roles], strict=False)])
 
 
 def _text_of(messages: tuple[Message, ...]) -> str:
@@ -126,7 +141,8 @@ def _window(text: str, head: int, tail: int) -> str:
 
 def _last_assistant(messages: tuple[Message, ...], before: int) -> Words:
     """Return the agent's last text before a position; its end counts, since questions stand there."""
-    for message in reversed(messages[:before]):
+    for position in range(before - 1, -1, -1):
+        message = messages[position]
         if message.role == "assistant":
             text = message.text
             if text:
@@ -134,15 +150,12 @@ def _last_assistant(messages: tuple[Message, ...], before: int) -> Words:
     return NO_WORDS
 
 
-def _calls(messages: tuple[Message, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _calls(others: list[Part]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the names of tools called, and of those calls that never got a result."""
-    called: dict[str, str] = {}
-    answered: set[str] = set()
-    for message in messages:
-        if message.role == "assistant":
-            called.update({part.id: part.name for part in message.parts if type(part) is ToolCall})
-        elif message.role == "tool":
-            answered.update(part.call_id for part in message.parts if type(part) is ToolResult)
+    called = {part.id: part.name for part in others if type(part) is ToolCall}
+    if not called:
+        return (), ()
+    answered = {part.call_id for part in others if type(part) is ToolResult}
     return tuple(dict.fromkeys(called.values())), tuple(name for key, name in called.items() if key not in answered)
 
 
@@ -165,14 +178,13 @@ def _failed(result: ToolResult) -> bool:
     return any(_FAILED.search(part.text[:600]) for part in result.content if type(part) is Text and part.text)
 
 
-def _modalities(messages: tuple[Message, ...]) -> tuple[str, ...]:
+def _modalities(others: list[Part]) -> tuple[str, ...]:
     found: set[str] = set()
-    for message in messages:
-        for part in message.parts:
-            if type(part) is Image or type(part) is Document:
-                found.add(modality_of(part))
-            elif type(part) is ToolResult:
-                found.update(modality_of(inner) for inner in part.content if type(inner) is not Text)
+    for part in others:
+        if type(part) is Image or type(part) is Document:
+            found.add(modality_of(part))
+        elif type(part) is ToolResult:
+            found.update(modality_of(inner) for inner in part.content if type(inner) is not Text)
     found.discard("text")
     return tuple(sorted(found))
 
@@ -190,11 +202,13 @@ def modality_of(part: Image | Document | Text) -> str:
     return "text" if kind in {"application/json", "application/xml", "application/yaml"} else "pdf"
 
 
-def _message_tokens(message: Message) -> int:
-    total = 4
-    for part in message.parts:
-        total += _tokens(part.text) if type(part) is Text else _part_tokens(part)
-    return total
+def _parts_tokens(parts: list[Part], others: list[Part]) -> int:
+    """Estimate the tokens of all parts. Every turn measures the whole conversation, so ASCII texts are summed by length alone."""
+    texts = [part.text for part in parts if type(part) is Text] if others else [part.text for part in parts]  # type: ignore[union-attr]
+    total = sum(map(_part_tokens, others))
+    if all(map(str.isascii, texts)):
+        return total + sum([len(text) + 3 >> 2 for text in texts])
+    return total + sum(map(_tokens, texts))
 
 
 def _part_tokens(part: object) -> int:

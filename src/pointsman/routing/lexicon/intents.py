@@ -304,7 +304,7 @@ UNSPACED_CUES: Final[Mapping[str, str]] = {
         "greeting": "你好 您好 こんにちは 안녕하세요 مرحبا สวัสดี नमस्ते",
     }.items()
     for part in parts.split()
-} | UNSPACED
+} | dict(UNSPACED)
 """Cues in scripts that put no spaces between words, or join words to others: looked for anywhere in the text."""
 
 
