@@ -61,7 +61,7 @@ test: $(STAMP) local ## unit, conformance and integration tests, with coverage
 	$(RUN)pytest tests -n $(WORKERS) -m "not slow" -q --cov --cov-report=term:skip-covered
 
 test-all: $(STAMP) local ## every test, slow ones too
-	$(RUN)pytest tests -n $(WORKERS)
+	$(RUN)pytest tests -n $(WORKERS) --hypothesis-profile=thorough
 
 bench: $(STAMP) ## benchmarks of the hot paths, as ratios within one run
 	@for b in $(BENCHMARKS); do echo "== $$b"; $(RUN)python benchmarks/$$b.py || exit 1; done
