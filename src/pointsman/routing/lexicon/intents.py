@@ -57,7 +57,16 @@ INTENT_CUES: Final = Lexicon(
             day/evening/one*0.8, take care*0.7, thats all*0.7, that is all*0.7, that will be all*0.9, thatll be
             all*0.9, nothing else*0.7, talk later*0.7, no thats it*0.8, adios*0.9, au revoir*0.9, tschuss*0.9,
             tschüss*0.9, auf wiedersehen*0.9, arrivederci*0.9, catch you later*0.9, signing off*0.9, hasta luego*0.9""",
-        "faq": """what is your*0.8, what are your*0.8, whats your*0.8, do you have a*0.6, do you offer*0.9, do you
+        "faq": """is/are ~ included*1.1, is ~ free of charge*1.1, is parking/wifi/breakfast/delivery/shipping
+            free*1.1, are
+            pets/dogs/cats/children/kids/animals allowed/welcome*1.1, is ~ allowed*1, do you allow*1, is there
+            parking/wifi/breakfast*1,
+            do you have parking/wifi/breakfast*1, how many kg*1, está incluido*1.1, aceptan mascotas/perros*1.1,
+            vocês aceitam*1.1,
+            está incluído*1.1, acceptez vous*1.1, est inclus/compris*1.1, ist ~ inklusive/inbegriffen*1.1, sind
+            hunde/haustiere erlaubt*1.1,
+            è inclusa/incluso/compresa/compreso*1.1, accettate cani/animali*1.1, what is your*0.8, what are your*0.8,
+            whats your*0.8, do you have a*0.6, do you offer*0.9, do you
             accept*1, do you take*0.8, do you ship*0.7, are you open*1.1, opening/business/store/office hours*1.1,
             what time do you*1.1, when do you open/close*1.1, where are you located*1.1, nearest
             store/branch/shop/office/location*1.1,

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from pointsman.domain.turn import Session
+from pointsman.routing.lexicon.actions import ALSO_DONE, LEAD_IN
 from pointsman.routing.lexicon.intents import SMALL_TALK
 from pointsman.routing.lexicon.match import Lexicon, Words, wordset
 from pointsman.routing.reading import Reading
@@ -78,6 +79,15 @@ _SAME_WISH: Final = {
 }  # fmt: skip
 """Intents that one and the same wish often names together ("it is broken, I want to return it")."""
 _LIST_ITEM: Final = re.compile(r"^[ \t]{0,16}(?:\d{1,2}[.)]|[-*•])[ \t]+\S", re.MULTILINE)
+_CLAUSES: Final = re.compile(
+    r"[,;.!?\n]+|\b(?:and|then|also|plus|if|or|but|und|dann|y|luego|et|puis|ensuite|e|poi|depois|otherwise)\b",
+    re.IGNORECASE,
+)
+_CLAUSE: Final = re.compile(r"[^\W\d_]+")
+_CHAIN: Final = 3
+_CHAIN_READ: Final = 600
+_LEADING: Final = 8
+_CLAUSE_OPENERS: Final = LEAD_IN | wordset("just only first second finally lastly afterwards after that next")
 _FEW: Final = 6
 _SHORT_PAIR: Final = 12
 """Words up to which two questions are one wish ("What's the wind going to be like? And the humidity?")."""
@@ -104,7 +114,7 @@ def measure(reading: Reading, session: Session) -> Ambiguity:  # noqa: ARG001 - 
     user = reading.user
     listed = len(_LIST_ITEM.findall(user.text)) if "\n" in user.text else 0
     step = bool(_STEPS.hits(user.vocabulary, user.padded)) and user.count > _FEW
-    step = step or listed > _TWO
+    step = step or listed > _TWO or _chained(user)
     several = _several_wishes(reading) or listed >= _TWO
     vague = _vague(reading)
     return Ambiguity(step, several, vague, step or several or vague)
@@ -124,6 +134,19 @@ def _several_wishes(reading: Reading) -> bool:
     if len(wishes) < _TWO:
         return False
     return _JOINS.any(user.vocabulary, user.padded) or user.text.count("?") >= _TWO
+
+
+def _chained(user: Words) -> bool:
+    """Return whether three clauses or more each begin with an act of their own ("change it, add a bag, and tell me ...")."""
+    if len(user.vocabulary & ALSO_DONE) < _CHAIN:
+        return False
+    acts = 0
+    for clause in _CLAUSES.split(user.text[:_CHAIN_READ].lower()):
+        words = _CLAUSE.findall(clause)[:_LEADING]
+        while words and words[0] in _CLAUSE_OPENERS and words[0] not in ALSO_DONE:
+            del words[0]
+        acts += bool(words) and words[0] in ALSO_DONE
+    return acts >= _CHAIN
 
 
 def _asks_of_another(padded: str) -> bool:

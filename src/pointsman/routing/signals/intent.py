@@ -37,6 +37,20 @@ _ANYTHING_ELSE: Final = (
     " other questions ",
 )
 _SETTLED: Final = frozenset({"high"})
+_NOTE: Final = 3
+_STOPS: Final = frozenset(".!;")
+_MARKS: Final = " .!👍👌🙏❤️😊🙂😀😁😃🎉👏💯✅🆗🥰😍\ufe0f🏻🏼🏽🏾🏿"
+_NOTED: Final = wordset(
+    """cool nice great perfect awesome ok okay okey k kk alright fine good lovely super noted understood gotcha got it i see right
+    sweet neat brilliant wow oh ah aha makes sense sounds fair enough excellent wonderful vale bueno bien perfecto
+    entendido daccord parfait compris super gut prima verstanden klar passt bene
+    perfetto capito ottimo beleza legal entendi bom goed oke duidelijk
+    понятно хорошо 好的 了解 わかりました 알겠습니다"""
+)
+_DECLINES: Final = wordset(
+    """no nope nah not that is its all thats it good im nein nada non nee não нет nothing rien nichts niente merci"""
+)
+"""An answer to "anything else?" that ends it."""
 _LEVEL: Final = ("none", "low", "medium", "high")
 
 
@@ -56,11 +70,14 @@ class Intent(msgspec.Struct, frozen=True):
     score: float
 
 
+ACKNOWLEDGED: Final = Intent("thanks", "none", recognised=True, score=0.6)
 UNKNOWN: Final = Intent("unknown", "none", recognised=False, score=0.0)
 
 
 def measure(reading: Reading, session: Session) -> Intent:  # noqa: ARG001 - every signal has this shape
     """Name the intent; an act that cannot be undone is of high risk whatever it is called."""
+    if _acknowledges(reading):
+        return ACKNOWLEDGED
     found = _named_intent(reading)
     if found.risk not in _SETTLED and IRREVERSIBLE.any(reading.user.vocabulary, reading.user.padded):
         return msgspec.structs.replace(found, risk="high")
@@ -86,6 +103,25 @@ def _named_intent(reading: Reading) -> Intent:
     if scores[name] < ENOUGH or (name in _PLEASANTRIES and reading.user.count > _PLEASANT):
         return UNKNOWN
     return Intent(name, RISK[name], recognised=True, score=round(scores[name] / (sum(scores.values()) + 0.2), 3))
+
+
+def _acknowledges(reading: Reading) -> bool:
+    """Return whether a word or two only take note ("cool", a thumb up, "no" to "anything else?") and answer no question."""
+    agent, user = reading.assistant, reading.user
+    if (
+        not agent.tokens
+        or user.count > _NOTE
+        or reading.attachments
+        or any(hit.weight >= ENOUGH for hit in reading.cues)
+    ):
+        return False
+    offers = any(words in agent.padded for words in _ANYTHING_ELSE)
+    if ("?" in agent.vocabulary and not offers) or "?" in user.vocabulary:
+        return False
+    if not user.text.isascii() and user.text.strip(_MARKS) == "":
+        return bool(user.text.strip())
+    said = user.vocabulary - _STOPS
+    return bool(said) and (said <= _NOTED or (offers and said <= _DECLINES))
 
 
 def _asks_more(reading: Reading) -> bool:

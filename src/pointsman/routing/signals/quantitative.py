@@ -45,6 +45,18 @@ _FORMULA: Final = re.compile(
     r"\d\s?%\s?(?:of|off|from|von|de)\b|\d\s?[+*×÷^]\s?\d|\d\s[/x]\s\d|\d\s-\s\d+\s?=|=\s?\?", re.IGNORECASE
 )
 _OPERATORS: Final = ("%", "+", "*", "/", "=", "^", "×", "÷", " x ", " X ")
+_NUMBER_WORDS: Final = wordset(
+    """two three four five six seven eight nine ten eleven twelve fifteen twenty thirty fifty hundred dozen
+    zwei drei vier fünf sechs sieben acht neun zehn zwölf zwanzig dos tres cuatro cinco seis siete ocho nueve diez doce veinte
+    deux trois quatre cinq sept huit neuf dix douze vingt due tre quattro cinque sei sette otto nove dieci dodici venti
+    dois duas três quatro sete oito dez doze vinte twee drie vijf zes zeven negen tien"""
+)
+_EACH: Final = wordset(
+    "each apiece per cada chacun chacune jeweils je pro ciascuno ciascuna luno luna por par à a elk stuk"
+)
+_MONEY: Final = wordset(
+    """euro euros eur dollar dollars usd pound pounds gbp franken chf reais real pesos dólares dólar francs cents"""
+)
 _TWO: Final = 2
 
 
@@ -59,6 +71,8 @@ def measure(reading: Reading, session: Session) -> Quantitative:  # noqa: ARG001
     user = reading.user
     if _CALCULATE.any(user.vocabulary, user.padded):
         return Quantitative(needed=True)
+    if _priced_by_unit(user):
+        return Quantitative(needed=True)
     if not user.digits:
         return Quantitative(needed=False)
     head = user.text[:2000]
@@ -67,6 +81,16 @@ def measure(reading: Reading, session: Session) -> Quantitative:  # noqa: ARG001
     if user.vocabulary.isdisjoint(_ASKS) or not _has_two_numbers(user):
         return Quantitative(needed=False)
     return Quantitative(needed=len(_QUANTITY.findall(head)) >= _TWO)
+
+
+def _priced_by_unit(user: Words) -> bool:
+    """Return whether a question gives a price per unit and how many units, some in words ("três noites a 15 euros cada?")."""
+    words = user.vocabulary & _NUMBER_WORDS
+    if not words or user.vocabulary.isdisjoint(_EACH):
+        return False
+    if user.vocabulary.isdisjoint(_MONEY) and not any(sign in user.text for sign in "€$£"):
+        return False
+    return len(words) + bool(user.digits) >= _TWO and ("?" in user.vocabulary or not user.vocabulary.isdisjoint(_ASKS))
 
 
 def _has_two_numbers(user: Words) -> bool:

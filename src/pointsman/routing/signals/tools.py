@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from pointsman.domain.turn import Session
+from pointsman.routing.lexicon.actions import IMPERATIVES, LEAD_IN
 from pointsman.routing.lexicon.assent import asks_leave, asks_plainly, says_yes
 from pointsman.routing.lexicon.dialogue import REQUESTS
 from pointsman.routing.lexicon.match import Lexicon, Words, tokenize, wordset
@@ -108,22 +109,7 @@ _ACTED_ON: Final = wordset(
 """Intents that are served from a system of record, not from general knowledge."""
 _PLAIN: Final = 0.9
 _INTENT_POINTS: Final = 1.7
-_IMPERATIVES: Final = wordset(
-    """cambiar cancelar devolver reservar annuler changer réserver modifier stornieren ändern umbuchen annullare cambiare
-    prenotare cancelar alterar annuleren wijzigen activate add apply arrange assign block book buy call cancel change
-    charge check close confirm connect convert correct create deactivate delete deposit disable downgrade edit enable
-    exchange extend find forward freeze get issue locate look lookup modify move open order pause pay
-    place post put reactivate rebook refund reimburse remove renew rent reorder replace report reschedule resend
-    reserve reset resubmit return reverse schedule search send set ship show start stop submit subscribe swap switch
-    track transfer unblock unlock unsubscribe update upgrade verify void withdraw storniere buche schick
-    sende ändere cancela cambia envía reserva annulez envoyez réservez changez annulla prenota cambi proceda"""
-)
 _IMPERATIVE_POINTS: Final = 1.7
-_LEAD_IN: Final = wordset(
-    """quiero necesito quisiera puede podría je voudrais veux ich möchte will vorrei voglio quero preciso gostaria ik wil
-    please pls hi hello hey ok okay so and then also just now yes yeah sure great thanks can could would will you i we
-    want need like to id wanna lets let us kindly bitte por favor"""
-)
 _ANSWER_POINTS: Final = 1.7
 _APPROVAL_POINTS: Final = 3.2
 _ASKING: Final = frozenset(["can", "could", "please", "pls", "lets", "bitte"])
@@ -198,13 +184,13 @@ def _has_identifier(text: str) -> bool:
 
 def _commands(user: Words) -> bool:
     """Return whether a sentence starts with a word of action, after "please", "can you", "I want to" and the like."""
-    if user.vocabulary.isdisjoint(_IMPERATIVES):
+    if user.vocabulary.isdisjoint(IMPERATIVES):
         return False
     fresh = True
     for token in user.tokens[:_COMMAND_WITHIN]:
-        if fresh and token in _IMPERATIVES:
+        if fresh and token in IMPERATIVES:
             return True
-        fresh = token in _ENDS or token in _ASKING or (fresh and token in _LEAD_IN)
+        fresh = token in _ENDS or token in _ASKING or (fresh and token in LEAD_IN)
     return False
 
 

@@ -124,3 +124,72 @@ def test_lukewarm_or_calm_is_not_negative(measure: Measure, text: str) -> None:
 def test_not_right_now_is_an_answer_and_not_a_vague_wish(measure: Measure) -> None:
     assert measure("ambiguity", "Not right now.")["any"] is False
     assert measure("ambiguity", "That's not right.")["vague"] is True
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Change my Tuesday flight to Thursday, add a bag, and tell me whether my miles still apply",
+        "please cancel the first one, refund it to my card and send me the receipt",
+        "Update my address, then resend the invoice, if it is late waive the fee and call me",
+        "Storniere den Flug, buche das Hotel und sende mir die Rechnung",
+        "cancela el vuelo, cambia el hotel y envía la factura",
+    ],
+)
+def test_a_chain_of_three_acts_takes_several_steps(measure: Measure, text: str) -> None:
+    assert measure("ambiguity", text)["multi_step"] is True
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "find me a flight to Rome on friday and book the cheapest",
+        "I need to change my order, please help",
+        "Book a table for two",
+    ],
+)
+def test_one_or_two_acts_are_no_chain(measure: Measure, text: str) -> None:
+    assert measure("ambiguity", text)["multi_step"] is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dois cães e três noites a 15 euros cada?",
+        "¿cuánto es por dos perros y tres noches a 15 euros cada una?",
+        "combien pour deux chiens et trois nuits à 15 euros chacun ?",
+        "was kosten zwei Hunde und drei Nächte zu je 15 Euro?",
+        "quanto viene per due cani e tre notti a 15 euro ciascuno?",
+        "how much for two dogs and three nights at fifteen euros each?",
+    ],
+)
+def test_prices_per_unit_in_words_take_arithmetic(measure: Measure, text: str) -> None:
+    assert measure("quantitative", text)["needed"] is True
+
+
+@pytest.mark.parametrize(
+    "text", ["a table for two, three at most?", "is it 15 euros per night?", "each of the two is late"]
+)
+def test_a_price_or_a_count_alone_takes_none(measure: Measure, text: str) -> None:
+    assert measure("quantitative", text)["needed"] is False
+
+
+@pytest.mark.parametrize(
+    ("text", "agent"),
+    [("cool", "Yes."), ("👍", "Yes, 7 to 10."), ("no", "Anything else?"), ("got it", "8 kg."), ("❤️", "Done.")],
+)
+def test_taking_note_is_small_talk(measure: Measure, text: str, agent: str) -> None:
+    found = measure("intent", text, "is breakfast included?", agent)
+    assert (found["recognised"], found["risk"]) == (True, "none")
+
+
+@pytest.mark.parametrize(("text", "agent"), [("cool", "Shall I book it?"), ("no", "Which size?"), ("👍", "Refund it?")])
+def test_an_answer_to_a_question_is_none(measure: Measure, text: str, agent: str) -> None:
+    assert measure("intent", text, "hello", agent)["recognised"] is False
+
+
+@pytest.mark.parametrize(
+    "text", ["is breakfast included?", "are dogs allowed?", "Boa tarde, vocês aceitam cães?", "is parking free?"]
+)
+def test_yes_or_no_questions_about_the_offer_are_faq(measure: Measure, text: str) -> None:
+    assert measure("intent", text)["name"] == "faq"
