@@ -8,6 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from pointsman.domain.decision import TIERS, Exclusion, Reason
+from pointsman.domain.money import in_dollars
 from pointsman.errors import NoEligibleModel
 from pointsman.routing.choice import Bench, Candidate, Order, Slate, rank
 from pointsman.routing.course import Course, towards
@@ -58,7 +59,8 @@ class Picker:
         refusal = slate.refusal(model)
         if refusal is not None:
             raise NoEligibleModel(
-                f"{model} cannot serve this turn: {refusal.text}. Ask for model auto, or change that.",
+                f"{model} cannot serve this turn: {refusal.text}. "
+                "Ask for model auto or another model, or change that part of the request.",
                 excluded=(refusal,),
             )
         reason = Reason("pin", "client", f"the client asked for {model}")
@@ -228,7 +230,7 @@ def _why(chosen: Candidate, ranked: list[Candidate], order: Order, group: str) -
 
 
 def _price(candidate: Candidate) -> str:
-    return "" if candidate.cost is None else f", about ${candidate.cost:.6f}".rstrip("0").rstrip(".")
+    return "" if candidate.cost is None else f", about {in_dollars(candidate.cost)}"
 
 
 def _explain_empty(route: str, excluded: tuple[Exclusion, ...]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pointsman.domain.decision import RunnerUp
+from pointsman.domain.money import in_dollars
 from pointsman.routing.choice import Candidate, Slate
 from pointsman.routing.course import GUARD, Course, plot, towards
 from pointsman.routing.pick import Pick, Picker
@@ -90,5 +91,5 @@ def _gap(first: Candidate, second: Candidate, choose: str) -> str:
     if first.cost is None or second.cost is None:
         return "its price were known and lower"
     if second.cost < first.cost:
-        return f"{first.model.id} were not preferred: it costs ${first.cost - second.cost:.6f} more per turn"
-    return f"it cost ${second.cost - first.cost:.6f} less per turn"
+        return f"{first.model.id} were not preferred: it costs {in_dollars(first.cost - second.cost)} more per turn"
+    return f"it cost {in_dollars(second.cost - first.cost)} less per turn"

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pointsman.catalog.book import Catalog
 from pointsman.domain.decision import Decision
 from pointsman.domain.message import (
     Document,
@@ -19,9 +21,21 @@ from pointsman.domain.message import (
     ToolChoice,
     ToolResult,
 )
-from pointsman.domain.turn import Sampling, Session, Turn
+from pointsman.domain.turn import EMPTY_SESSION, Sampling, Session, Turn
 from pointsman.errors import CatalogError, NoEligibleModel, PolicyError
+from pointsman.routing.eligibility import (
+    Eligibility,
+    Limits,
+    _abilities,
+    _access,
+    _parameters,
+    _place,
+    _portability,
+    _size,
+)
+from pointsman.routing.policy import parse_policy
 from pointsman.routing.router import Routing
+from pointsman.routing.signals import as_plain, measure_all
 
 Build = Callable[..., Routing]
 Ask = Callable[..., Turn]
@@ -338,3 +352,44 @@ def test_a_model_without_chat_completions_is_refused_even_when_pinned(starter: B
 def test_a_policy_that_names_an_unknown_model_says_where(build: Build) -> None:
     with pytest.raises(PolicyError, match=r"pointsman.yaml:5: No model 'vllm/plan' in the catalogue: did you mean"):
         build(base=BASE.replace("[vllm/plain]", "[vllm/plan]"), models=ODD)
+
+
+CHECKS = (_access, _size, _abilities, _parameters, _place, _portability)
+HOSTILE = Turn(
+    messages=(
+        Message("user", (Text("\x00\u202e" * 9000), Image(), Document("", data="!"), Document("audio/x"))),
+        Message(
+            "assistant", (ToolCall("", "", "{", origin="nobody/none", origin_state="x"), Reasoning("nobody", state="?"))
+        ),
+        Message("tool", (ToolResult("", (), is_error=True),)),
+    ),
+    tools=(CALL, CALL),
+    tool_choice=ToolChoice("required", parallel=True),
+    output_format=OutputFormat("json_schema", {}),
+    max_output_tokens=10**9,
+    sampling=Sampling(temperature=9.0, seed=-1),
+    reasoning_effort="high",
+    n=99,
+    logprobs=True,
+    logit_bias={"x": 1.0},
+    channel="voice",
+)
+
+
+@pytest.mark.parametrize("turn", [Turn(messages=(HI,)), HOSTILE], ids=["neutral", "hostile"])
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_every_check_yields_a_word_and_a_sentence(check: Callable[..., Any], turn: Turn, tmp_path: Path) -> None:
+    more = "limits: {voice: {ttft_p95_ms: 1}}\nprivacy: {sensitive: {regions: [eu]}}\ncontext: {effective: require}\n"
+    policy = parse_policy(BASE + more, "test.yaml")
+    path = tmp_path / "models.yaml"
+    path.write_text(ODD, encoding="utf-8")
+    book = Catalog.load(path)
+    limits = Limits(strict_params=True, allowed=frozenset(), unhealthy={"vllm/rich": "down"})
+    plain = as_plain(measure_all(turn, EMPTY_SESSION))
+    need = Eligibility(policy).need(turn, plain, limits, datetime(2026, 11, 21, tzinfo=UTC))
+    for name in ("vllm/plain", "vllm/rich", "vllm/picky", "vllm/gone"):
+        for constraint, text in check(policy, book.get(name), need):
+            assert constraint
+            assert constraint.replace("_", "").isalnum()
+            assert text
+            assert "\n" not in text

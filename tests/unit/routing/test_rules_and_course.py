@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from pointsman.domain.decision import Decision
 from pointsman.domain.message import Message, Text, Tool, ToolCall, ToolResult
+from pointsman.domain.money import in_dollars
 from pointsman.domain.turn import Session, Turn
 from pointsman.routing.router import Routing
 
@@ -147,7 +148,7 @@ def test_else_the_runner_up_is_the_next_model_by_cost(build: Build, ask: Ask, de
     assert second.expected_cost_usd is not None
     gap = second.expected_cost_usd - decision.expected_cost_usd
     assert gap > 0
-    assert second.flips_if == f"it cost ${gap:.6f} less per turn"
+    assert second.flips_if == f"it cost {in_dollars(gap)} less per turn"
 
 
 def test_a_tool_loop_keeps_its_model_whatever_the_rules_say(

@@ -79,13 +79,13 @@ _SAME_WISH: Final = {
 }  # fmt: skip
 """Intents that one and the same wish often names together ("it is broken, I want to return it")."""
 _LIST_ITEM: Final = re.compile(r"^[ \t]{0,16}(?:\d{1,2}[.)]|[-*•])[ \t]+\S", re.MULTILINE)
-_CLAUSES: Final = re.compile(
-    r"[,;.!?\n]+|\b(?:and|then|also|plus|if|or|but|und|dann|y|luego|et|puis|ensuite|e|poi|depois|otherwise)\b",
-    re.IGNORECASE,
+_JOINTS: Final = tuple(
+    f" {word} "
+    for word in sorted(wordset("and then also plus if or but und dann y luego et puis ensuite e poi depois"))
 )
-_CLAUSE: Final = re.compile(r"[^\W\d_]+")
+_BREAKS: Final = str.maketrans(dict.fromkeys(";.!?\n:", ","))
 _CHAIN: Final = 3
-_CHAIN_READ: Final = 600
+_CHAIN_READ: Final = 400
 _LEADING: Final = 8
 _CLAUSE_OPENERS: Final = LEAD_IN | wordset("just only first second finally lastly afterwards after that next")
 _FEW: Final = 6
@@ -140,12 +140,14 @@ def _chained(user: Words) -> bool:
     """Return whether three clauses or more each begin with an act of their own ("change it, add a bag, and tell me ...")."""
     if len(user.vocabulary & ALSO_DONE) < _CHAIN:
         return False
+    text = f" {user.text[:_CHAIN_READ].lower()} ".translate(_BREAKS).replace(",", " , ")
+    for joint in _JOINTS:
+        text = text.replace(joint, " , ")
     acts = 0
-    for clause in _CLAUSES.split(user.text[:_CHAIN_READ].lower()):
-        words = _CLAUSE.findall(clause)[:_LEADING]
-        while words and words[0] in _CLAUSE_OPENERS and words[0] not in ALSO_DONE:
-            del words[0]
-        acts += bool(words) and words[0] in ALSO_DONE
+    for clause in text.split(","):
+        words = clause.split(maxsplit=_LEADING)
+        first = next((word for word in words if word in ALSO_DONE or word not in _CLAUSE_OPENERS), "")
+        acts += first in ALSO_DONE
     return acts >= _CHAIN
 
 

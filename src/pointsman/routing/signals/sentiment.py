@@ -48,6 +48,8 @@ _LONG: Final = 500
 _WORDS_PER_HARD_ONE: Final = 150
 """Anger that runs through all of a long text counts; a few hard words in a thread of mails do not."""
 _OWN: Final = 700
+_SHOUTED: Final = re.compile("[A-Z]{3}")
+_SHOUTED_WITHIN: Final = 300
 _REPEATED: Final = re.compile(r"\b([A-Z][a-z]{2,}(?: [a-z]{3,})?)\b[^A-Za-z]{1,8}(?=[A-Z]{3})(?i:\1)\b")
 _REPEATED_CAPS: Final = -2.2
 """Said again in capitals at once ("Bed bugs. BED BUGS."): as much as a word of anger."""
@@ -129,7 +131,7 @@ def _valence(words: Words) -> float:
             weak += value
         else:
             strong += value
-    if _REPEATED.search(words.text[:_OWN]):
+    if _SHOUTED.search(words.text, 0, _SHOUTED_WITHIN) and _REPEATED.search(words.text, 0, _SHOUTED_WITHIN):
         strong += _REPEATED_CAPS
     if not words.text.isascii():
         strong += sum(value for mark, value in _EMOJI.items() if mark in words.text)
