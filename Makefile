@@ -3,6 +3,9 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
+# Some machines forbid bytecode files; every start would then compile every module again.
+export UV_COMPILE_BYTECODE := 1
+unexport PYTHONDONTWRITEBYTECODE
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := .venv/bin/
 STAMP := .venv/.synced
@@ -21,6 +24,7 @@ help: ## list the tasks
 
 $(STAMP): pyproject.toml uv.lock | $(filter .uv/bin/uv,$(UV))
 	$(UV) sync --frozen --extra local
+	$(RUN)python -m compileall -q src
 	@touch $(STAMP)
 
 install: $(STAMP) ## create .venv with everything the project needs
