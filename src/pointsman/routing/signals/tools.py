@@ -199,7 +199,7 @@ def _answering(reading: Reading) -> float:
     agent, user = reading.assistant, reading.user
     if not agent.tokens:
         return 0.0
-    if says_yes(user) and (asks_leave(agent) or asks_plainly(agent)):
+    if (asks_leave(agent) or asks_plainly(agent)) and says_yes(user):
         return _APPROVAL_POINTS
     asked = "?" in agent.vocabulary and not agent.vocabulary.isdisjoint(_QUESTION_WORDS)
     return _ANSWER_POINTS if asked and "?" not in user.vocabulary else 0.0
