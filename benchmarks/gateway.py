@@ -140,9 +140,8 @@ def main() -> None:
             got = measure(ours, pid, turns, key, stream=stream)
             print(f"{'bare pass-through, ' + kind:26}{base[0]:12.0f}{base[1]:15.2f}")
             print(f"{'pointsman, ' + kind:26}{got[0]:12.0f}{got[1]:15.2f}   ({got[0] / base[0]:.1f} x the bare one)")
-        print(
-            f"start to open port {started:.2f} s, resident after load {resident_mib(pid):.0f} MiB; budget {BUDGET_CPU_US} us CPU a turn"
-        )
+        print(f"start to open port {started:.2f} s, resident after load {resident_mib(pid):.0f} MiB")
+        print(f"budget: {BUDGET_CPU_US} us CPU a turn")
 
 
 if __name__ == "__main__":
