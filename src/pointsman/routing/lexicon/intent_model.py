@@ -7,7 +7,7 @@ desk gets. It knows banking, travel and small talk; of other trades it knows onl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import exp
 from pathlib import Path
 from typing import Final
@@ -55,18 +55,21 @@ def guess(text: Words, weights: Weights = _WEIGHTS) -> Guess:
     if not words:
         return NO_GUESS
     scores = list(weights.bias)
-    table = weights.features
-    known = sum(_add(scores, table.get(word)) for word in words)
-    for pair in pairs:
-        _add(scores, table.get(pair))
-    best = max(range(len(scores)), key=scores.__getitem__)
-    total = sum(exp((score - scores[best]) / SCALE) for score in scores)
-    return Guess(weights.labels[best], 1 / total, known / len(words))
+    known = _add(scores, weights.features, words)
+    _add(scores, weights.features, pairs)
+    top = max(scores)
+    total = sum([exp((score - top) / SCALE) for score in scores])
+    return Guess(weights.labels[scores.index(top)], 1 / total, known / len(words))
 
 
-def _add(scores: list[int], flat: tuple[int, ...] | None) -> bool:
-    if flat is None:
-        return False
-    for at in range(0, len(flat), 2):
-        scores[flat[at]] += flat[at + 1]
-    return True
+def _add(scores: list[int], table: Mapping[str, tuple[int, ...]], names: list[str]) -> int:
+    """Add the weights of all features to ``scores``; return how many of them the model knows."""
+    known = 0
+    for flat in map(table.get, names):
+        if flat is None:
+            continue
+        known += 1
+        pairs = iter(flat)
+        for at in pairs:
+            scores[at] += next(pairs)
+    return known
