@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from functools import lru_cache
+from math import inf
 
 import aiohttp
 from yarl import URL
@@ -91,11 +92,11 @@ class AiohttpTransport:
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
 
     async def send(self, endpoint: Endpoint, outgoing: Outgoing, *, connect_s: float, head_s: float) -> AiohttpAnswer:
-        """Send and wait for the answer's head; see ``Transport.send``."""
+        """Send and wait for the answer's head; see ``Transport.send``. ``head_s`` infinite: the caller keeps the time."""
         session = self._open()
         provider = endpoint.provider
         try:
-            async with asyncio.timeout(head_s):
+            async with asyncio.timeout(None if head_s == inf else head_s):
                 response = await session.post(
                     _url(endpoint.base_url, outgoing.path),
                     data=outgoing.body,
