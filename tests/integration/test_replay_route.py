@@ -90,6 +90,6 @@ def test_recorded_data_is_routed(name: str) -> None:
     assert found["bad_lines"] == []
     assert found["conversations"] == 150
     assert len(found["sample"]) == 20
-    assert {share["name"] for share in found["routes"]} >= {"direct", "tools"}
+    assert {share["name"] for share in found["routes"]} >= {"direct", "tools", "plan"}
     assert sum(share["turns"] for share in found["routes"]) + found["refused"] == found["turns"]
     assert float(found["bill"]["routed_usd"]) < float(found["bill"]["flagship_usd"])
