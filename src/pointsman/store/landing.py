@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -14,8 +14,18 @@ from pointsman.store.reading import find_turn
 from pointsman.store.rows import Row, gather_bodies, read_turn, step_row, turn_row
 from pointsman.store.sql import load_queries
 
-Outcome = StoreError | None
-"""What became of one record: None, it is durable; else why it alone was refused."""
+Job = Callable[[sqlite3.Connection], object]
+"""A write to a table beside the turns, run inside the writer's transaction; it must neither commit nor keep the connection."""
+
+
+class Done(msgspec.Struct, frozen=True):
+    """A job that is durable, with what it returned."""
+
+    value: object
+
+
+Outcome = StoreError | Done | None
+"""What became of one record or job: None or ``Done``, it is durable; else why it alone was refused."""
 
 _MAX_KNOWN = 32_768  # body hashes remembered: 3 MiB at most
 
@@ -52,10 +62,11 @@ class Landing:
         """Close the connection."""
         self._connection.close()
 
-    def commit(self, records: Sequence[TurnRecord]) -> list[Outcome]:
-        """Write records in one durable transaction; return what became of each.
+    def commit(self, records: Sequence[TurnRecord], jobs: Sequence[Job] = ()) -> list[Outcome]:
+        """Write records, then run jobs, in one durable transaction; return what became of each, in that order.
 
         Writing a record again that is in the store is no change and no error; another record under the same id is refused.
+        A job that fails is undone alone.
 
         Raises:
             sqlite3.Error: nothing was written (lock, full disk ...).
@@ -69,11 +80,24 @@ class Landing:
                 self._rollback()
                 self._begin()
                 outcomes = [self._insert_one(record) for record in records]
+            outcomes += [self._run(job) for job in jobs]
             self._connection.execute("COMMIT")
         except BaseException:
             self._rollback()
             raise
         return outcomes
+
+    def _run(self, job: Job) -> Outcome:
+        self._connection.execute("SAVEPOINT job")
+        try:
+            return Done(job(self._connection))
+        except sqlite3.OperationalError:
+            raise  # the disk or a lock: nobody's alone
+        except Exception as error:  # noqa: BLE001 - a fault of one job must not undo the turns beside it
+            self._connection.execute("ROLLBACK TO job")
+            return error if isinstance(error, StoreError) else StoreError(f"this cannot be stored: {error}")
+        finally:
+            self._connection.execute("RELEASE job")
 
     def _begin(self) -> None:
         self._connection.execute("BEGIN IMMEDIATE")

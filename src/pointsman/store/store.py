@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ from pointsman.store.reading import EVERYTHING, TurnFilter, TurnRow, count_turns
 from pointsman.store.reports import ReportRow, report
 from pointsman.store.sql import load_queries
 from pointsman.store.writer import Writer
+
+T = TypeVar("T")
 
 
 def open_store(
@@ -99,6 +101,22 @@ class Store:
             StoreError: it could not be written.
         """
         self._writing().submit_from_thread(record).result()
+
+    async def write(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``job`` on the writer's thread, inside its transaction, and return what it returns once that is durable.
+
+        For tables beside the turns. The job must neither commit nor keep the connection; one that raises is undone alone.
+
+        Raises:
+            StoreError: it could not be written, or the store is closed or was opened for reading.
+        """
+        result: T = await asyncio.shield(self._writing().submit(job))
+        return result
+
+    def write_sync(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """As ``write``, for code without an event loop."""
+        result: T = self._writing().submit_from_thread(job).result()
+        return result
 
     def turn(self, turn_id: str) -> TurnRecord | None:
         """Return a whole turn with its bodies, None if there is none.

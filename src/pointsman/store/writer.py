@@ -15,13 +15,14 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future as ThreadFuture
 from queue import Empty, SimpleQueue
+from typing import Any
 
 import msgspec
 
 from pointsman.domain.record import TurnRecord
 from pointsman.errors import StoreError
 from pointsman.store.connection import BUSY_TIMEOUT_S, explain, identity, open_writer
-from pointsman.store.landing import Landing, Outcome
+from pointsman.store.landing import Job, Landing, Outcome
 from pointsman.store.location import Location
 from pointsman.store.migrations import migrate
 
@@ -30,11 +31,11 @@ _MAX_BATCH = 512  # turns in one transaction: keeps the wait of the first of the
 
 
 class _Waiting(msgspec.Struct, frozen=True, eq=False):
-    """A record and who waits for it: a future of ``loop``, or of a thread when ``loop`` is None."""
+    """A record or a job, and who waits for it: a future of ``loop``, or of a thread when ``loop`` is None."""
 
-    record: TurnRecord
+    record: TurnRecord | Job
     loop: asyncio.AbstractEventLoop | None
-    future: asyncio.Future[None] | ThreadFuture[None]
+    future: asyncio.Future[Any] | ThreadFuture[Any]
 
 
 class Writer:
@@ -56,16 +57,16 @@ class Writer:
         self._landing: Landing | None = None
         self._file: tuple[int, int] | None = None
 
-    def submit(self, record: TurnRecord) -> asyncio.Future[None]:
-        """Line up a record from a running event loop; the future resolves on that loop."""
+    def submit(self, record: TurnRecord | Job) -> asyncio.Future[Any]:
+        """Line up a record or a job from a running event loop; the future resolves on that loop, to what a job returns."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
+        future: asyncio.Future[Any] = loop.create_future()
         self._put(_Waiting(record, loop, future))
         return future
 
-    def submit_from_thread(self, record: TurnRecord) -> ThreadFuture[None]:
-        """Line up a record from plain threaded code."""
-        future: ThreadFuture[None] = ThreadFuture()
+    def submit_from_thread(self, record: TurnRecord | Job) -> ThreadFuture[Any]:
+        """Line up a record or a job from plain threaded code."""
+        future: ThreadFuture[Any] = ThreadFuture()
         self._put(_Waiting(record, None, future))
         return future
 
@@ -120,7 +121,10 @@ class Writer:
 
     def _write(self, batch: list[_Waiting]) -> None:
         try:
-            outcomes: Sequence[Outcome] = self._ready().commit([waiting.record for waiting in batch])
+            batch = sorted(batch, key=_is_job)  # records first, each kind in its order
+            records = [waiting.record for waiting in batch if isinstance(waiting.record, TurnRecord)]
+            jobs = [waiting.record for waiting in batch if not isinstance(waiting.record, TurnRecord)]
+            outcomes: Sequence[Outcome] = self._ready().commit(records, jobs)
         except Exception as error:  # noqa: BLE001 - whatever it was, those who wait must hear of it
             # The whole transaction failed. Whoever lined up meanwhile would meet the same full disk or lock: told now, they
             # do not wait for it one timeout after another.
@@ -164,9 +168,13 @@ class Writer:
             landing.close()
 
 
+def _is_job(waiting: _Waiting) -> bool:
+    return not isinstance(waiting.record, TurnRecord)
+
+
 def _deliver(done: Iterable[tuple[_Waiting, Outcome]]) -> None:
     """Tell everyone who waits; each event loop is woken once."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], Outcome]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Outcome]]] = {}
     for waiting, outcome in done:
         if isinstance(waiting.future, ThreadFuture):
             _settle_thread(waiting.future, outcome)
@@ -180,18 +188,18 @@ def _deliver(done: Iterable[tuple[_Waiting, Outcome]]) -> None:
             _LOG.debug("an event loop closed before %d of its records were committed", len(settled))
 
 
-def _settle(settled: list[tuple[asyncio.Future[None], Outcome]]) -> None:
+def _settle(settled: list[tuple[asyncio.Future[Any], Outcome]]) -> None:
     for future, outcome in settled:
         if future.done():  # cancelled: its caller left, the record is committed
             continue
-        if outcome is None:
-            future.set_result(None)
-        else:
+        if isinstance(outcome, StoreError):
             future.set_exception(outcome)
+        else:
+            future.set_result(outcome.value if outcome else None)
 
 
-def _settle_thread(future: ThreadFuture[None], outcome: Outcome) -> None:
-    if outcome is None:
-        future.set_result(None)
-    else:
+def _settle_thread(future: ThreadFuture[Any], outcome: Outcome) -> None:
+    if isinstance(outcome, StoreError):
         future.set_exception(outcome)
+    else:
+        future.set_result(outcome.value if outcome else None)
