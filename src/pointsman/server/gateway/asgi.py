@@ -21,6 +21,7 @@ from pointsman.errors import (
     Unauthorized,
 )
 from pointsman.execution.ask import Ask, conversation_hash
+from pointsman.server.admin.routes import AdminCall, Found, find
 from pointsman.server.gateway.anthropic import AnthropicInbound
 from pointsman.server.gateway.codec import InboundDialect
 from pointsman.server.gateway.models_list import anthropic_models, openai_models
@@ -91,6 +92,8 @@ class Gateway:
             elif path == "/v1/messages/count_tokens":
                 _check_method(method, "POST", path)
                 await self._count_tokens(headers, receive, send)
+            elif (found := find(method, scope.get("raw_path") or path.encode())) is not None:
+                await self._admin(found, scope, headers, receive, send)
             else:
                 status, body = await self._read(path, method, headers)
                 await _json(send, status, body)
@@ -184,6 +187,21 @@ class Gateway:
         tokens, estimated = await self._router.count_tokens(turn, body)
         extra = [(b"x-pointsman-estimated", b"1")] if estimated else []
         await _json(send, 200, self._anthropic.encode_count(tokens), extra)
+
+    async def _admin(
+        self,
+        found: tuple[Found, dict[str, str]],
+        scope: Scope,
+        headers: Mapping[str, str],
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        key = self._authenticate(headers)
+        body = await self._body(headers, receive)
+        load, args = found
+        query = scope.get("query_string", b"").decode("latin-1")
+        answer = await load()(AdminCall(self._router, key, args, body, query, headers))
+        await _json(send, answer.status, answer.body)
 
     async def _read(self, path: str, method: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
         models = path == "/v1/models" or path.startswith("/v1/models/")

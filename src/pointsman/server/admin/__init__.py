@@ -1,0 +1,1 @@
+"""HTTP beside the turns: outcomes, feedback, agents. One row in ``routes`` and one function per endpoint."""
