@@ -19,7 +19,9 @@ class StepRecord(msgspec.Struct, frozen=True):
     """One model call inside a turn, including calls that failed and were tried again.
 
     ``ttft_ms`` runs from the sending of the request to the first text or tool delta, on a monotonic clock; None when the
-    call was not streamed or nothing came. ``usage`` and ``cost_usd`` are None where unknown. ``estimated`` is True when the
+    call was not streamed or nothing came. ``purpose`` is ``reply`` for the call that answers and otherwise says what the
+    call was for (``plan``, ``summary``, ``route``, ``verify`` ...). ``prompt`` names the prompt version it was given, as
+    ``role@version``; None when it was given the client's own messages only. ``usage`` and ``cost_usd`` are None where unknown. ``estimated`` is True when the
     token counts are our estimate (a stream that broke or was left before its usage came), never the provider's.
     """
 
@@ -39,6 +41,33 @@ class StepRecord(msgspec.Struct, frozen=True):
     relayed: bool = False
     upstream_model: str | None = None
     request_id: str | None = None
+    prompt: str | None = None
+
+
+class Handoff(msgspec.Struct, frozen=True):
+    """Work passed from one model to another inside a turn. ``artifact`` is what was passed on, as JSON.
+
+    ``kind`` is ``plan``, ``summary`` or another stable word; ``source`` and ``target`` are model ids.
+    """
+
+    kind: str
+    source: str
+    target: str
+    artifact: msgspec.Raw
+
+
+class CheckRecord(msgspec.Struct, frozen=True):
+    """What a check of a reply found before the reply was released, or instead of that.
+
+    ``name`` is a stable word such as ``plan.must_mention``, ``contract`` or ``verify.grounding``; ``model`` the model whose
+    reply was checked; ``action`` what followed (``released``, ``repaired``, ``retried``, ``escalated``, ``failed``).
+    """
+
+    name: str
+    passed: bool
+    model: str
+    action: str
+    text: str = ""
 
 
 class TurnRecord(msgspec.Struct, frozen=True):
@@ -48,7 +77,9 @@ class TurnRecord(msgspec.Struct, frozen=True):
     parts in order (``params``, ``system``, ``tools``, then one ``message`` each), so that a history sent again is stored once;
     ``reply`` is the neutral reply as JSON (empty when there was none). ``flagship_cost_usd`` is what the same tokens would
     have cost on ``flagship_model``, uncached counts kept as they were; None where a price or count is unknown.
-    ``gateway_us`` is Pointsman's own time before the first upstream byte was sent, in microseconds.
+    ``gateway_us`` is Pointsman's own time before the first upstream byte was sent, in microseconds. ``prepared_ms`` is the
+    time other models were at work before the answering call began (a planner, a summarizer), part of ``ttft_ms``; None when
+    none was. ``handoffs`` and ``checks`` are in the order they happened.
     """
 
     id: str
@@ -76,3 +107,6 @@ class TurnRecord(msgspec.Struct, frozen=True):
     request: tuple[tuple[str, bytes], ...] = ()
     reply: bytes = b""
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
+    handoffs: tuple[Handoff, ...] = ()
+    checks: tuple[CheckRecord, ...] = ()
+    prepared_ms: float | None = None

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from pointsman.domain.decision import Decision
-from pointsman.domain.record import StepRecord, TurnRecord
+from pointsman.domain.record import CheckRecord, Handoff, StepRecord, TurnRecord
 from pointsman.domain.usage import Usage
 from pointsman.errors import StoreError
 from pointsman.store.bodies import Codec, digest, manifest, read_manifest
@@ -23,6 +23,10 @@ class _Detail(msgspec.Struct, frozen=True, array_like=True):
     decision: Decision
     dropped_params: tuple[str, ...]
     metadata: dict[str, str]
+    # Stores written before there were handoffs end here.
+    handoffs: tuple[tuple[str, str, str, bytes], ...] = ()
+    checks: tuple[CheckRecord, ...] = ()
+    prepared_ms: float | None = None
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -88,8 +92,16 @@ def turn_row(record: TurnRecord, seq: int, bodies: Bodies, codec: Codec) -> Row:
         record.simulated,
         bodies.reply_hash,
         bodies.manifest,
-        codec.pack(_ENCODER.encode((decision, record.dropped_params, record.metadata)), _COMPRESS_DETAIL_FROM),
+        codec.pack(_ENCODER.encode(_detail(record)), _COMPRESS_DETAIL_FROM),
     )
+
+
+def _detail(record: TurnRecord) -> tuple[object, ...]:
+    plain = (record.decision, record.dropped_params, record.metadata)
+    if not (record.handoffs or record.checks or record.prepared_ms is not None):
+        return plain
+    handoffs = [(one.kind, one.source, one.target, bytes(one.artifact)) for one in record.handoffs]
+    return (*plain, handoffs, record.checks, record.prepared_ms)
 
 
 def step_row(step: StepRecord, seq: int, n: int) -> Row:
@@ -113,6 +125,7 @@ def step_row(step: StepRecord, seq: int, n: int) -> Row:
         step.relayed,
         step.upstream_model,
         step.request_id,
+        step.prompt,
     )
 
 
@@ -184,6 +197,11 @@ def read_turn(
         request=tuple((name, fetch(key)) for name, key in read_manifest(row["manifest"])),
         reply=fetch(row["reply_hash"]) if row["reply_hash"] is not None else b"",
         metadata=detail.metadata,
+        handoffs=tuple(
+            Handoff(kind, source, target, msgspec.Raw(artifact)) for kind, source, target, artifact in detail.handoffs
+        ),
+        checks=detail.checks,
+        prepared_ms=detail.prepared_ms,
     )
 
 
@@ -205,4 +223,5 @@ def _read_step(row: Mapping[str, Any]) -> StepRecord:
         relayed=bool(row["relayed"]),
         upstream_model=row["upstream_model"],
         request_id=row["request_id"],
+        prompt=row["prompt"],
     )

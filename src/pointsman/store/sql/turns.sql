@@ -18,8 +18,8 @@ INSERT INTO turn (
 INSERT INTO step (
     turn_seq, n, purpose, model, status, duration_ms, attempt, http_status, error_code, error_text, stop_reason,
     input_uncached, output, cache_read, cache_write, cache_write_1h, reasoning,
-    estimated, cost_pico, ttft_ms, relayed, upstream_model, request_id
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    estimated, cost_pico, ttft_ms, relayed, upstream_model, request_id, prompt
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: turn_by_id
 SELECT * FROM turn WHERE id = ?
