@@ -1,0 +1,1 @@
+"""The shipped prompts, one text per role; ``execution.prompts`` reads them."""
