@@ -43,8 +43,9 @@ class BadCondition(ValueError):
 class Vocabulary:
     """What conditions may speak of: signal -> field -> type."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    def __init__(self, values: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self.fields: dict[str, dict[str, Any]] = {"turn": TURN_FIELDS}
+        self.fields.update({name: dict(fields) for name, fields in (own or {}).items()})
         for name, value in values.items():
             self.fields[name] = typing.get_type_hints(type(value))
         rng = random.Random(20261121)  # noqa: S311 - samples for a type check, the same at every load
@@ -172,7 +173,10 @@ class Reader:
 
     def context(self, values: Mapping[str, Mapping[str, Any]]) -> cel.Context:
         """Return the context for ``values``, the signals (and ``turn``) as plain data."""
-        variables: dict[str, Any] = {variable: values[name][field] for variable, name, field in self._flat}
+        # A field that a signal of one's own does not know is left out: asking for it is an error, so the rule does not hold.
+        variables: dict[str, Any] = {
+            variable: values[name][field] for variable, name, field in self._flat if field in values[name]
+        }
         for name in self._whole:
             if name in values:
                 variables[name] = values[name]

@@ -31,6 +31,7 @@ from pointsman.routing.sections import (
     Sticky,
     Tiers,
 )
+from pointsman.routing.sections_signals import OwnFields
 
 
 class Policy(Section):
@@ -43,6 +44,7 @@ class Policy(Section):
     routes: dict[str, Route] = Field(min_length=1, description="How turns are handled.")
     default_route: str = Field(description="The route of a turn in which nothing was recognised.")
     rules: tuple[Rule, ...] = Field(default=(), max_length=500, description="First match per kind decides.")
+    signals: dict[str, OwnFields] = Field(default={}, max_length=30, description="Signals of your own, for rules.")
     limits: Limits = Limits()
     privacy: Privacy = Privacy()
     parameters: Parameters = Parameters()

@@ -13,22 +13,61 @@ from pointsman.routing import signals
 from pointsman.routing.conditions import BadCondition, Condition, Vocabulary, near
 from pointsman.routing.policy_errors import Problem
 from pointsman.routing.sections import BUILT_IN_RANKS, PINNED
+from pointsman.routing.sections_signals import python_type
 
 if TYPE_CHECKING:
     from pointsman.routing.policy import Policy
 
 _NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")
+_CEL_NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
+_CEL_WORDS = frozenset(
+    # The words CEL keeps for itself, its macros, and ``size``, which is a function.
+    ("as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop", "map")
+    + (
+        "namespace",
+        "null",
+        "package",
+        "return",
+        "true",
+        "var",
+        "void",
+        "while",
+        "all",
+        "exists",
+        "exists_one",
+        "filter",
+    )
+    + ("has", "size")
+)
 
 
-def vocabulary() -> Vocabulary:
-    """Return what conditions may speak of: the fields of the signals, as measured on a neutral turn."""
+def vocabulary(policy: Policy | None = None) -> Vocabulary:
+    """Return what conditions may speak of: the built-in signals, as measured on a neutral turn, and the policy's own."""
     neutral = Turn(messages=(Message("user", (Text("Hello"),)),))
-    return Vocabulary(signals.measure_all(neutral, EMPTY_SESSION))
+    declared = policy.signals if policy is not None else {}
+    own = {name: {field: python_type(kind) for field, kind in fields.items()} for name, fields in declared.items()}
+    return Vocabulary(signals.measure_all(neutral, EMPTY_SESSION), own)
 
 
 def cross_check(policy: Policy) -> list[Problem]:
     """Return everything that does not fit."""
+    if wrong := _signals(policy):
+        return wrong  # what rules may speak of is not known then
     return [*_tiers(policy), *_routes(policy), *_providers(policy), *_rules(policy), *_sticky(policy), *_allow(policy)]
+
+
+def _signals(policy: Policy) -> list[Problem]:
+    taken = {signal.NAME for signal in signals.SIGNALS} | {"turn"}
+    found: list[Problem] = []
+    for name, fields in policy.signals.items():
+        if name in taken:
+            found.append(Problem(("signals", name), "is a built-in signal; give yours another name"))
+        found += [
+            Problem(path, f"{word!r} cannot stand in a condition: lower-case letters, digits and _, not a word of CEL")
+            for word, path in [(name, ("signals", name)), *((field, ("signals", name, field)) for field in fields)]
+            if not _CEL_NAME.match(word) or word in _CEL_WORDS
+        ]
+    return found
 
 
 def _tiers(policy: Policy) -> list[Problem]:
@@ -76,7 +115,7 @@ def _providers(policy: Policy) -> list[Problem]:
 
 
 def _rules(policy: Policy) -> list[Problem]:
-    words = vocabulary()
+    words = vocabulary(policy)
     found: list[Problem] = []
     names: set[str] = set()
     for index, rule in enumerate(policy.rules):

@@ -18,6 +18,7 @@ from pointsman.routing import signals
 from pointsman.routing.choice import Bench, Slate
 from pointsman.routing.course import Course, plot
 from pointsman.routing.eligibility import NO_LIMITS, Eligibility, Limits
+from pointsman.routing.own_signals import OwnSignals
 from pointsman.routing.pick import Pick, Picker
 from pointsman.routing.policy import Policy
 from pointsman.routing.rules import Question, RuleSet
@@ -48,6 +49,7 @@ class Routing:
         self._picker = Picker(policy, self._bench)
         self._runner_ups = RunnerUps(policy, self._rules, self._picker)
         self._allow = _AllowLists(self._bench)
+        self.own_signals = OwnSignals(policy.signals)
 
     def decide(
         self,
@@ -67,7 +69,7 @@ class Routing:
         now = limits.now or datetime.now(UTC)
         if limits.pin is not None:
             limits = msgspec.structs.replace(limits, pin=self.catalog.get(limits.pin).id)
-        plain = signals.as_plain(signals.measure_all(turn, session))
+        plain = self._measure(turn, session)
         question = self._rules.question(turn, plain)
         outcome = self._rules.ask(question)
         course = plot(self.policy, outcome, plain["history"]["approval"])
@@ -99,7 +101,13 @@ class Routing:
         return self._rules.matches(self._question(turn, session))
 
     def _question(self, turn: Turn, session: Session) -> Question:
-        return self._rules.question(turn, signals.as_plain(signals.measure_all(turn, session)))
+        return self._rules.question(turn, self._measure(turn, session))
+
+    def _measure(self, turn: Turn, session: Session) -> dict[str, dict[str, Any]]:
+        plain = signals.as_plain(signals.measure_all(turn, session))
+        if self.policy.signals:
+            plain.update(self.own_signals.measure(turn, session))
+        return plain
 
     def _slate(
         self, turn: Turn, plain: Mapping[str, Mapping[str, Any]], limits: Limits, now: datetime, route: str
