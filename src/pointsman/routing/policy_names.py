@@ -20,24 +20,10 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")
 _CEL_NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
-_CEL_WORDS = frozenset(
-    # The words CEL keeps for itself, its macros, and ``size``, which is a function.
-    ("as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop", "map")
-    + (
-        "namespace",
-        "null",
-        "package",
-        "return",
-        "true",
-        "var",
-        "void",
-        "while",
-        "all",
-        "exists",
-        "exists_one",
-        "filter",
-    )
-    + ("has", "size")
+_CEL_WORDS = re.compile(
+    # What CEL keeps for itself, its macros, and ``size``, which is a function.
+    "as|break|const|continue|else|false|for|function|if|import|in|let|loop|map|namespace|null|package|return|true|var|void|"
+    "while|all|exists|exists_one|filter|has|size"
 )
 
 
@@ -65,7 +51,7 @@ def _signals(policy: Policy) -> list[Problem]:
         found += [
             Problem(path, f"{word!r} cannot stand in a condition: lower-case letters, digits and _, not a word of CEL")
             for word, path in [(name, ("signals", name)), *((field, ("signals", name, field)) for field in fields)]
-            if not _CEL_NAME.match(word) or word in _CEL_WORDS
+            if not _CEL_NAME.match(word) or _CEL_WORDS.fullmatch(word)
         ]
     return found
 
