@@ -7,7 +7,7 @@ desk gets. It knows banking, travel and small talk; of other trades it knows onl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import exp
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,8 @@ READ: Final = 60
 """Words read: customers say what they want early, and time is bounded."""
 SCALE: Final = 10.0
 _ENDS: Final = frozenset(".!?;")
+_SHARES: Final = tuple(exp(-steps / SCALE) for steps in range(1000))
+"""exp(-steps / SCALE): scores are whole, so there are few different ones."""
 
 
 class Weights(msgspec.Struct, frozen=True):
@@ -29,6 +31,24 @@ class Weights(msgspec.Struct, frozen=True):
     labels: tuple[str, ...]
     bias: tuple[int, ...]
     features: dict[str, tuple[int, ...]]
+
+
+class Model:
+    """The weights, laid out for looking up: words, and per word those that may follow it. Not changed after it is made."""
+
+    __slots__ = ("bias", "following", "labels", "words")
+
+    def __init__(self, weights: Weights) -> None:
+        self.labels = weights.labels
+        self.bias = weights.bias
+        self.words: dict[str, tuple[int, ...]] = {}
+        self.following: dict[str, dict[str, tuple[int, ...]]] = {}
+        for name, flat in weights.features.items():
+            left, space, right = name.partition(" ")
+            if space:
+                self.following.setdefault(left, {})[right] = flat
+            else:
+                self.words[name] = flat
 
 
 class Guess(msgspec.Struct, frozen=True):
@@ -40,36 +60,35 @@ class Guess(msgspec.Struct, frozen=True):
 
 
 NO_GUESS: Final = Guess(NONE, 0.0, 0.0)
-_WEIGHTS: Final = msgspec.json.decode(Path(__file__).with_name("intent_weights.json").read_bytes(), type=Weights)
+_MODEL: Final = Model(msgspec.json.decode(Path(__file__).with_name("intent_weights.json").read_bytes(), type=Weights))
 
 
 def features(tokens: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the words of a text and its word pairs, sentence ends left out; numbers become "0"."""
-    words = ["0" if token[0].isdigit() else token for token in tokens[:READ] if token not in _ENDS]
+    words = _words(tokens)
     return words, [f"{left} {right}" for left, right in zip(["^", *words], [*words, "$"], strict=True)]
 
 
-def guess(text: Words, weights: Weights = _WEIGHTS) -> Guess:
-    """Name the likeliest intent of a text."""
-    words, pairs = features(text.tokens)
-    if not words:
+def guess(text: Words, least_known: float = 0.0, model: Model = _MODEL) -> Guess:
+    """Name the likeliest intent of a text; ``NO_GUESS`` where less than the share ``least_known`` of its words is known."""
+    # Most texts have neither a number nor a sentence end among the words read.
+    plain = not text.digits and text.text.isascii() and text.vocabulary.isdisjoint(_ENDS)
+    words = list(text.tokens[:READ]) if plain else _words(text.tokens)
+    found = [flat for flat in map(model.words.get, words) if flat is not None]
+    known = len(found) / len(words) if words else 0.0
+    if not words or known < least_known:
         return NO_GUESS
-    scores = list(weights.bias)
-    known = _add(scores, weights.features, words)
-    _add(scores, weights.features, pairs)
-    top = max(scores)
-    total = sum([exp((score - top) / SCALE) for score in scores])
-    return Guess(weights.labels[scores.index(top)], 1 / total, known / len(words))
-
-
-def _add(scores: list[int], table: Mapping[str, tuple[int, ...]], names: list[str]) -> int:
-    """Add the weights of all features to ``scores``; return how many of them the model knows."""
-    known = 0
-    for flat in map(table.get, names):
-        if flat is None:
-            continue
-        known += 1
+    follows = map(model.following.get, ["^", *words])
+    found += [after[word] for after, word in zip(follows, [*words, "$"], strict=True) if after and word in after]
+    scores = list(model.bias)
+    for flat in found:
         pairs = iter(flat)
         for at in pairs:
             scores[at] += next(pairs)
-    return known
+    top = max(scores)
+    total = sum([_SHARES[top - score] if top - score < len(_SHARES) else 0.0 for score in scores])
+    return Guess(model.labels[scores.index(top)], 1 / total, known)
+
+
+def _words(tokens: Sequence[str]) -> list[str]:
+    return ["0" if token[0].isdigit() else token for token in tokens[:READ] if token not in _ENDS]

@@ -37,8 +37,11 @@ _OTHER = tuple(
     + [(mark, " ") for mark in "“”„«»‹›–—…·•¿¡、，："]
     + [(mark, f" {end} ") for mark, end in zip("。！？；", ".!?;", strict=True)]
 )
+_FOLDED: Final = bytes(ord(str(_ASCII.get(code) or chr(code).lower())) if code < 128 else code for code in range(256))  # noqa: PLR2004
+_DROPPED: Final = "".join(_APOSTROPHES).encode()
+_SPACED_ENDS: Final = tuple((end, f" {end} ") for end in _ENDS)
 _DECIMALS: Final = frozenset("0123456789")
-_NO_DIGITS: Final[dict[int, str | None]] = {code: None for code in range(128) if not chr(code).isdigit()}
+_NO_DIGITS: Final = bytes(code for code in range(128) if not chr(code).isdigit())
 
 
 class Hit(NamedTuple):
@@ -71,25 +74,31 @@ def tokenize(text: str) -> list[str]:
 
 def _spaced(text: str) -> tuple[str, int]:
     """Return the text in lower case with spaces around words and sentence ends, and the number of those ends."""
+    # Bytes are translated several times as fast as characters.
+    lowered = text.encode().translate(_FOLDED, _DROPPED).decode() if text.isascii() else _spaced_beyond_ascii(text)
+    before = len(lowered)
+    for end, instead in _SPACED_ENDS:
+        if end in lowered:
+            lowered = lowered.replace(end, instead)
+    return lowered, (len(lowered) - before) // 2
+
+
+def _spaced_beyond_ascii(text: str) -> str:
     lowered = text.lower()
     if lowered.isascii():
-        lowered = lowered.translate(_ASCII)
-    else:
-        for mark, instead in _OTHER:
-            lowered = lowered.replace(mark, instead)
-        for mark in _SPACE:
-            lowered = lowered.replace(mark, " ")
-        for mark in _APOSTROPHES:
-            lowered = lowered.replace(mark, "")
-    before = len(lowered)
-    for end in _ENDS:
-        lowered = lowered.replace(end, f" {end} ")
-    return lowered, (len(lowered) - before) // 2
+        return lowered.translate(_ASCII)
+    for mark, instead in _OTHER:
+        lowered = lowered.replace(mark, instead)
+    for mark in _SPACE:
+        lowered = lowered.replace(mark, " ")
+    for mark in _APOSTROPHES:
+        lowered = lowered.replace(mark, "")
+    return lowered
 
 
 def digits_of(text: str) -> str:
     """Return all digits of a text, in order."""
-    return text.translate(_NO_DIGITS) if text.isascii() else "".join(_DIGITS.findall(text))
+    return text.encode().translate(None, _NO_DIGITS).decode() if text.isascii() else "".join(_DIGITS.findall(text))
 
 
 def pad(words: Iterable[str]) -> str:

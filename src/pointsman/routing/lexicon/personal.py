@@ -66,6 +66,8 @@ _STREETS: Final = wordset(
 _STREETS_BEFORE: Final = wordset("""rue chemin calle avenida via viale piazza rua avenue boulevard""")
 _ANY_STREET: Final = _STREETS | _STREETS_BEFORE
 _STREET_ENDINGS: Final = ("straße", "strasse", "gasse", "allee", "straat", "laan")
+_IN_STREET_ENDINGS: Final = ("aße", "asse", "llee", "aa")
+"""What stands in every one of them."""
 _NOT_IN_STREET: Final = wordset("""the a an of in at on to for and or my your is was i it me days hours weeks""")
 _STREET_WORDS: Final = 4
 _HEALTH: Final = Lexicon(
@@ -86,13 +88,12 @@ _DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
 _PHONE_LENGTHS: Final = range(7, 16)
 _NAMED_WITHIN: Final = 24
 _ENOUGH_DIGITS: Final = 6
-_LONG_NUMBER: Final = "0" * 7
-_ACCOUNT_NUMBER: Final = "0" * 8
-_CARD_NUMBER: Final = "0" * 13
+_LONG_NUMBER: Final = b"0" * 7
+_ACCOUNT_NUMBER: Final = b"0" * 8
+_CARD_NUMBER: Final = b"0" * 13
 """Digits that stand side by side in every phone, account (as IBAN) and card number, separators aside."""
-_MASK: Final[dict[int, str | None]] = {
-    code: "0" if chr(code).isdigit() else None if chr(code) in " ().-/+" else "x" for code in range(128)
-}
+_MASK: Final = bytes(ord("0" if chr(code).isdigit() else "x") for code in range(128)) + b"x" * 128
+_SEPARATORS: Final = b" ().-/+"
 _ENDS: Final = frozenset(".!?;")
 
 
@@ -178,9 +179,10 @@ def _spoken_numbers(text: str, vocabulary: frozenset[str], known: AbstractSet[st
     return kinds
 
 
-def _masked(text: str) -> str:
+def _masked(text: str) -> bytes:
     """Return the text with every digit as 0, separators left out: one pass in C tells whether a long number is there."""
-    return (text if text.isascii() else _plain(text)).translate(_MASK)
+    plain = text if text.isascii() else _plain(text)
+    return plain.encode("utf-8", "surrogatepass").translate(_MASK, _SEPARATORS)
 
 
 def _plain(text: str) -> str:
@@ -194,7 +196,7 @@ def _plain(text: str) -> str:
 def _has_address(words: Words) -> bool:
     """A house number with a street word close by: "12 Elm Street", "Hauptstraße 5", "rue de Lille 8"."""
     tokens = words.tokens
-    if words.vocabulary.isdisjoint(_ANY_STREET) and not any(ending in words.padded for ending in _STREET_ENDINGS):
+    if words.vocabulary.isdisjoint(_ANY_STREET) and not any(part in words.padded for part in _IN_STREET_ENDINGS):
         return False
     for position, token in enumerate(tokens):
         if not token[0].isdigit() or len(token) > 5:  # noqa: PLR2004 - longer is no house number

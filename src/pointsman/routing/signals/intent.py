@@ -88,14 +88,14 @@ def _named_intent(reading: Reading) -> Intent:
     """Name the intent with the most evidence; among equals the riskier one wins. Without strong cues a small model is asked."""
     scores = evidence(reading.cues)
     if not scores:
-        second = guess(reading.user)
+        second = guess(reading.user, KNOWN)
         return _named(second) if _believed(second) else UNKNOWN
     if scores.keys() <= SMALL_TALK and _asks_more(reading):
-        second = guess(reading.user)
+        second = guess(reading.user, KNOWN)
         return _named(second) if _believed(second) and second.label not in SMALL_TALK else UNKNOWN
     name = max(scores, key=lambda label: (label not in SMALL_TALK, scores[label], _LEVEL.index(RISK[label]), label))
     if scores[name] < SURE:
-        second = guess(reading.user)
+        second = guess(reading.user, KNOWN)
         if scores[name] < FAINT and second.label == NONE and second.share >= VETO and second.known >= VETO_KNOWN:
             return UNKNOWN
         if _believed(second) and (second.label not in SMALL_TALK or name in SMALL_TALK):

@@ -46,7 +46,7 @@ _FORMULA: Final = re.compile(
     r"\d(?:\s?%\s?(?i:of|off|from|von|de)\b|\s?[+*×÷^]\s?\d|\s[/xX]\s\d|\s-\s\d+\s?=)",
 )
 _EQUALS_WHAT: Final = re.compile(r"=\s?\?")
-_OPERATORS: Final = ("%", "+", "*", "/", "=", "^", "×", "÷", " x ", " X ")
+_OPERATORS: Final = ("%", "+", "*", "/", "^", "×", "÷", " x ", " X ")
 _NUMBER_WORDS: Final = wordset(
     """two three four five six seven eight nine ten eleven twelve fifteen twenty thirty fifty hundred dozen
     zwei drei vier fünf sechs sieben acht neun zehn zwölf zwanzig dos tres cuatro cinco seis siete ocho nueve diez doce veinte
@@ -71,18 +71,25 @@ class Quantitative(msgspec.Struct, frozen=True):
 def measure(reading: Reading, session: Session) -> Quantitative:  # noqa: ARG001 - every signal has this shape
     """Look for words of calculation, a formula, or a how-much question over two or more quantities."""
     user = reading.user
-    if _CALCULATE.any(user.vocabulary, user.padded):
-        return Quantitative(needed=True)
-    if _priced_by_unit(user):
+    if _CALCULATE.any(user.vocabulary, user.padded) or _priced_by_unit(user):
         return Quantitative(needed=True)
     if not user.digits:
         return Quantitative(needed=False)
     head = user.text[:2000]
-    if any(mark in head for mark in _OPERATORS) and (_FORMULA.search(head) or _EQUALS_WHAT.search(head)):
+    if _is_formula(user, head):
         return Quantitative(needed=True)
     if user.vocabulary.isdisjoint(_ASKS) or not _has_two_numbers(user):
         return Quantitative(needed=False)
     return Quantitative(needed=len(_QUANTITY.findall(head)) >= _TWO)
+
+
+def _is_formula(user: Words, head: str) -> bool:
+    """Look for a formula, behind tests that cost next to nothing: an equals sign alone ("size=400") makes none."""
+    equals = "=" in head
+    if equals and "?" in user.vocabulary and _EQUALS_WHAT.search(head):
+        return True
+    possible = any(mark in head for mark in _OPERATORS) or (equals and ("-" in head or "x" in user.vocabulary))
+    return possible and _FORMULA.search(head) is not None
 
 
 def _priced_by_unit(user: Words) -> bool:

@@ -49,6 +49,7 @@ _WORDS_PER_HARD_ONE: Final = 150
 """Anger that runs through all of a long text counts; a few hard words in a thread of mails do not."""
 _OWN: Final = 700
 _SHOUTED: Final = re.compile("[A-Z]{3}")
+_SAID: Final = re.compile("[A-Z][a-z]{2}")
 _SHOUTED_WITHIN: Final = 300
 _REPEATED: Final = re.compile(r"\b([A-Z][a-z]{2,}(?: [a-z]{3,})?)\b[^A-Za-z]{1,8}(?=[A-Z]{3})(?i:\1)\b")
 _REPEATED_CAPS: Final = -2.2
@@ -131,12 +132,19 @@ def _valence(words: Words) -> float:
             weak += value
         else:
             strong += value
-    if _SHOUTED.search(words.text, 0, _SHOUTED_WITHIN) and _REPEATED.search(words.text, 0, _SHOUTED_WITHIN):
+    if _repeats_in_capitals(words.text):
         strong += _REPEATED_CAPS
     if not words.text.isascii():
         strong += sum(value for mark, value in _EMOJI.items() if mark in words.text)
     total = strong + max(-_WEAK_SUM, min(_WEAK_SUM, weak))
     return total if strong <= _STRONG else total + polite
+
+
+def _repeats_in_capitals(text: str) -> bool:
+    """Return whether words of the first lines are said again in capitals; two patterns that skip to a capital ask first."""
+    if not _SHOUTED.search(text, 0, _SHOUTED_WITHIN) or not _SAID.search(text, 0, _SHOUTED_WITHIN):
+        return False
+    return _REPEATED.search(text, 0, _SHOUTED_WITHIN) is not None
 
 
 def _in_context(tokens: tuple[str, ...], position: int) -> float:

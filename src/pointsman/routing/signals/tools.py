@@ -118,8 +118,11 @@ _ENDS: Final = frozenset(".!?;")
 _QUESTION_WORDS: Final = wordset(
     """which what when where how provide tell give specify welche welches wann wo qué cuál cuándo quel quelle quand quale"""
 )
-_SHAPE: Final = {code: "0" if chr(code).isdigit() else "A" if chr(code).isupper() else chr(code) for code in range(128)}
-_IDENTIFIERS: Final = ("0000", "AA00", "AA-00")
+_SHAPE: Final = bytes(
+    ord("0") if chr(code).isdigit() else ord("A") if chr(code).isupper() else code for code in range(128)
+) + bytes(range(128, 256))
+_IDENTIFIERS: Final = (b"0000", b"AA00", b"AA-00")
+_LEAST_DIGITS: Final = 2
 
 
 class Tools(msgspec.Struct, frozen=True):
@@ -170,7 +173,7 @@ def _score(reading: Reading, match: float) -> float:
         points += _INTENT_POINTS
     if _commands(user):
         points += _IMPERATIVE_POINTS
-    if user.digits and _has_identifier(user.text[:2000]):
+    if len(user.digits) >= _LEAST_DIGITS and _has_identifier(user.text[:2000]):
         points += 1.2
     points += _answering(reading)
     return 1 / (1 + exp(-points))
@@ -178,7 +181,7 @@ def _score(reading: Reading, match: float) -> float:
 
 def _has_identifier(text: str) -> bool:
     """Return whether four digits stand in a row, or two capitals before two digits: an order, a booking, a flight."""
-    shape = text.translate(_SHAPE)
+    shape = text.encode("utf-8", "surrogatepass").translate(_SHAPE)
     return any(identifier in shape for identifier in _IDENTIFIERS)
 
 
