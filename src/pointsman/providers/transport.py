@@ -1,24 +1,24 @@
-"""The transport: aiohttp behind our seam. The only module that knows aiohttp.
+"""The transport through a proxy: aiohttp behind our seam. The only module that knows aiohttp.
 
-Certificates are checked against the system's store. Redirects are never followed (the key would travel along), cookies are
-not kept, and nothing is decompressed behind the caller's back: we ask for plain bytes and refuse anything else.
+Direct connections are ``providers.lean_transport``'s, which does the same for less. Certificates are checked against the
+system's store. Redirects are never followed (the key would travel along), cookies are not kept, and nothing is
+decompressed behind the caller's back: we ask for plain bytes and refuse anything else.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from functools import lru_cache
 from math import inf
+from types import MappingProxyType
 
 import aiohttp
 from yarl import URL
 
-from pointsman.errors import ProviderError, ProviderTimeout, ProviderUnreachable, StreamBroken
+from pointsman.providers import transport_errors as errors
 from pointsman.providers.seam import Endpoint, Outgoing
-
-MAX_BODY = 64 * 1024 * 1024
-"""Bytes a whole reply may have: far above any honest one, it bounds our memory."""
 
 _READ_BUFFER = 256 * 1024
 _PLAIN = frozenset({"", "identity"})
@@ -43,11 +43,7 @@ class AiohttpAnswer:
             async for chunk in self._response.content.iter_any():
                 yield chunk
         except (aiohttp.ClientError, OSError) as error:
-            raise StreamBroken(
-                f"{self._provider} cut the connection before the end of its reply ({type(error).__name__})",
-                provider=self._provider,
-                kind="server_error",
-            ) from None
+            raise errors.cut(self._provider, type(error).__name__) from None
 
     async def read(self) -> bytes:
         """Return the whole body.
@@ -61,14 +57,8 @@ class AiohttpAnswer:
         async for chunk in self.chunks():
             pieces.append(chunk)
             size += len(chunk)
-            if size > MAX_BODY:
-                raise ProviderError(
-                    f"{self._provider} sent a reply of more than {MAX_BODY // (1024 * 1024)} MiB",
-                    provider=self._provider,
-                    kind="malformed_reply",
-                    retry="other",
-                    upstream_status=self.status,
-                )
+            if size > errors.MAX_BODY:
+                raise errors.too_large(self._provider, self.status)
         return b"".join(pieces)
 
     def close(self) -> None:
@@ -82,12 +72,20 @@ class AiohttpAnswer:
 class AiohttpTransport:
     """Sends requests over pooled connections.
 
-    ``keep_alive_s`` is how long an idle connection is kept. ``trust_env`` True honours HTTP(S)_PROXY and NO_PROXY.
+    ``keep_alive_s`` is how long an idle connection is kept. ``proxies`` names the proxy of each base URL that has one;
+    ``tls`` None means the system's trust.
     """
 
-    def __init__(self, *, keep_alive_s: float = 15.0, trust_env: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        keep_alive_s: float = 15.0,
+        proxies: Mapping[str, str] = MappingProxyType({}),
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._keep_alive_s = keep_alive_s
-        self._trust_env = trust_env
+        self._proxies = proxies
+        self._tls = tls
         self._session: aiohttp.ClientSession | None = None
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
 
@@ -103,27 +101,16 @@ class AiohttpTransport:
                     headers=outgoing.headers,
                     allow_redirects=False,
                     timeout=self._timeout(connect_s),
+                    proxy=self._proxies.get(endpoint.base_url),
                 )
         except aiohttp.ConnectionTimeoutError:
-            raise ProviderTimeout(
-                f"no connection to {provider} within {connect_s:g} s", provider=provider, kind="timeout"
-            ) from None
+            raise errors.no_connection(provider, connect_s) from None
         except TimeoutError:
-            raise ProviderTimeout(
-                f"{provider} did not begin to answer within {head_s:g} s", provider=provider, kind="timeout"
-            ) from None
+            raise errors.no_head(provider, head_s) from None
         except (aiohttp.InvalidURL, ValueError):
-            # The exception's own text may hold the URL or a header, and so a key.
-            raise ProviderError(
-                f"the base_url or key of provider {provider} cannot be put into a request: check the policy",
-                provider=provider,
-                kind="invalid_endpoint",
-                retry="other",
-            ) from None
+            raise errors.not_sendable(provider) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise ProviderUnreachable(
-                f"{provider} cannot be reached ({_reason(error)})", provider=provider, kind="server_error"
-            ) from None
+            raise errors.unreachable(provider, _reason(error)) from None
         return self._checked(response, provider)
 
     async def aclose(self) -> None:
@@ -136,13 +123,7 @@ class AiohttpTransport:
         encoding = response.headers.get("content-encoding", "").strip().lower()
         if encoding not in _PLAIN:
             response.close()
-            raise ProviderError(
-                f"{provider} compressed its answer though asked not to",
-                provider=provider,
-                kind="malformed_reply",
-                retry="other",
-                upstream_status=response.status,
-            )
+            raise errors.compressed(provider, response.status)
         return AiohttpAnswer(response, provider)
 
     def _timeout(self, connect_s: float) -> aiohttp.ClientTimeout:
@@ -156,10 +137,9 @@ class AiohttpTransport:
         # Made on first use, inside the running loop that aiohttp binds its sockets to.
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=self._keep_alive_s),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=self._keep_alive_s, ssl=self._tls or True),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
-                trust_env=self._trust_env,
                 read_bufsize=_READ_BUFFER,
                 headers={"accept-encoding": "identity", "user-agent": "pointsman"},
             )
@@ -172,16 +152,19 @@ def _url(base: str, path: str) -> URL:
     return URL(base.rstrip("/") + path, encoded=True)
 
 
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ClientConnectorCertificateError, errors.TLS_REFUSED),
+    (aiohttp.ClientConnectorSSLError, errors.TLS_REFUSED),
+    (aiohttp.ClientConnectorDNSError, errors.NO_NAME),
+    (aiohttp.ClientProxyConnectionError, "the proxy does not answer"),
+    (aiohttp.ClientHttpProxyError, "the proxy refused"),
+    (aiohttp.ServerDisconnectedError, errors.NO_ANSWER),
+    (ConnectionResetError, errors.NO_ANSWER),
+    (aiohttp.ClientResponseError, errors.NOT_HTTP),
+    (aiohttp.ClientConnectorError, errors.REFUSED),
+)
+
+
 def _reason(error: Exception) -> str:
-    """Name the kind of failure; never an exception's own text, which may hold a URL with a key in it."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return "its TLS certificate or handshake was refused"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "its name does not resolve"
-    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError):
-        return "it closed the connection without answering"
-    if isinstance(error, aiohttp.ClientResponseError):
-        return "its answer is not HTTP"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return "connection refused"
-    return type(error).__name__
+    """Name the kind of failure; see ``transport_errors``."""
+    return next((words for kind, words in _REASONS if isinstance(error, kind)), type(error).__name__)

@@ -5,50 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from pointsman.errors import ProviderError, ProviderTimeout, ProviderUnreachable, StreamBroken
-from pointsman.providers.hosts import endpoint
-from pointsman.providers.seam import Answer, Outgoing
-from pointsman.providers.transport import AiohttpTransport
-from support.loopback import Play, Server, answer, serving
+from support.loopback import answer
+from support.transports import Over
 
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
-class Client:
-    """One transport talking to one server."""
-
-    def __init__(self, transport: AiohttpTransport, base_url: str) -> None:
-        self.transport = transport
-        self.base_url = base_url
-
-    async def post(self, path: str = "/v1/x", *, connect_s: float = 5, head_s: float = 5, key: str = "k") -> Answer:
-        where = endpoint("acme", "openai", base_url=self.base_url)
-        outgoing = Outgoing(path, {"authorization": f"Bearer {key}", "content-type": "application/json"}, b'{"a":1}')
-        return await self.transport.send(where, outgoing, connect_s=connect_s, head_s=head_s)
-
-
-@contextlib.asynccontextmanager
-async def _client(*answers: bytes | Play) -> AsyncIterator[tuple[Client, Server]]:
-    transport = AiohttpTransport()
-    async with serving(*answers) as server:
-        try:
-            yield Client(transport, server.base_url), server
-        finally:
-            await transport.aclose()
-
-
-def _run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(test())
-
-
-def test_a_request_arrives_as_it_is_written_and_the_connection_is_kept() -> None:
+def test_a_request_arrives_as_it_is_written_and_the_connection_is_kept(over: Over) -> None:
     async def test() -> None:
-        async with _client(answer(b"one", headers="X-Request-Id: r\r\n"), answer(b"two")) as (client, server):
+        async with over.client(answer(b"one", headers="X-Request-Id: r\r\n"), answer(b"two")) as (client, server):
             first = await client.post("/v1beta/models/a%2Fb:x?alt=sse")
             assert (first.status, first.headers.get("x-request-id")) == (200, "r")
             assert await first.read() == b"one"
@@ -62,10 +32,10 @@ def test_a_request_arrives_as_it_is_written_and_the_connection_is_kept() -> None
             assert body == b'{"a":1}'
             assert server.connections == 1
 
-    _run(test)
+    over.run(test)
 
 
-def test_a_stream_comes_as_it_is_sent() -> None:
+def test_a_stream_comes_as_it_is_sent(over: Over) -> None:
     async def test() -> None:
         go_on = asyncio.Event()
 
@@ -74,7 +44,7 @@ def test_a_stream_comes_as_it_is_sent() -> None:
             await go_on.wait()
             writer.write(b"6\r\nsecond\r\n0\r\n\r\n")
 
-        async with _client(play, answer(b"again")) as (client, server):
+        async with over.client(play, answer(b"again")) as (client, server):
             found = await client.post()
             chunks = found.chunks()
             assert await anext(chunks) == b"first"
@@ -84,16 +54,16 @@ def test_a_stream_comes_as_it_is_sent() -> None:
             assert await (await client.post()).read() == b"again"
             assert server.connections == 1
 
-    _run(test)
+    over.run(test)
 
 
-def test_closing_an_unread_answer_cuts_the_connection() -> None:
+def test_closing_an_unread_answer_cuts_the_connection(over: Over) -> None:
     async def test() -> None:
         async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(CHUNKED + b"5\r\nfirst\r\n")
             await reader.read()
 
-        async with _client(play) as (client, server):
+        async with over.client(play) as (client, server):
             found = await client.post()
             async for chunk in found.chunks():
                 assert chunk == b"first"
@@ -101,10 +71,10 @@ def test_closing_an_unread_answer_cuts_the_connection() -> None:
             found.close()
             await asyncio.wait_for(server.gone.wait(), 5)
 
-    _run(test)
+    over.run(test)
 
 
-def test_a_cancelled_send_leaves_nothing_open() -> None:
+def test_a_cancelled_send_leaves_nothing_open(over: Over) -> None:
     async def test() -> None:
         arrived = asyncio.Event()
 
@@ -112,7 +82,7 @@ def test_a_cancelled_send_leaves_nothing_open() -> None:
             arrived.set()
             await reader.read()
 
-        async with _client(play) as (client, server):
+        async with over.client(play) as (client, server):
             sending = asyncio.create_task(client.post())
             await arrived.wait()
             sending.cancel()
@@ -120,7 +90,7 @@ def test_a_cancelled_send_leaves_nothing_open() -> None:
             with pytest.raises(asyncio.CancelledError):
                 await sending
 
-    _run(test)
+    over.run(test)
 
 
 @pytest.mark.parametrize(
@@ -131,18 +101,18 @@ def test_a_cancelled_send_leaves_nothing_open() -> None:
         CHUNKED + b"nonsense\r\n",
     ],
 )
-def test_a_cut_body_is_a_broken_stream(answered: bytes) -> None:
+def test_a_cut_body_is_a_broken_stream(over: Over, answered: bytes) -> None:
     async def test() -> None:
         async def play(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(answered)
             writer.close()
 
-        async with _client(play) as (client, _):
+        async with over.client(play) as (client, _):
             # Nonsense that comes together with the head already fails there.
             with pytest.raises((StreamBroken, ProviderUnreachable)), contextlib.closing(await client.post()) as found:
                 await found.read()
 
-    _run(test)
+    over.run(test)
 
 
 async def _hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -155,43 +125,41 @@ async def _nonsense(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 @pytest.mark.parametrize("play", [_hang_up, _nonsense])
-def test_no_answer_is_unreachable(play: Callable[..., Awaitable[None]]) -> None:
+def test_no_answer_is_unreachable(over: Over, play: Callable[..., Awaitable[None]]) -> None:
     async def test() -> None:
-        async with _client(play) as (client, _):
+        async with over.client(play) as (client, _):
             with pytest.raises(ProviderUnreachable, match="acme cannot be reached") as caught:
                 await client.post()
             assert caught.value.retry == "same"
 
-    _run(test)
+    over.run(test)
 
 
-def test_a_closed_port_is_unreachable() -> None:
+def test_a_closed_port_is_unreachable(over: Over) -> None:
     async def test() -> None:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
-            transport = AiohttpTransport()
-            client = Client(transport, f"http://127.0.0.1:{unused.getsockname()[1]}")
-            with pytest.raises(ProviderUnreachable, match="connection refused"):
-                await client.post()
-            await transport.aclose()
+            async with over.at(f"http://127.0.0.1:{unused.getsockname()[1]}") as client:
+                with pytest.raises(ProviderUnreachable, match="connection refused"):
+                    await client.post()
 
-    _run(test)
+    over.run(test)
 
 
-def test_a_slow_head_is_a_timeout() -> None:
+def test_a_slow_head_is_a_timeout(over: Over) -> None:
     async def test() -> None:
         async def play(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
             await reader.read()
 
-        async with _client(play) as (client, server):
+        async with over.client(play) as (client, server):
             with pytest.raises(ProviderTimeout, match=r"did not begin to answer within 0\.05 s"):
                 await client.post(head_s=0.05)
             await asyncio.wait_for(server.gone.wait(), 5)
 
-    _run(test)
+    over.run(test)
 
 
-def test_a_full_backlog_is_a_connect_timeout() -> None:
+def test_a_full_backlog_is_a_connect_timeout(over: Over) -> None:
     async def test() -> None:
         with socket.socket() as full:
             full.bind(("127.0.0.1", 0))
@@ -201,83 +169,79 @@ def test_a_full_backlog_is_a_connect_timeout() -> None:
             for queued in waiting:
                 queued.setblocking(False)
                 queued.connect_ex(("127.0.0.1", port))
-            transport = AiohttpTransport()
-            with pytest.raises(ProviderTimeout, match=r"no connection to acme within 0\.1 s"):
-                await Client(transport, f"http://127.0.0.1:{port}").post(connect_s=0.1)
-            await transport.aclose()
+            async with over.at(f"http://127.0.0.1:{port}") as client:
+                with pytest.raises(ProviderTimeout, match=r"no connection to acme within 0\.1 s"):
+                    await client.post(connect_s=0.1)
             for queued in waiting:
                 queued.close()
 
-    _run(test)
+    over.run(test)
 
 
-def test_redirects_are_not_followed() -> None:
+def test_redirects_are_not_followed(over: Over) -> None:
     async def test() -> None:
         moved = answer(b"", status="307 Temporary Redirect", headers="location: http://127.0.0.1:1/\r\n")
-        async with _client(moved) as (client, server):
+        async with over.client(moved) as (client, server):
             found = await client.post()
             assert found.status == 307
             found.close()
             assert len(server.requests) == 1
 
-    _run(test)
+    over.run(test)
 
 
-def test_a_compressed_answer_is_refused() -> None:
+def test_a_compressed_answer_is_refused(over: Over) -> None:
     async def test() -> None:
-        async with _client(answer(b"\x1f\x8b", headers="content-encoding: gzip\r\n")) as (client, _):
+        async with over.client(answer(b"\x1f\x8b", headers="content-encoding: gzip\r\n")) as (client, _):
             with pytest.raises(ProviderError, match="compressed") as caught:
                 await client.post()
             assert (caught.value.retry, caught.value.upstream_status) == ("other", 200)
 
-    _run(test)
+    over.run(test)
 
 
-def test_cookies_are_not_kept() -> None:
+def test_cookies_are_not_kept(over: Over) -> None:
     async def test() -> None:
-        async with _client(answer(b"", headers="set-cookie: a=b\r\n"), answer(b"")) as (client, server):
+        async with over.client(answer(b"", headers="set-cookie: a=b\r\n"), answer(b"")) as (client, server):
             for _ in range(2):
                 await (await client.post()).read()
             assert b"cookie" not in server.requests[1].lower()
 
-    _run(test)
+    over.run(test)
 
 
 @pytest.mark.parametrize("base_url", ["http://[::1", "http://h:x"])
-def test_a_bad_address_is_explained(base_url: str) -> None:
+def test_a_bad_address_is_explained(over: Over, base_url: str) -> None:
     async def test() -> None:
-        transport = AiohttpTransport()
-        with pytest.raises(ProviderError, match="base_url or key of provider acme"):
-            await Client(transport, base_url).post()
-        await transport.aclose()
+        async with over.at(base_url) as client:
+            with pytest.raises(ProviderError, match="base_url or key of provider acme"):
+                await client.post()
 
-    _run(test)
+    over.run(test)
 
 
-def test_a_bad_key_is_explained_without_the_key() -> None:
+def test_a_bad_key_is_explained_without_the_key(over: Over) -> None:
     async def test() -> None:
-        async with _client(answer(b"")) as (client, server):
+        async with over.client(answer(b"")) as (client, server):
             with pytest.raises(ProviderError, match="base_url or key of provider acme") as caught:
                 await client.post(key="secret\r\nx: y")
             assert "secret" not in str(caught.value)
             assert server.requests == []
 
-    _run(test)
+    over.run(test)
 
 
-def test_a_server_without_tls_is_unreachable_over_https() -> None:
+def test_a_server_without_tls_is_unreachable_over_https(over: Over) -> None:
     async def test() -> None:
         async def plain(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             writer.close()
 
         listener = await asyncio.start_server(plain, "127.0.0.1", 0)
-        transport = AiohttpTransport()
-        port = listener.sockets[0].getsockname()[1]
-        with pytest.raises(ProviderUnreachable, match="acme cannot be reached"):
-            await Client(transport, f"https://127.0.0.1:{port}").post()
-        await transport.aclose()
+        async with over.at(f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}") as client:
+            with pytest.raises(ProviderUnreachable, match="acme cannot be reached"):
+                await client.post()
         listener.close()
         await listener.wait_closed()
 
-    _run(test)
+    over.run(test)
