@@ -24,7 +24,7 @@ from pointsman.domain.turn import EMPTY_SESSION, Session, Turn
 from pointsman.errors import NoEligibleModel, NotFound, PointsmanError, UsageError
 from pointsman.execution.ask import Ask
 from pointsman.execution.calls import Deadlines
-from pointsman.execution.engine import Attempts, Engine, Running
+from pointsman.execution.engine import Attempts, Dispatch, Engine, Running
 from pointsman.execution.sessions import Sessions, recalled
 from pointsman.providers.grammar_tools import GrammarTools
 from pointsman.providers.hosts import endpoint, host
@@ -92,33 +92,36 @@ class Router:
 
     async def start(self) -> None:
         """Open what needs a running event loop."""
-        from pointsman.providers.transport import AiohttpTransport
+        from pointsman.providers.proxies import open_transport
 
         policy = self.policy
         flagships = policy.tiers.models("flagship")
-        self._engine = Engine(
-            routing=self.routing,
-            catalog=self.catalog,
-            endpoints=self._endpoints,
-            unhealthy=self._unhealthy,
-            dialects=_dialects(),
-            transport=AiohttpTransport(),
-            keeper=self.store,
-            sessions=Sessions(self._recall),
-            flagship=flagships[0] if flagships else None,
-            deadlines=Deadlines(
+        dispatch = Dispatch(
+            self.catalog,
+            self._endpoints,
+            _dialects(),
+            open_transport(self._endpoints.values()),
+            Deadlines(
                 policy.deadlines.connect_s,
                 policy.deadlines.first_token_s,
                 policy.deadlines.idle_s,
                 policy.deadlines.total_s,
             ),
-            attempts=Attempts(total=policy.fallback.max_attempts),
+            Attempts(total=policy.fallback.max_attempts),
+        )
+        self._engine = Engine(
+            routing=self.routing,
+            dispatch=dispatch,
+            keeper=self.store,
+            sessions=Sessions(self._recall),
+            flagship=flagships[0] if flagships else None,
+            unhealthy=self._unhealthy,
         )
 
     async def aclose(self) -> None:
         """Close connections and the store; records handed over before are durable afterwards."""
         if self._engine is not None:
-            await self._engine.transport.aclose()
+            await self._engine.dispatch.transport.aclose()
             self._engine = None
         self.store.close()
 
@@ -222,12 +225,12 @@ class Router:
         estimate = int(as_plain(measure_all(turn, EMPTY_SESSION))["size"]["prompt_tokens"])
         try:
             decision = self.decide(turn)
-            target = self.engine.target(self.catalog.get(decision.model))
+            target = self.engine.dispatch.target(self.catalog.get(decision.model))
             if target.dialect.name != "anthropic":
                 return estimate, True
             spliced = target.dialect.splice(body, turn, target.model, target.endpoint)
             outgoing = Outgoing(spliced.path + "/count_tokens", spliced.headers, spliced.body)
-            answer = await self.engine.transport.send(target.endpoint, outgoing, connect_s=2, head_s=10)
+            answer = await self.engine.dispatch.transport.send(target.endpoint, outgoing, connect_s=2, head_s=10)
             raw = await answer.read()
             answer.close()
             return int(msgspec.json.decode(raw)["input_tokens"]), False

@@ -14,6 +14,9 @@
     |   |   +-- MethodNotAllowed
     |   +-- StoreError        the store cannot be opened, read or written
     +-- NoEligibleModel       every model was excluded by a hard constraint
+    +-- TooManyHandoffs       a turn would have been passed on more often than it may
+    +-- BudgetExceeded        a call could cost more than is left of a budget
+    +-- RateLimited           a client asks more often, or for more tokens, than it may
     +-- ProviderError         the world's failure: a provider refused, broke or timed out
         +-- ProviderTimeout
         +-- ProviderUnreachable
@@ -126,6 +129,43 @@ class NoEligibleModel(PointsmanError):
     def __init__(self, message: str, excluded: tuple[Any, ...] = ()) -> None:
         super().__init__(message)
         self.excluded = excluded
+
+
+class TooManyHandoffs(PointsmanError):
+    """A turn would have been passed from model to model more often than the hard bound allows."""
+
+    code = "too_many_handoffs"
+
+
+class BudgetExceeded(PointsmanError):
+    """A call could cost more than is left of a budget, so it was not sent.
+
+    ``retry_after`` is seconds until the budget's period ends; None where no waiting helps. ``cheaper`` tells that the policy
+    wants a cheaper model to be tried instead.
+    """
+
+    code = "budget_exceeded"
+    status = 429
+
+    def __init__(self, message: str, *, retry_after: float | None = None, cheaper: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.cheaper = cheaper
+
+
+class RateLimited(PointsmanError):
+    """A client asks more often, or for more tokens, than it may. ``retry_after`` is in seconds; None: no waiting helps.
+
+    ``rates`` is what is left (``pointsman.domain.rates.RateState``), for the response headers.
+    """
+
+    code = "rate_limited"
+    status = 429
+
+    def __init__(self, message: str, *, retry_after: float | None = None, rates: Any = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.rates = rates
 
 
 class ProviderError(PointsmanError):

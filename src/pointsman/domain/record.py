@@ -21,8 +21,9 @@ class StepRecord(msgspec.Struct, frozen=True):
     ``ttft_ms`` runs from the sending of the request to the first text or tool delta, on a monotonic clock; None when the
     call was not streamed or nothing came. ``purpose`` is ``reply`` for the call that answers and otherwise says what the
     call was for (``plan``, ``summary``, ``route``, ``verify`` ...). ``prompt`` names the prompt version it was given, as
-    ``role@version``; None when it was given the client's own messages only. ``usage`` and ``cost_usd`` are None where unknown. ``estimated`` is True when the
-    token counts are our estimate (a stream that broke or was left before its usage came), never the provider's.
+    ``role@version``; None when it was given the client's own messages only. ``usage`` and ``cost_usd`` are None where
+    unknown. ``estimated`` is True when the token counts are our estimate (a stream that broke or was left before its
+    usage came), never the provider's.
     """
 
     purpose: str

@@ -11,7 +11,7 @@ import msgspec
 
 from pointsman.catalog.prices import Rates
 from pointsman.domain.decision import Decision
-from pointsman.domain.record import Status, StepRecord, TurnRecord
+from pointsman.domain.record import CheckRecord, Handoff, Status, StepRecord, TurnRecord
 from pointsman.domain.reply import Reply
 from pointsman.domain.usage import Usage
 from pointsman.errors import PointsmanError, ProviderError
@@ -111,6 +111,22 @@ def counterfactual(usage: Usage | None, rates: Rates | None) -> Decimal | None:
     return rates.cost(plain)
 
 
+def _asked_for(steps: tuple[StepRecord, ...]) -> Usage | None:
+    """Return the tokens of the turn as one model would have had them: the longest prompt read, the last reply written.
+
+    A planner's or a summarizer's own tokens are our doing, not the customer's; without this a turn of three calls would be
+    compared with a flagship that was called three times.
+    """
+    used = [(step, step.usage) for step in steps if step.usage is not None]
+    if len(used) <= 1:
+        return used[0][1] if used else None
+    read = max((usage for _, usage in used), key=lambda usage: usage.prompt)
+    written = next((usage for step, usage in reversed(used) if step.purpose == "reply"), None)
+    if written is None:
+        return read
+    return msgspec.structs.replace(read, output=written.output, reasoning=written.reasoning)
+
+
 class TurnOutcome(msgspec.Struct, frozen=True):
     """How a turn ended, as far as the record needs it."""
 
@@ -122,6 +138,9 @@ class TurnOutcome(msgspec.Struct, frozen=True):
     dropped: tuple[str, ...] = ()
     simulated: bool = False
     gateway_us: float | None = None
+    prepared_ms: float | None = None
+    handoffs: tuple[Handoff, ...] = ()
+    checks: tuple[CheckRecord, ...] = ()
 
 
 def _began(ask: Ask, outcome: TurnOutcome) -> bool:
@@ -159,10 +178,13 @@ def turn_record(
         usage=usage,
         cost_usd=turn_cost(outcome.steps),
         flagship_model=flagship,
-        flagship_cost_usd=counterfactual(usage, rates_of(flagship, at) if flagship else None),
+        flagship_cost_usd=counterfactual(_asked_for(outcome.steps), rates_of(flagship, at) if flagship else None),
         dropped_params=outcome.dropped,
         simulated=outcome.simulated,
         request=ask.parts,
         reply=_encode(outcome.reply) if outcome.reply is not None else b"",
         metadata=ask.turn.metadata,
+        handoffs=outcome.handoffs,
+        checks=outcome.checks,
+        prepared_ms=round(outcome.prepared_ms, 3) if outcome.prepared_ms is not None else None,
     )

@@ -245,7 +245,7 @@ def slots(local: GatewayUnderTest) -> list[Any]:
 
 def ask_llama(local: GatewayUnderTest, path: str, *, key: bool = True) -> tuple[int, str, bytes]:
     """Ask the embedded server itself; return status, the allowed origin and the body."""
-    endpoint = local.router.engine.endpoints["local"]
+    endpoint = local.router.engine.dispatch.endpoints["local"]
     address = endpoint.base_url.removeprefix("http://").removesuffix("/v1")
     headers = {"origin": "http://elsewhere.example"}
     if key:
@@ -260,7 +260,7 @@ def ask_llama(local: GatewayUnderTest, path: str, *, key: bool = True) -> tuple[
 
 
 def test_only_the_gateway_can_use_the_embedded_server(local: GatewayUnderTest) -> None:
-    assert local.router.engine.endpoints["local"].base_url.startswith("http://127.0.0.1:")
+    assert local.router.engine.dispatch.endpoints["local"].base_url.startswith("http://127.0.0.1:")
     assert ask_llama(local, "/slots", key=False)[0] == 401
     assert ask_llama(local, "/v1/models", key=False)[0] == 401
     assert ask_llama(local, "/")[0] == 404

@@ -131,9 +131,10 @@ class TurnResponse:
         running = self._running
         try:
             await running.open()
-            call = running.call
             body = (
-                call.raw if call.relayed else self._dialect.encode_reply(call.reply, running.ask.turn, running.model.id)
+                running.call.raw
+                if running.relayed
+                else self._dialect.encode_reply(running.reply, running.ask.turn, running.model.id)
             )
         except PointsmanError as error:
             await running.fail(error)
@@ -163,7 +164,7 @@ class TurnResponse:
                 data = piece if isinstance(piece, bytes) else encoder.encode(piece)
                 if data:
                     await self._body(data)
-            record_tail = running.call.tail if running.call.relayed else encoder.terminal()
+            record_tail = running.call.tail if running.relayed else encoder.terminal()
         except PointsmanError as error:
             await running.fail(error)
             await self._error(error)

@@ -1,0 +1,170 @@
+"""One answer, wanted from the first of several models that gives one; every call made becomes a step."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from pointsman.catalog.book import Catalog
+from pointsman.catalog.models import Model
+from pointsman.catalog.prices import Rates
+from pointsman.domain.record import Status, StepRecord
+from pointsman.errors import PointsmanError, ProviderError, ProviderTimeout, RequestError
+from pointsman.execution.ask import Ask
+from pointsman.execution.calls import Call, Deadlines, Target
+from pointsman.execution.records import failed_step, step_of
+from pointsman.execution.work import Guard, Permit, Wish
+from pointsman.providers.seam import Dialect, Endpoint, Transport
+
+_BACKOFF_S = 0.25
+_LONGEST_WAIT_S = 8.0
+_SHARE = 0.5
+"""Of the time that is left, what one call may take while there is another model to try: silence must leave time for it."""
+
+
+class Attempts(msgspec.Struct, frozen=True):
+    """How often an answer may be tried for: calls in all, and calls to one model."""
+
+    total: int = 4
+    per_model: int = 2
+
+
+class Dispatch(msgspec.Struct, frozen=True):
+    """What every call needs, put together once."""
+
+    catalog: Catalog
+    endpoints: Mapping[str, Endpoint]
+    dialects: Mapping[str, Dialect]
+    transport: Transport
+    deadlines: Deadlines
+    attempts: Attempts
+    guard: Guard | None = None
+
+    def target(self, model: Model, endpoint: Endpoint | None = None) -> Target:
+        """Return where ``model`` is called: at ``endpoint``, or where its provider is usually reached."""
+        endpoint = endpoint or self.endpoints[model.provider]
+        return Target(model, endpoint, self.dialects[endpoint.dialect])
+
+
+class Hop:
+    """A wish on its way. Call ``open``, read ``call``, and ``finish`` in every case."""
+
+    def __init__(self, dispatch: Dispatch, ask: Ask, wish: Wish, steps: list[StepRecord]) -> None:
+        self.wish = wish
+        self.call: Call | None = None
+        self.finished = False
+        self.first_call_ns: int | None = None
+        self._dispatch = dispatch
+        self._ask = ask
+        self._steps = steps
+        self._made: list[StepRecord] = []
+        self._attempt = 1
+        self._permit: Permit | None = None
+
+    async def open(self, ends_at: float) -> None:
+        """Call models in the wish's order until one shows its first content (or answers whole).
+
+        ``ends_at`` is the turn's deadline on the monotonic clock.
+
+        Raises:
+            PointsmanError: none did; the error is the last one.
+        """
+        if self.wish.limit_s is not None:
+            ends_at = min(ends_at, time.monotonic() + self.wish.limit_s)
+        error: PointsmanError | None = None
+        for model_id, attempt in self._order():
+            if error is not None and not await self._may_go_on(error, model_id, attempt, ends_at):
+                continue
+            last = len(self._made) + 1 >= self._dispatch.attempts.total or len(self.wish.models) == 1
+            error = await self._try(model_id, attempt, ends_at, 1 if last else _SHARE)
+            if error is None:
+                return
+            if _is_final(error) or time.monotonic() >= ends_at:
+                break
+        raise error or ProviderError("no model was tried", kind="internal", retry="no")
+
+    def finish(self, status: Status, error: PointsmanError | None = None) -> StepRecord | None:
+        """Keep the step of the call that was opened, if there is one."""
+        call = self.call
+        if call is None or self.finished:
+            return None
+        self.finished = True
+        if status != "ok":
+            call.close()
+        return self._keep(step_of(call, status, self._rates(call), error, self._attempt))
+
+    def _keep(self, step: StepRecord) -> StepRecord:
+        step = msgspec.structs.replace(step, purpose=self.wish.purpose, prompt=self.wish.prompt)
+        self._made.append(step)
+        self._steps.append(step)
+        permit, self._permit = self._permit, None
+        if permit is not None:
+            permit.settle(step)
+        return step
+
+    def _order(self) -> Iterator[tuple[str, int]]:
+        """Yield (model, attempt) pairs in the order they would be tried."""
+        for model in self.wish.models:
+            for attempt in range(1, self._dispatch.attempts.per_model + 1):
+                yield model, attempt
+
+    async def _may_go_on(self, error: PointsmanError, model_id: str, attempt: int, ends_at: float) -> bool:
+        """Return whether the next pair is worth trying after ``error``; waits before a repeat at the same model."""
+        if len(self._made) >= self._dispatch.attempts.total:
+            return False
+        if attempt == 1 or self._made[-1].model != model_id:
+            return True
+        if not isinstance(error, ProviderError) or error.retry != "same":
+            return False
+        wait = error.retry_after if error.retry_after is not None else _BACKOFF_S * (0.5 + random.random())  # noqa: S311
+        if wait > min(_LONGEST_WAIT_S, ends_at - time.monotonic()):
+            return False
+        await asyncio.sleep(wait)
+        return True
+
+    async def _try(self, model_id: str, attempt: int, ends_at: float, share: float) -> PointsmanError | None:
+        """Make one call; return None when it has something to show, else the error, recorded as a step."""
+        dispatch, ask, wish = self._dispatch, self._ask, self.wish
+        started_ns = time.perf_counter_ns()
+        self._attempt = attempt
+        model = dispatch.catalog.get(model_id)
+        try:
+            endpoint: Endpoint | None = None
+            if dispatch.guard is not None:
+                self._permit = await dispatch.guard.admit(ask, model, wish.turn, wish.purpose)
+                endpoint = self._permit.endpoint
+            target = dispatch.target(model, endpoint)
+            relay = wish.relay and ask.body is not None and target.dialect.name == ask.dialect
+            call = Call(target, wish.turn, ask.body if relay else None, dispatch.deadlines)
+        except (RequestError, ProviderError) as error:
+            self._keep(failed_step(model_id, error, started_ns, attempt))
+            return error
+        self.call = call
+        if self.first_call_ns is None:
+            self.first_call_ns = time.perf_counter_ns()
+        remaining_s = ends_at - time.monotonic()
+        try:
+            await call.open(dispatch.transport, remaining_s * share, remaining_s)
+        except ProviderError as error:
+            # It has its step now: whatever ends the turn from here on is not about this call any more.
+            self._keep(step_of(call, "error", self._rates(call), error, attempt))
+            call.close()
+            self.call = None
+            return error
+        return None
+
+    def _rates(self, call: Call) -> Rates | None:
+        at = datetime.fromtimestamp(self._ask.arrived_us / 1e6, UTC)
+        return self._dispatch.catalog.rates(call.target.model.id, at)
+
+
+def _is_final(error: PointsmanError) -> bool:
+    """Return True when neither another try nor another model can help."""
+    if isinstance(error, ProviderTimeout):
+        return False
+    return isinstance(error, ProviderError) and error.retry == "no"

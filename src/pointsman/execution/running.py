@@ -1,0 +1,294 @@
+"""One turn on its way: its stages, the answer, the checks of the answer, and its record at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Coroutine
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pointsman.catalog.models import Model
+from pointsman.domain.decision import Decision
+from pointsman.domain.record import CheckRecord, Handoff, Status, StepRecord, TurnRecord
+from pointsman.domain.reply import Event, Reply
+from pointsman.domain.turn import Turn
+from pointsman.errors import PointsmanError, ProviderError, TooManyHandoffs
+from pointsman.execution.assemble import events_of
+from pointsman.execution.calls import Call
+from pointsman.execution.hop import Hop
+from pointsman.execution.records import TurnOutcome
+from pointsman.execution.work import MOST_HANDOFFS, MOST_REDOS, Wish
+from pointsman.routing.eligibility import Limits
+
+if TYPE_CHECKING:
+    from pointsman.execution.ask import Ask
+    from pointsman.execution.engine import Engine
+
+
+class Running:
+    """One turn on its way. Call ``open``, then ``stream`` (or read ``reply``), then ``commit``; or ``cancel``.
+
+    To its stages and checks it is their ``Desk``.
+    """
+
+    def __init__(self, engine: Engine, ask: Ask, decision: Decision, limits: Limits) -> None:
+        self._engine = engine
+        self._limits = limits
+        self.ask = ask
+        self.decision = decision
+        self.record: TurnRecord | None = None
+        self.gateway_us: float | None = None
+        self._ends_at = time.monotonic() + engine.dispatch.deadlines.total_s
+        self._steps: list[StepRecord] = []
+        self._handoffs: list[Handoff] = []
+        self._checks: list[CheckRecord] = []
+        self._asides: set[asyncio.Future[Any]] = set()
+        self._hop: Hop | None = None
+        self._prepared_ms: float | None = None
+        # What was read of a checked reply and is yet to be shown, and the reply that takes its place.
+        self._held: list[bytes | list[Event]] | None = None
+        self._replaced: Reply | None = None
+        self._shown_ns: int | None = None
+        self._kept = False
+
+    @property
+    def call(self) -> Call:
+        """The call that answers the turn; only after ``open``."""
+        if self._hop is None or self._hop.call is None:
+            raise ProviderError("the turn was not opened", kind="internal", retry="no")
+        return self._hop.call
+
+    @property
+    def model(self) -> Model:
+        """The model that answers (a fallback may differ from the decision)."""
+        return self.call.target.model
+
+    @property
+    def reply(self) -> Reply:
+        """The whole reply, or what has come of it."""
+        return self._replaced or self.call.reply
+
+    @property
+    def relayed(self) -> bool:
+        """True when the provider's own bytes are what the client gets."""
+        return self._replaced is None and self.call.relayed
+
+    # -- what stages and checks use -------------------------------------------------------------------------------------
+
+    async def consult(self, wish: Wish) -> Reply:
+        """See ``Desk.consult``."""
+        hop = Hop(self._engine.dispatch, self.ask, _whole(wish), self._steps)
+        try:
+            await hop.open(self._ends_at)
+            self._see_first(hop)
+            if hop.call is None:
+                raise ProviderError("the call was not opened", kind="internal", retry="no")
+            reply = hop.call.reply
+            hop.call.close()
+        except asyncio.CancelledError:
+            hop.finish("cancelled")
+            raise
+        hop.finish("ok")
+        return reply
+
+    def aside(self, work: Coroutine[Any, Any, Reply]) -> asyncio.Future[Reply]:
+        """See ``Desk.aside``."""
+        task = asyncio.ensure_future(work)
+        self._asides.add(task)
+        return task
+
+    def hand_over(self, handoff: Handoff) -> None:
+        """See ``Desk.hand_over``."""
+        if not self.handoffs_left:
+            kinds = ", ".join(one.kind for one in self._handoffs)
+            raise TooManyHandoffs(f"the turn was passed on {MOST_HANDOFFS} times already ({kinds})")
+        self._handoffs.append(handoff)
+
+    @property
+    def handoffs_left(self) -> int:
+        """See ``Desk.handoffs_left``."""
+        return MOST_HANDOFFS - len(self._handoffs)
+
+    def note(self, check: CheckRecord) -> None:
+        """See ``Desk.note``."""
+        self._checks.append(check)
+
+    def reroute(self, turn: Turn) -> Decision:
+        """See ``Desk.reroute``."""
+        return self._engine.route(self.ask, turn, self._limits)
+
+    def take(self, decision: Decision) -> None:
+        """See ``Desk.take``."""
+        reasons = self.decision.reasons + decision.reasons
+        self.decision = msgspec.structs.replace(decision, id=self.decision.id, reasons=reasons)
+
+    def remaining_s(self) -> float:
+        """See ``Desk.remaining_s``."""
+        return self._ends_at - time.monotonic()
+
+    # -- the turn's way -------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Go through the turn's stages and get an answer that passes its checks, or begins to be shown.
+
+        Raises:
+            PointsmanError: there is none; the turn has been recorded.
+        """
+        try:
+            wish = Wish(self.ask.turn, (self.decision.model, *self.decision.fallbacks), relay=True)
+            for stage in self._engine.stages(self.ask, self.decision):
+                wish = await stage(self, wish)
+            await self._answer(wish)
+        except asyncio.CancelledError:
+            await self.cancel()
+            raise
+        except PointsmanError as error:
+            await self._end_asides()
+            await self._keep(self._outcome("error", error=error))
+            raise
+
+    async def _answer(self, wish: Wish) -> None:
+        redos = 0
+        while True:
+            if self._steps:
+                self._prepared_ms = (time.perf_counter_ns() - self.ask.started_ns) / 1e6
+            hop = self._hop = Hop(self._engine.dispatch, self.ask, wish, self._steps)
+            await hop.open(self._ends_at)
+            self._see_first(hop)
+            if not wish.checks:
+                return
+            again = await self._check(hop)
+            if again is None:
+                return
+            redos += 1
+            if redos > MOST_REDOS:
+                raise ProviderError("no reply passed its checks", kind="unsatisfied", retry="no")
+            wish = again
+
+    async def _check(self, hop: Hop) -> Wish | None:
+        """Read the whole reply and check it; return the wish to go on with, None when it may be released."""
+        wish, call = hop.wish, self.call
+        try:
+            pieces = [] if call.whole is not None and not wish.turn.stream else [piece async for piece in call.stream()]
+        except ProviderError as error:
+            # Nothing was shown, so another model may still answer.
+            rest = wish.models[wish.models.index(call.target.model.id) + 1 :]
+            hop.finish("broken", error)
+            if not rest:
+                raise
+            return msgspec.structs.replace(wish, models=rest)
+        reply = call.reply
+        try:
+            for check in wish.checks:
+                found = await check(self, wish, reply)
+                if isinstance(found, Wish):
+                    self._close_checked(hop)
+                    return found
+                reply = found
+        except PointsmanError:
+            self._close_checked(hop)
+            raise
+        self._held = pieces
+        if reply != call.reply:
+            self._replaced = reply
+            self._held = [events_of(reply)]
+        return None
+
+    def _close_checked(self, hop: Hop) -> None:
+        call = self.call
+        hop.finish("ok")
+        self._engine.settle(call)
+
+    def _see_first(self, hop: Hop) -> None:
+        if self.gateway_us is None and hop.first_call_ns is not None:
+            self.gateway_us = round((hop.first_call_ns - self.ask.started_ns) / 1e3, 1)
+
+    async def stream(self) -> AsyncIterator[bytes | list[Event]]:
+        """Yield what comes, all but the terminal frame. A failure is recorded before it is raised."""
+        if self._held is not None:
+            self._shown_ns = time.perf_counter_ns()
+            for piece in self._held:
+                yield piece
+            return
+        try:
+            async for piece in self.call.stream():
+                yield piece
+        except ProviderError as error:
+            await self._finish("broken", error)
+            raise
+
+    async def commit(self) -> TurnRecord:
+        """Keep the record of the complete reply; after this its last byte may be released."""
+        reply = self.reply
+        self._engine.sessions.remember(self.ask, self.decision, self.model.id, reply)
+        self._engine.states.keep(self.ask, reply, self.model.id)
+        return await self._finish("ok", None)
+
+    async def cancel(self) -> None:
+        """The client left: cut the upstream call and keep what was streamed."""
+        if not self._kept:
+            await self._finish("cancelled", None)
+
+    async def fail(self, error: PointsmanError) -> None:
+        """The turn cannot be finished for a reason outside the call: keep the record as broken, unless it is kept."""
+        if not self._kept:
+            await self._finish("broken", error)
+
+    async def _finish(self, status: Status, error: PointsmanError | None) -> TurnRecord:
+        if self._asides:
+            await self._end_asides()
+        hop = self._hop
+        call = hop.call if hop is not None and not hop.finished else None
+        if hop is None or call is None:
+            return await self._keep(self._outcome("cancelled" if status == "cancelled" else "error", error=error))
+        hop.finish(status, error)
+        outcome = self._outcome(status, call=call, error=error)
+        record = await self._keep(outcome)
+        if status == "ok":
+            self._engine.settle(call)
+        return record
+
+    def _outcome(self, status: Status, *, call: Call | None = None, error: PointsmanError | None) -> TurnOutcome:
+        return TurnOutcome(
+            status,
+            tuple(self._steps),
+            reply=None if call is None else self._replaced or call.reply,
+            error=error,
+            ttft_ms=None if call is None else self._ttft_ms(call),
+            dropped=() if call is None else call.outgoing.dropped,
+            simulated=call is not None and call.target.endpoint.simulated,
+            gateway_us=self.gateway_us,
+            prepared_ms=self._prepared_ms,
+            handoffs=tuple(self._handoffs),
+            checks=tuple(self._checks),
+        )
+
+    def _ttft_ms(self, call: Call) -> float | None:
+        """Time to first token as the client saw it: from the arrival of the request, all that came before included."""
+        if not self.ask.turn.stream:
+            return None
+        if self._held is not None:
+            return None if self._shown_ns is None else (self._shown_ns - self.ask.started_ns) / 1e6
+        if call.ttft_ms is None or call.whole is not None:
+            return None
+        return (call.started_ns - self.ask.started_ns) / 1e6 + call.ttft_ms
+
+    async def _end_asides(self) -> None:
+        """Stop what was started beside the turn; its calls become steps before the record is written."""
+        asides, self._asides = self._asides, set()
+        for task in asides:
+            task.cancel()
+        await asyncio.gather(*asides, return_exceptions=True)
+
+    async def _keep(self, outcome: TurnOutcome) -> TurnRecord:
+        self._kept = True
+        self.record = await self._engine.keep(self.ask, self.decision, outcome)
+        return self.record
+
+
+def _whole(wish: Wish) -> Wish:
+    """Return the wish for a reply that nobody waits to see word by word."""
+    turn = wish.turn
+    return msgspec.structs.replace(wish, turn=msgspec.structs.replace(turn, stream=False)) if turn.stream else wish

@@ -1,0 +1,124 @@
+"""What the parts of a running turn say to each other: wishes, checks, stages and the desk they work at.
+
+A route that needs more than one model call is a ``Stage``: it looks at the wish as it stands (which turn, which models),
+may consult models on the way, and returns the wish to go on with. What must hold of a reply before a customer sees it is a
+``Check`` on the wish. The engine runs stages, the wish and its checks in order, keeps every call as a step, and bounds it all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
+
+import msgspec
+
+from pointsman.catalog.models import Model
+from pointsman.domain.decision import Decision
+from pointsman.domain.record import CheckRecord, Handoff, StepRecord
+from pointsman.domain.reply import Reply
+from pointsman.domain.turn import Turn
+from pointsman.execution.ask import Ask
+from pointsman.providers.seam import Endpoint
+
+MOST_HANDOFFS = 2
+"""Handoffs a turn may have. A hard bound: each one adds a model's delay and a chance to lose what the customer said."""
+
+MOST_REDOS = 4
+"""How often checks may send a reply back in one turn, whatever their own bounds are."""
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """An answer that is wanted: of which turn, from which models (the first that gives one), and what must hold of it.
+
+    ``purpose`` and ``prompt`` go into the steps. ``relay`` False keeps the client's own bytes from being passed on, for a
+    turn that is no longer the client's. ``limit_s`` bounds the whole wish in seconds beyond the turn's own deadline.
+    """
+
+    turn: Turn
+    models: tuple[str, ...]
+    purpose: str = "reply"
+    prompt: str | None = None
+    relay: bool = False
+    checks: tuple[Check, ...] = ()
+    limit_s: float | None = None
+
+
+class Desk(Protocol):
+    """A running turn as its stages and checks see it."""
+
+    ask: Ask
+    decision: Decision
+
+    async def consult(self, wish: Wish) -> Reply:
+        """Return the whole reply of an extra call, never shown to the client; every attempt becomes a step.
+
+        Raises:
+            PointsmanError: no model of the wish gave one in time.
+        """
+        ...
+
+    def aside(self, work: Coroutine[Any, Any, Reply]) -> Awaitable[Reply]:
+        """Start ``work`` beside the turn; it is cancelled, and its calls kept as steps, when the turn ends first."""
+        ...
+
+    def hand_over(self, handoff: Handoff) -> None:
+        """Put a handoff on record.
+
+        Raises:
+            TooManyHandoffs: the turn has had ``MOST_HANDOFFS``.
+        """
+        ...
+
+    @property
+    def handoffs_left(self) -> int:
+        """How many handoffs the turn may still have."""
+        ...
+
+    def note(self, check: CheckRecord) -> None:
+        """Put the finding of a check on record."""
+        ...
+
+    def reroute(self, turn: Turn) -> Decision:
+        """Return how ``turn`` would be routed now, under the same limits as the turn itself."""
+        ...
+
+    def take(self, decision: Decision) -> None:
+        """Replace the turn's decision; it keeps its id, and the reasons so far stand before the new ones."""
+        ...
+
+    def remaining_s(self) -> float:
+        """Seconds left of the turn's total deadline."""
+        ...
+
+
+Check = Callable[[Desk, Wish, Reply], Awaitable[Reply | Wish]]
+"""Return the reply to release (as it is, or repaired), or the wish to try instead; raise to end the turn with an error."""
+
+Stage = Callable[[Desk, Wish], Awaitable[Wish]]
+"""Return the wish to go on with."""
+
+Stages = Callable[[Ask, Decision], tuple[Stage, ...]]
+"""Which stages a turn goes through before its answering call. Called for every turn: none must cost next to nothing."""
+
+
+class Permit(Protocol):
+    """Leave to make one call."""
+
+    endpoint: Endpoint | None
+    """Where to call instead of the model's usual endpoint (another key of the provider); None: there."""
+
+    def settle(self, step: StepRecord) -> None:
+        """Say what became of the call. Called exactly once, for every permit."""
+        ...
+
+
+class Guard(Protocol):
+    """Money, rates and health: asked before every call."""
+
+    async def admit(self, ask: Ask, model: Model, turn: Turn, purpose: str) -> Permit:
+        """Return leave for the call.
+
+        Raises:
+            PointsmanError: the call may not be made; a ``ProviderError`` whose ``retry`` is not ``no`` lets another model try.
+        """
+        ...
