@@ -7,6 +7,7 @@ import hashlib
 import msgspec
 
 from pointsman.domain.turn import Turn
+from pointsman.routing.router import Routing
 
 Parts = tuple[tuple[str, bytes], ...]
 
@@ -18,7 +19,9 @@ class Ask(msgspec.Struct, frozen=True):
     body, kept for relay; None when there is none. ``parts`` go to the store. ``explicit_conversation`` is False when the
     conversation id was derived from the opening words: two customers may open with the same words, so such an id
     must not carry anything but cache warmth from turn to turn. ``allowed`` is the client's own allow-list of model ids.
-    ``arrived_us`` is Unix time in microseconds, ``started_ns`` the monotonic clock at the same moment.
+    ``arrived_us`` is Unix time in microseconds, ``started_ns`` the monotonic clock at the same moment. ``routing`` decides
+    the turn in place of the engine's own (an agent with routes and tiers of its own); ``open_risky_action`` names an action
+    that is known to wait for the customer's word.
     """
 
     turn: Turn
@@ -32,6 +35,15 @@ class Ask(msgspec.Struct, frozen=True):
     key_id: str | None = None
     key_name: str | None = None
     allowed: frozenset[str] | None = None
+    routing: Routing | None = None
+    open_risky_action: str | None = None
+
+
+def neutral_parts(turn: Turn) -> Parts:
+    """Return a turn as the parts that go to the store, where there is no client's body to take them from."""
+    params = msgspec.json.encode(msgspec.structs.replace(turn, messages=(), tools=()))
+    tools = (("tools", msgspec.json.encode(turn.tools)),) if turn.tools else ()
+    return (("params", params), *tools, *(("message", msgspec.json.encode(message)) for message in turn.messages))
 
 
 def conversation_hash(parts: Parts, key_id: str | None, user: str | None) -> str:

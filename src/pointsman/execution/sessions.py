@@ -51,6 +51,8 @@ class Sessions:
     def get(self, ask: Ask) -> Session:
         """Return what is known before this turn. Only a conversation that is under way is looked up in the store."""
         session = self._of_conversation(ask)
+        if ask.open_risky_action is not None:
+            session = msgspec.structs.replace(session, open_risky_action=ask.open_risky_action)
         for part in ask.turn.messages[-1].parts if ask.turn.in_tool_loop else ():
             began = self._loops.get((ask.key_id, part.call_id)) if isinstance(part, ToolResult) else None
             if began is not None:
