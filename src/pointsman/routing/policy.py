@@ -31,6 +31,7 @@ from pointsman.routing.sections import (
     Sticky,
     Tiers,
 )
+from pointsman.routing.sections_budgets import Breaker, Budgets
 from pointsman.routing.sections_signals import OwnFields
 
 
@@ -53,6 +54,9 @@ class Policy(Section):
     sticky: Sticky = Sticky()
     context: Context = Context()
     safety: Safety = Safety()
+    agents: dict[str, Agent] = Field(default_factory=dict, description="Agents that Pointsman runs, by name.")
+    budgets: Budgets = Budgets()
+    breaker: Breaker = Breaker()
 
     _version: str = PrivateAttr("")
     _source: str = PrivateAttr("")
