@@ -13,7 +13,9 @@
     |   |   +-- NotFound
     |   |   +-- MethodNotAllowed
     |   +-- StoreError        the store cannot be opened, read or written
+    +-- AgentStopped          a managed agent's run ended without an answer: its time was over, or another process has it
     +-- NoEligibleModel       every model was excluded by a hard constraint
+    +-- ContractViolated      no model gave a reply that satisfies the contract of the turn
     +-- TooManyHandoffs       a turn would have been passed on more often than it may
     +-- BudgetExceeded        a call could cost more than is left of a budget
     +-- RateLimited           a client asks more often, or for more tokens, than it may
@@ -117,6 +119,13 @@ class MethodNotAllowed(RequestError):
         self.allowed = allowed
 
 
+class AgentStopped(PointsmanError):
+    """A managed agent's run ended without an answer; what it did is kept, and it can be taken up again."""
+
+    code = "agent_stopped"
+    status = 504
+
+
 class NoEligibleModel(PointsmanError):
     """Every model was excluded by a hard constraint; the message lists each with its reason.
 
@@ -129,6 +138,17 @@ class NoEligibleModel(PointsmanError):
     def __init__(self, message: str, excluded: tuple[Any, ...] = ()) -> None:
         super().__init__(message)
         self.excluded = excluded
+
+
+class ContractViolated(PointsmanError):
+    """No model gave a reply that satisfies the contract of the turn; ``kinds`` says what was wrong with the last one."""
+
+    code = "contract_violated"
+    status = 502
+
+    def __init__(self, message: str, *, kinds: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.kinds = kinds
 
 
 class TooManyHandoffs(PointsmanError):

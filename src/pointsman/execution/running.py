@@ -75,6 +75,11 @@ class Running:
         """True when the provider's own bytes are what the client gets."""
         return self._replaced is None and self.call.relayed
 
+    @property
+    def answering(self) -> str:
+        """See ``Desk.answering``."""
+        return self.decision.model if self._hop is None or self._hop.call is None else self.model.id
+
     # -- what stages and checks use -------------------------------------------------------------------------------------
 
     async def consult(self, wish: Wish) -> Reply:

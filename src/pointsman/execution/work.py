@@ -49,6 +49,11 @@ class Desk(Protocol):
     ask: Ask
     decision: Decision
 
+    @property
+    def answering(self) -> str:
+        """The model id of the call whose reply is being checked; the decision's before there is one."""
+        ...
+
     async def consult(self, wish: Wish) -> Reply:
         """Return the whole reply of an extra call, never shown to the client; every attempt becomes a step.
 

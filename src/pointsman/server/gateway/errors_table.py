@@ -19,7 +19,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from pointsman.errors import NoEligibleModel, PointsmanError, ProviderError, RequestError
+from pointsman.errors import (
+    ContractViolated,
+    NoEligibleModel,
+    PointsmanError,
+    ProviderError,
+    RequestError,
+    TooManyHandoffs,
+)
 from pointsman.server.gateway.codec import HttpError
 
 MAX_TEXT = 1000
@@ -60,6 +67,8 @@ BY_CODE: dict[str, Row] = {
         (503, "server_error", "store_unavailable"), (500, "api_error"), "The gateway cannot record turns now."
     ),
     "provider_error": _ours("provider_error"),
+    "contract_violated": _ours("contract_violated"),
+    "too_many_handoffs": _ours("too_many_handoffs"),
     "provider_timeout": Row(
         (504, "server_error", "provider_timeout"), (504, "timeout_error"), "The provider did not answer in time."
     ),
@@ -170,7 +179,7 @@ def _headers(error: PointsmanError, status: int, id_header: str, request_id: str
     if wait is not None and math.isfinite(wait) and wait >= 0:
         headers["retry-after"] = str(math.ceil(wait))
     client_error = 400 <= status < 500  # noqa: PLR2004 - the 4xx class
-    if client_error or isinstance(error, ProviderError):
+    if client_error or isinstance(error, ProviderError | ContractViolated | TooManyHandoffs):
         headers["x-should-retry"] = "false"
     return headers
 
