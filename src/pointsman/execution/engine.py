@@ -92,7 +92,7 @@ class Engine:
 
     def route(self, ask: Ask, turn: Turn, limits: Limits) -> Decision:
         """Return how ``turn`` would be routed in the place of the one that was asked."""
-        return self.routing.decide(turn, self.sessions.get(ask), limits)
+        return (ask.routing or self.routing).decide(turn, self.sessions.get(ask), limits)
 
     async def refuse(self, ask: Ask, error: PointsmanError, decision_id: str) -> None:
         """Keep the record of a turn for which no model could be chosen."""

@@ -31,6 +31,7 @@ from pointsman.routing.sections import (
     Sticky,
     Tiers,
 )
+from pointsman.routing.sections_agents import Agent
 from pointsman.routing.sections_budgets import Breaker, Budgets
 from pointsman.routing.sections_signals import OwnFields
 

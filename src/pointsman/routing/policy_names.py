@@ -10,6 +10,7 @@ from pointsman.domain.decision import TIERS
 from pointsman.domain.message import Message, Text
 from pointsman.domain.turn import EMPTY_SESSION, Turn
 from pointsman.routing import signals
+from pointsman.routing.agent_policy import check_agent
 from pointsman.routing.conditions import BadCondition, Condition, Vocabulary, near
 from pointsman.routing.policy_errors import Problem
 from pointsman.routing.sections import BUILT_IN_RANKS, PINNED
@@ -39,7 +40,8 @@ def cross_check(policy: Policy) -> list[Problem]:
     """Return everything that does not fit."""
     if wrong := _signals(policy):
         return wrong  # what rules may speak of is not known then
-    return [*_tiers(policy), *_routes(policy), *_providers(policy), *_rules(policy), *_sticky(policy), *_allow(policy)]
+    found = [*_tiers(policy), *_routes(policy), *_providers(policy), *_rules(policy), *_sticky(policy), *_allow(policy)]
+    return found + _agents(policy)
 
 
 def _signals(policy: Policy) -> list[Problem]:
@@ -136,6 +138,13 @@ def _target(policy: Policy, path: Place, target: str, *, models: bool) -> list[P
         empty = not policy.tiers.models(target)
         return [Problem(path, f"tier {target} has no models; list some under tiers.{target}")] if empty else []
     return [Problem(path, f"there is no route or tier {target!r}{near(target, [*policy.routes, *TIERS])}")]
+
+
+def _agents(policy: Policy) -> list[Problem]:
+    found: list[Problem] = []
+    for name, agent in policy.agents.items():
+        found += [*_name(("agents", name), name), *check_agent(policy, name, agent)]
+    return found
 
 
 def _allow(policy: Policy) -> list[Problem]:

@@ -1,0 +1,276 @@
+"""Agents that Pointsman runs: their definitions, their runs, and each tool call with a line written before it starts."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+
+from pointsman.domain.message import Message, ToolResult
+from pointsman.domain.reply import Reply
+from pointsman.domain.turn import Turn
+from pointsman.errors import StoreError
+from pointsman.store.money import from_pico
+from pointsman.store.reading import mappings
+from pointsman.store.sql import load_queries
+from pointsman.store.store import Store
+
+RunState = Literal["running", "waiting_for_approval", "done", "failed", "cancelled"]
+CallState = Literal["planned", "waiting", "started", "done", "refused", "unknown"]
+"""planned: to be run. waiting: for an approval. started: it may have happened. done: its result is known. refused: not run.
+unknown: it was started, and whether it happened cannot be told."""
+Phase = Literal["steps", "synthesis", "draft"]
+
+
+class AgentRow(msgspec.Struct, frozen=True):
+    """A stored agent; ``spec`` is its definition as JSON. Times are Unix microseconds."""
+
+    name: str
+    spec: str
+    created_at_us: int
+    updated_at_us: int
+
+
+class RunRow(msgspec.Struct, frozen=True):
+    """One run as stored."""
+
+    id: str
+    agent: str
+    spec: str
+    conversation_id: str
+    key_id: str | None
+    state: RunState
+    owner: str
+    opening: bytes
+    turn: Turn
+    reply: Reply | None
+    ended_by: str | None
+    error_code: str | None
+    error_text: str | None
+    started_at_us: int
+    updated_at_us: int
+    expires_at_us: int | None
+
+
+class StepRow(msgspec.Struct, frozen=True):
+    """One message that a run added: a model's reply, or words of the customer that came in while the run waited."""
+
+    n: int
+    kind: Literal["model", "customer"]
+    phase: Phase
+    turn_id: str | None
+    message: Message
+
+
+class CallRow(msgspec.Struct, frozen=True):
+    """One tool call. ``key`` is its idempotency key; ``result`` what the model was told, None while it is open."""
+
+    key: str
+    step: int
+    i: int
+    call_id: str
+    tool: str
+    arguments: str
+    writes: bool
+    state: CallState
+    result: ToolResult | None = None
+    attempts: int = 0
+    started_at_us: int | None = None
+    ended_at_us: int | None = None
+
+
+class StepCost(msgspec.Struct, frozen=True):
+    """What one model step of a run used and cost, and what its tokens would have cost on the flagship. None: unknown."""
+
+    n: int
+    phase: Phase
+    turn_id: str
+    status: str
+    route: str
+    model: str
+    tier: str
+    duration_ms: float
+    tokens_in: int | None
+    tokens_out: int | None
+    cached: int | None
+    cost_usd: Decimal | None
+    flagship_model: str | None
+    flagship_cost_usd: Decimal | None
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """How a run stands when its process lets go of it."""
+
+    state: RunState
+    ended_by: str
+    reply: Reply | None = None
+    error_code: str | None = None
+    error_text: str | None = None
+    expires_at_us: int | None = None
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+class AgentRuns:
+    """The tables of agents and runs. Writes are durable when their coroutine returns."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._queries = load_queries("agent_runs")
+
+    async def save_agent(self, name: str, spec: str) -> None:
+        """Keep an agent's definition, replacing an earlier one."""
+        await self._write("save_agent", {"name": name, "spec": spec, "now": _now()})
+
+    def agents(self) -> list[AgentRow]:
+        """Return the stored agents by name."""
+        with self._store.reading() as connection:
+            return [AgentRow(**row) for row in mappings(connection.execute(self._queries["agents"]))]
+
+    async def create(self, row: RunRow) -> None:
+        """Keep a run that begins now."""
+        values = {
+            "id": row.id,
+            "agent": row.agent,
+            "spec": row.spec,
+            "conversation_id": row.conversation_id,
+            "key_id": row.key_id,
+            "owner": row.owner,
+            "opening": row.opening,
+            "turn": msgspec.json.encode(row.turn),
+            "now": row.started_at_us,
+        }
+        await self._write("insert_run", values)
+
+    async def claim(self, row: RunRow, owner: str) -> bool:
+        """Take a run over as ``owner``; False when someone else was faster. Also ends a wait for approval."""
+        values = {"id": row.id, "state": row.state, "before": row.owner, "owner": owner, "now": _now()}
+        query = self._queries["claim_run"]
+        return await self._store.write(lambda connection: connection.execute(query, values).rowcount == 1)
+
+    async def end(self, run_id: str, owner: str, ending: Ending) -> None:
+        """Keep how a run ended, or that it waits."""
+        values = msgspec.structs.asdict(ending) | {"id": run_id, "owner": owner, "now": _now()}
+        values["reply"] = None if ending.reply is None else msgspec.json.encode(ending.reply)
+        await self._write("end_run", values)
+
+    async def add_step(self, run_id: str, step: StepRow, calls: Sequence[CallRow] = ()) -> None:
+        """Keep a message and the tool calls it asks for, in one transaction."""
+        row = (run_id, step.n, step.kind, step.phase, step.turn_id, msgspec.json.encode(step.message))
+        rows = [_call_values(run_id, call) for call in calls]
+
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute(self._queries["insert_step"], row)
+            connection.executemany(self._queries["insert_call"], rows)
+            connection.execute(self._queries["touch_run"], {"id": run_id, "now": _now()})
+
+        await self._store.write(job)
+
+    async def start_call(self, key: str) -> None:
+        """Note that a call is about to be made: from here on it may have happened."""
+        await self._write("start_call", {"key": key, "now": _now()})
+
+    async def end_call(self, key: str, state: CallState, result: ToolResult) -> None:
+        """Keep what became of a call."""
+        await self._write(
+            "end_call", {"key": key, "state": state, "result": msgspec.json.encode(result), "now": _now()}
+        )
+
+    def run(self, run_id: str) -> RunRow | None:
+        """Return a run, None if there is none."""
+        with self._store.reading() as connection:
+            found = mappings(connection.execute(self._queries["run_by_id"], (run_id,)))
+        return _run(found[0]) if found else None
+
+    def ids_with_prefix(self, prefix: str, limit: int = 10) -> list[str]:
+        """Return up to ``limit`` run ids that begin with ``prefix``."""
+        with self._store.reading() as connection:
+            rows = connection.execute(self._queries["runs_with_prefix"], {"prefix": prefix, "limit": limit})
+            return [row[0] for row in rows]
+
+    def newest(self, limit: int = 20) -> list[RunRow]:
+        """Return the newest runs first."""
+        with self._store.reading() as connection:
+            return [_run(row) for row in mappings(connection.execute(self._queries["newest_runs"], (limit,)))]
+
+    def of_conversation(self, agent: str, conversation_id: str, key_id: str | None, limit: int = 20) -> list[RunRow]:
+        """Return the runs of an agent in a client key's conversation, newest first."""
+        values = {"agent": agent, "conversation_id": conversation_id, "key_id": key_id, "limit": limit}
+        with self._store.reading() as connection:
+            return [_run(row) for row in mappings(connection.execute(self._queries["runs_of_conversation"], values))]
+
+    def steps(self, run_id: str) -> list[StepRow]:
+        """Return the messages a run added, in order."""
+        with self._store.reading() as connection:
+            rows = mappings(connection.execute(self._queries["steps_of"], (run_id,)))
+        return [
+            StepRow(row["n"], row["kind"], row["phase"], row["turn_id"], _decode(row["message"], Message))
+            for row in rows
+        ]
+
+    def calls(self, run_id: str) -> list[CallRow]:
+        """Return the tool calls of a run, in order."""
+        with self._store.reading() as connection:
+            rows = mappings(connection.execute(self._queries["calls_of"], (run_id,)))
+        return [_call(row) for row in rows]
+
+    def costs(self, run_id: str) -> list[StepCost]:
+        """Return what each model step of a run used and cost, in order."""
+        with self._store.reading() as connection:
+            rows = mappings(connection.execute(self._queries["costs_of"], (run_id,)))
+        return [_cost(row) for row in rows]
+
+    async def _write(self, query: str, values: dict[str, Any]) -> None:
+        sql = self._queries[query]
+        await self._store.write(lambda connection: connection.execute(sql, values) and None)
+
+
+def _call_values(run_id: str, call: CallRow) -> dict[str, Any]:
+    values = msgspec.structs.asdict(call) | {"run_id": run_id}
+    values["result"] = None if call.result is None else msgspec.json.encode(call.result)
+    return values
+
+
+def _decode(raw: bytes, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.DecodeError as error:
+        raise StoreError(f"a stored agent run is damaged: {error}. Restore the store from a copy.") from None
+
+
+def _run(row: dict[str, Any]) -> RunRow:
+    reply = None if row["reply"] is None else _decode(row["reply"], Reply)
+    return RunRow(**row | {"turn": _decode(row["turn"], Turn), "reply": reply})
+
+
+def _call(row: dict[str, Any]) -> CallRow:
+    values = {name: row[name] for name in CallRow.__struct_fields__}
+    values["writes"] = bool(row["writes"])
+    values["result"] = None if row["result"] is None else _decode(row["result"], ToolResult)
+    return CallRow(**values)
+
+
+def _cost(row: dict[str, Any]) -> StepCost:
+    uncached, read, written = row["input_uncached"], row["cache_read"], row["cache_write"]
+    return StepCost(
+        n=row["n"],
+        phase=row["phase"],
+        turn_id=row["id"],
+        status=row["status"],
+        route=row["route"],
+        model=row["model"],
+        tier=row["tier"],
+        duration_ms=row["duration_ms"],
+        tokens_in=None if uncached is None else uncached + (read or 0) + (written or 0),
+        tokens_out=row["output"],
+        cached=read,
+        cost_usd=from_pico(row["cost_pico"]),
+        flagship_model=row["flagship_model"],
+        flagship_cost_usd=from_pico(row["flagship_cost_pico"]),
+    )
