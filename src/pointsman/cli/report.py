@@ -10,6 +10,7 @@ from rich.text import Text
 
 from pointsman.cli.console import out, plain, print_json
 from pointsman.cli.figures import UNKNOWN, count, dollars, for_json, usd
+from pointsman.cli.outcome_view import outcome_columns, outcome_notes
 from pointsman.cli.replay_view import TIER_STYLE
 from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson, Limit, Since, StoreUrl, Until, since_us, until_us
@@ -59,6 +60,10 @@ def _show(dimensions: tuple[str, ...], groups: list[ReportRow], whole: ReportRow
     show_stacked(_latency_table(dimensions, shown), keys=len(dimensions))
     console.print()
     show_stacked(_money_table(dimensions, shown), keys=len(dimensions))
+    if whole.outcomes is not None and whole.outcomes.reported:
+        console.print()
+        table = outcome_columns(_table(dimensions), [(_group_cells(row), row.outcomes) for row in shown])
+        show_stacked(table, keys=len(dimensions))
     for note in _notes(whole, len(groups) - len(shown)):
         console.print(plain(note, "dim"))
 
@@ -165,6 +170,7 @@ def _notes(whole: ReportRow, hidden: int) -> list[str]:
         notes.append(f"Cost is known for {whole.cost_known} of {whole.turns} turns; the rest is not in the sums.")
     if whole.both_known < whole.turns:
         notes.append(f"The flagship is compared over the {whole.both_known} turns where both costs are known.")
+    notes += outcome_notes(whole.outcomes)
     notes.append(
         f"First-token times: streamed turns only; p95 of fewer than {ENOUGH} is their largest. {UNKNOWN} is unknown."
     )

@@ -11,6 +11,7 @@ from rich.console import Console
 from pointsman.cli.console import out, plain, print_json
 from pointsman.cli.conversation_view import conversation
 from pointsman.cli.figures import for_json, usd
+from pointsman.cli.outcome_view import outcome_lines
 from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson, StoreUrl, at
 from pointsman.cli.turn_view import decision_line, ms, show_decision, steps_table
@@ -19,6 +20,7 @@ from pointsman.domain.record import TurnRecord
 from pointsman.errors import NotFound
 from pointsman.store import DEFAULT_URL, Store, open_store
 from pointsman.store.keys import list_keys
+from pointsman.store.outcomes import Outcomes
 
 _OFFERED = 5
 
@@ -35,10 +37,15 @@ def command(
     with open_store(store, must_exist=True) as opened:
         record = find(opened, turn_id)
         keys = {key.id: key.name for key in list_keys(opened)}
+        outcomes = Outcomes(opened)
+        ended = outcomes.of(record.conversation_id, record.key_id)
+        feedback = outcomes.feedback(record.id)
     if json:
-        print_json(_json(record))
+        print_json({**_json(record), "outcome": for_json(ended), "feedback": for_json(feedback)})
         return
     _show(out(), record, keys)
+    for line in outcome_lines(ended, feedback):
+        out().print(plain(line))
 
 
 def find(store: Store, turn_id: str) -> TurnRecord:

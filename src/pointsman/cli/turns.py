@@ -26,6 +26,12 @@ def command(
     route: Annotated[str | None, typer.Option(help="Only this route.")] = None,
     model: Annotated[str | None, typer.Option(help="Only this model (provider/name).")] = None,
     conversation: Annotated[str | None, typer.Option(help="Only this conversation id.")] = None,
+    resolved: Annotated[
+        bool | None, typer.Option("--resolved/--unresolved", help="Only of conversations reported so.")
+    ] = None,
+    escalated: Annotated[
+        bool | None, typer.Option("--escalated/--not-escalated", help="Only of conversations reported so.")
+    ] = None,
     json: AsJson = False,
     store: StoreUrl = DEFAULT_URL,
 ) -> None:
@@ -40,6 +46,8 @@ def command(
         route=route,
         model=model,
         conversation=conversation,
+        resolved=resolved,
+        escalated=escalated,
     )
     with open_store(store, must_exist=True) as opened:
         rows = opened.turns(chosen, limit)

@@ -22,7 +22,10 @@ Queries = Mapping[str, str]
 
 
 class TurnFilter(msgspec.Struct, frozen=True):
-    """Which turns: each field that is not None must match. Times are Unix microseconds, ``until_us`` not included."""
+    """Which turns: each field that is not None must match. Times are Unix microseconds, ``until_us`` not included.
+
+    ``resolved`` and ``escalated`` are what was reported of the conversation; where nothing was, neither value matches.
+    """
 
     since_us: int | None = None
     until_us: int | None = None
@@ -36,6 +39,8 @@ class TurnFilter(msgspec.Struct, frozen=True):
     policy: str | None = None
     conversation: str | None = None
     key_id: str | None = None
+    resolved: bool | None = None
+    escalated: bool | None = None
 
 
 EVERYTHING = TurnFilter()
@@ -73,10 +78,16 @@ class TurnRow(msgspec.Struct, frozen=True):
     flagship_cost_usd: Decimal | None = None
 
 
+_ENDED = (
+    "(conversation_id, coalesce(key_id, '')) IN"
+    " (SELECT outcome.conversation_id, outcome.key_id FROM outcome WHERE outcome.{0} = :{0})"
+)
 _CLAUSES = {
     "since_us": "at_us >= :since_us",
     "until_us": "at_us < :until_us",
     "conversation": "conversation_id = :conversation",
+    "resolved": _ENDED.format("resolved"),
+    "escalated": _ENDED.format("escalated"),
 }
 
 

@@ -13,6 +13,7 @@ from pointsman.domain.intervals import wilson
 from pointsman.errors import StoreError
 from pointsman.store.money import from_halves
 from pointsman.store.reading import TurnFilter, mappings, where
+from pointsman.store.sql import load_queries
 
 _COLUMNS = {
     "route": "route",
@@ -24,12 +25,42 @@ _COLUMNS = {
     "channel": "channel",
     "policy": "policy",
     "conversation": "conversation_id",
+    "outcome": (
+        "(SELECT CASE WHEN o.escalated THEN 'escalated' WHEN o.resolved = 1 THEN 'resolved'"
+        " WHEN o.resolved = 0 THEN 'unresolved' END FROM outcome AS o"
+        " WHERE o.conversation_id = turn.conversation_id AND o.key_id = coalesce(turn.key_id, ''))"
+    ),
 }
 DIMENSIONS = tuple(_COLUMNS)
 """What a report can be taken by."""
 
 ENOUGH = 20
 """Below this many values a 95th percentile is just the largest of them, so it is shown as too few."""
+
+
+class OutcomeFigures(msgspec.Struct, frozen=True):
+    """How the conversations of a group ended. Each figure has its n: over how many conversations it is known.
+
+    A conversation counts in every group in which it has a turn. ``reported`` have any outcome. ``csat`` is the mean.
+    ``per_resolved_usd`` is what the turns of this group cost, plus handoffs, over the ``cost_n`` conversations whose resolution
+    and every cost are known, divided by how many of them were resolved (``cost_resolved``); None when none was.
+    """
+
+    conversations: int
+    reported: int
+    resolved: int | None
+    resolved_n: int
+    escalated: int | None
+    escalated_n: int
+    reopened: int | None
+    reopened_n: int
+    csat: float | None
+    csat_n: int
+    handoff_usd: Decimal | None
+    handoff_n: int
+    cost_n: int
+    cost_resolved: int
+    per_resolved_usd: Decimal | None
 
 
 class ReportRow(msgspec.Struct, frozen=True):
@@ -40,6 +71,7 @@ class ReportRow(msgspec.Struct, frozen=True):
     are over the ``ttft_n`` streamed turns that have one, in ms. ``tokens_per_s`` is output per second of streaming after the
     first token. Tokens are sums over ``usage_known`` turns. ``cost_usd`` sums the ``cost_known`` turns. ``flagship_usd``,
     ``compared_usd`` (what they did cost) and ``saving_usd`` cover the ``both_known`` turns where both costs are known.
+    ``outcomes`` is None where no outcome was ever reported to this store.
     """
 
     by: dict[str, str | None]
@@ -65,6 +97,7 @@ class ReportRow(msgspec.Struct, frozen=True):
     compared_usd: Decimal | None
     flagship_usd: Decimal | None
     saving_usd: Decimal | None
+    outcomes: OutcomeFigures | None = None
 
 
 def report(
@@ -91,10 +124,48 @@ def report(
         for row in connection.execute(queries["first_tokens"].format(**parts), values)
     }
     rows = mappings(connection.execute(queries["groups"].format(**parts), values))
-    return [_row(by, row, waits) for row in rows if row["turns"]]
+    ended = _outcomes(connection, by, parts, values)
+    return [_row(by, row, waits, ended) for row in rows if row["turns"]]
 
 
-def _row(by: tuple[str, ...], row: dict[str, Any], waits: Mapping[tuple[Any, ...], tuple[Any, ...]]) -> ReportRow:
+def _outcomes(
+    connection: sqlite3.Connection, by: tuple[str, ...], parts: dict[str, str], values: dict[str, Any]
+) -> dict[tuple[Any, ...], OutcomeFigures]:
+    queries = load_queries("outcomes")
+    if not connection.execute(queries["any_outcome"]).fetchone()[0]:
+        return {}
+    rows = mappings(connection.execute(queries["outcome_groups"].format(**parts), values))
+    return {tuple(row[f"k{n}"] for n in range(len(by))): _figures(row) for row in rows if row["conversations"]}
+
+
+def _figures(row: dict[str, Any]) -> OutcomeFigures:
+    spent = from_halves(row["spent_micro"], row["spent_rest"])
+    resolved = row["cost_resolved"] or 0
+    return OutcomeFigures(
+        conversations=row["conversations"],
+        reported=row["reported"],
+        resolved=row["resolved"],
+        resolved_n=row["resolved_n"],
+        escalated=row["escalated"],
+        escalated_n=row["escalated_n"],
+        reopened=row["reopened"],
+        reopened_n=row["reopened_n"],
+        csat=row["csat"],
+        csat_n=row["csat_n"],
+        handoff_usd=from_halves(row["handoff_micro"], row["handoff_rest"]),
+        handoff_n=row["handoff_n"],
+        cost_n=row["cost_n"],
+        cost_resolved=resolved,
+        per_resolved_usd=spent / resolved if spent is not None and resolved else None,
+    )
+
+
+def _row(
+    by: tuple[str, ...],
+    row: dict[str, Any],
+    waits: Mapping[tuple[Any, ...], tuple[Any, ...]],
+    ended: Mapping[tuple[Any, ...], OutcomeFigures],
+) -> ReportRow:
     key = tuple(row[f"k{n}"] for n in range(len(by)))
     ttft_n, p50, p95 = waits.get(key, (0, None, None))
     low, high = wilson(row["errors"], row["turns"]) or (0.0, 1.0)
@@ -125,4 +196,5 @@ def _row(by: tuple[str, ...], row: dict[str, Any], waits: Mapping[tuple[Any, ...
         compared_usd=compared,
         flagship_usd=flagship,
         saving_usd=None if flagship is None or compared is None else flagship - compared,
+        outcomes=ended.get(key),
     )
