@@ -12,24 +12,34 @@ if TYPE_CHECKING:
     from pointsman.app import Router, build_router
     from pointsman.catalog.book import Catalog
     from pointsman.domain.decision import Decision
-    from pointsman.domain.message import Message, Tool
+    from pointsman.domain.message import Message, Tool, ToolCall
     from pointsman.domain.record import TurnRecord
-    from pointsman.domain.reply import Reply
+    from pointsman.domain.reply import Reply, TextDelta
     from pointsman.domain.turn import Session, Turn
     from pointsman.domain.usage import Usage
     from pointsman.errors import PointsmanError
+    from pointsman.execution.python_tools import IdempotencyKey
+    from pointsman.library.door import Pointsman
+    from pointsman.library.result import TurnResult
+    from pointsman.library.sync import SyncPointsman
 
 _PUBLIC = {
     "Catalog": "pointsman.catalog.book",
     "Decision": "pointsman.domain.decision",
+    "IdempotencyKey": "pointsman.execution.python_tools",
     "Message": "pointsman.domain.message",
+    "Pointsman": "pointsman.library.door",
     "PointsmanError": "pointsman.errors",
     "Reply": "pointsman.domain.reply",
     "Router": "pointsman.app",
     "Session": "pointsman.domain.turn",
+    "SyncPointsman": "pointsman.library.sync",
+    "TextDelta": "pointsman.domain.reply",
     "Tool": "pointsman.domain.message",
+    "ToolCall": "pointsman.domain.message",
     "Turn": "pointsman.domain.turn",
     "TurnRecord": "pointsman.domain.record",
+    "TurnResult": "pointsman.library.result",
     "Usage": "pointsman.domain.usage",
     "build_router": "pointsman.app",
 }
@@ -37,14 +47,20 @@ _PUBLIC = {
 __all__ = [
     "Catalog",
     "Decision",
+    "IdempotencyKey",
     "Message",
+    "Pointsman",
     "PointsmanError",
     "Reply",
     "Router",
     "Session",
+    "SyncPointsman",
+    "TextDelta",
     "Tool",
+    "ToolCall",
     "Turn",
     "TurnRecord",
+    "TurnResult",
     "Usage",
     "build_router",
 ]

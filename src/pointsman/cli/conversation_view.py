@@ -49,7 +49,7 @@ def _message_lines(message: Any) -> Iterator[Text]:
     if not isinstance(message, dict):
         yield from _texts(message)
         return
-    yield from _texts(message.get("content"))
+    yield from _texts(message.get("content", message.get("parts")))  # parts: a neutral message, from the Python door
     for call in message.get("tool_calls") or ():
         function = call.get("function") if isinstance(call, dict) else None
         if isinstance(function, dict):

@@ -51,7 +51,8 @@ class PythonTool(msgspec.Struct, frozen=True):
     """A function that a model may call.
 
     ``parameters`` is a JSON Schema of an object; ``writes`` says that running it twice would do something twice. ``call``
-    raises ``BadArguments`` when the arguments do not fit, and whatever the function itself raises.
+    raises ``BadArguments`` when the arguments do not fit, and whatever the function itself raises. ``function`` is what
+    it was made from.
     """
 
     name: str
@@ -59,6 +60,7 @@ class PythonTool(msgspec.Struct, frozen=True):
     parameters: JsonObject
     call: Caller
     writes: bool = False
+    function: Callable[..., Any] | None = None
 
     @property
     def tool(self) -> Tool:
@@ -88,6 +90,7 @@ def python_tool(
         parameters=_schema(name, arguments_model),
         call=_caller(function, arguments_model, key_parameter),
         writes=writes,
+        function=function,
     )
 
 
