@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
@@ -38,6 +39,7 @@ class Catalog:
         for model in overrides.models:
             self._lineups.setdefault(model.provider, {}).setdefault(model.tier, model.id)
         self._rates: dict[tuple[str, date, str], Rates | None] = {}
+        self._days: dict[date, Mapping[str, Rates | None]] = {}
 
     @classmethod
     def load(cls, overrides: Path | None = None) -> Catalog:
@@ -95,13 +97,22 @@ class Catalog:
         Raises:
             CatalogError: no such model.
         """
-        day = at.date() if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC).date()
-        key = (model_id, day, processing)
+        key = (model_id, _day(at), processing)
         try:
             return self._rates[key]
         except KeyError:
-            rates = self._rates[key] = self._look_up(self.get(model_id), day, processing)
+            rates = self._rates[key] = self._look_up(self.get(model_id), key[1], processing)
             return rates
+
+    def rates_on(self, at: datetime) -> Mapping[str, Rates | None]:
+        """Return the standard rates of all models on the day of ``at``, by model id: for pricing many models at once."""
+        day = _day(at)
+        found = self._days.get(day)
+        if found is None:
+            found = {model.id: self.rates(model.id, at) for model in self._models.values()}
+            # Two days are kept: a turn may begin on one and be priced on the next.
+            self._days = {**dict([*self._days.items()][-1:]), day: found}
+        return found
 
     def lineup(self, provider: str, on: date | None = None) -> dict[Tier, Model]:
         """Return the provider's model of each tier, smallest first; a tier it does not serve is left out.
@@ -144,6 +155,10 @@ def retired(model: Model, on: date) -> bool:
 def unreleased(model: Model, on: date) -> bool:
     """Return whether the model is known to have come out only after the day ``on``."""
     return model.released is not None and on < date.fromisoformat(model.released)
+
+
+def _day(at: datetime) -> date:
+    return at.date() if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC).date()
 
 
 def _serves(model: Model, on: date) -> bool:

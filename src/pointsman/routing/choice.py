@@ -66,46 +66,50 @@ class Slate:
 
     def __init__(self, bench: Bench, eligibility: Eligibility, need: Need, now: datetime, output: int) -> None:
         self._bench = bench
-        self._eligibility = eligibility
+        self._policy = bench.policy
+        self._checks = eligibility.checks(need)
         self._need = need
-        self._now = now
-        self._output = output
-        self._refusals: dict[str, Exclusion | None] = {}
-        self._candidates: dict[str, Candidate] = {}
+        self._rates = bench.catalog.rates_on(now)
+        self._output = output if need.max_output is None else min(output, need.max_output)
+        self._seen: dict[str, Candidate | Exclusion] = {}
 
     def refusal(self, name: str) -> Exclusion | None:
         """Return why the model cannot serve the turn; None when it can."""
-        refusals = self._refusals
-        if name not in refusals:
-            refusals[name] = self._eligibility.refuse(self._bench.model(name), self._need)
-        return refusals[name]
+        found = self._seen.get(name) or self._look_at(name)
+        return found if type(found) is Exclusion else None
 
     def eligible(self, names: Iterable[str]) -> list[Candidate]:
         """Return those of ``names`` that can serve the turn, in their order."""
-        refusals, candidates = self._refusals, self._candidates
-        return [
-            candidates.get(name) or self.candidate(name)
-            for name in names
-            if (refusals[name] if name in refusals else self.refusal(name)) is None
-        ]
+        seen, look_at = self._seen, self._look_at
+        found = [seen.get(name) or look_at(name) for name in names]
+        return [candidate for candidate in found if type(candidate) is Candidate]
 
     def candidate(self, name: str) -> Candidate:
         """Return the model with its expected cost."""
-        found = self._candidates.get(name)
-        if found is None:
-            found = self._candidates[name] = self._price(name)
-        return found
+        found = self._seen.get(name) or self._look_at(name)
+        return found if type(found) is Candidate else self._priced(self._bench.model(name))
 
-    def _price(self, name: str) -> Candidate:
+    def _look_at(self, name: str) -> Candidate | Exclusion:
         model = self._bench.model(name)
-        rates = self._bench.catalog.rates(model.id, self._now)
-        output = self._output if self._need.max_output is None else min(self._output, self._need.max_output)
-        cost = expected_cost(rates, self._need.estimate, output)
-        return Candidate(model, self._bench.tier(name), cost, beyond_effective(model, self._need))
+        for check in self._checks:
+            refused = check(self._policy, model, self._need)
+            if refused is not None:
+                self._seen[name] = exclusion = Exclusion(model.id, *refused)
+                return exclusion
+        self._seen[name] = candidate = self._priced(model)
+        return candidate
+
+    def _priced(self, model: Model) -> Candidate:
+        need = self._need
+        cost = expected_cost(self._rates[model.id], need.estimate, self._output)
+        sags = model.effective_context is not None and beyond_effective(model, need)
+        return Candidate(model, self._bench.tier(model.id), cost, sags)
 
     def remarks(self, candidate: Candidate) -> tuple[Reason, ...]:
         """Return what people should know of a chosen model: what confined the choice, what is doubtful, what is unchecked."""
         model, limit = candidate.model, self._need.ttft_p95_ms
+        if limit is None and model.retires is None and not self._need.confined:
+            return ()
         found = [("privacy", f"{item.why}: {item.residency.words}") for item in self._need.confined]
         if is_retired(model, self._need):
             found.append(
@@ -118,7 +122,7 @@ class Slate:
 
     def excluded(self) -> tuple[Exclusion, ...]:
         """Return every refusal given so far."""
-        return tuple(found for found in self._refusals.values() if found is not None)
+        return tuple([found for found in self._seen.values() if type(found) is Exclusion])
 
 
 def rank(

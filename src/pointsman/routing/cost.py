@@ -31,7 +31,7 @@ def expected_cost(rates: Rates | None, prompt: int, output: int, warmth: Warmth 
         return None
     if warmth is COLD:
         # What nearly every candidate of every turn is priced at; the same sum as below.
-        rates = rates.for_prompt(prompt)
+        rates = rates if rates.long is None else rates.for_prompt(prompt)
         return rates.input * prompt + rates.output * output
     read = min(warmth.read, prompt)
     written = min(warmth.written, prompt - read)

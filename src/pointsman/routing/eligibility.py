@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from pointsman.catalog.models import Model
-from pointsman.domain.decision import Exclusion
 from pointsman.domain.turn import Turn
 from pointsman.providers.reasoning import travels_to
 from pointsman.routing.need import Need, open_calls, open_origins, sampling
@@ -52,21 +51,23 @@ class Eligibility:
     def need(self, turn: Turn, plain: Mapping[str, Mapping[str, Any]], limits: Limits, now: datetime) -> Need:
         """Work out what the turn demands. ``plain`` are the signals as plain data."""
         policy = self._policy
-        tools = bool(turn.tools) and (turn.tool_choice is None or turn.tool_choice.mode != "none")
+        choice = turn.tool_choice
+        tools = bool(turn.tools) and (choice is None or choice.mode != "none")
         strict = limits.strict_params
         strict = policy.parameters.unsupported_sampling == "strict" if strict is None else strict
         channel = getattr(policy.limits, turn.channel)
         effort = turn.reasoning_effort
-        prompt = int(plain["size"]["prompt_tokens"] * (1 + policy.context.margin))
+        estimate = plain["size"]["prompt_tokens"]
+        prompt = int(estimate * (1 + policy.context.margin))
         output = turn.max_output_tokens or OUTPUT_RESERVE
-        need = Need(
-            estimate=plain["size"]["prompt_tokens"],
+        return Need(
+            estimate=estimate,
             prompt=prompt,
             output=output,
             window=prompt + output,
             max_output=turn.max_output_tokens,
             tools=tools,
-            parallel=tools and turn.tool_choice is not None and turn.tool_choice.parallel is True,
+            parallel=tools and choice is not None and choice.parallel is True,
             structured=turn.output_format.kind if turn.output_format else "text",
             modalities=tuple(plain["modality"]["needs"]),
             several=turn.n is not None and turn.n > 1,
@@ -85,122 +86,125 @@ class Eligibility:
             pin=limits.pin,
             today=now.date().isoformat(),
         )
-        return msgspec.structs.replace(need, checks=tuple(_relevant(need)))
 
-    def refuse(self, model: Model, need: Need) -> Exclusion | None:
-        """Return why ``model`` cannot serve the turn, or None when it can. The first reason found is given."""
-        for check in need.checks:
-            for constraint, text in check(self._policy, model, need):
-                return Exclusion(model.id, constraint, text)
-        return None
+    def checks(self, need: Need) -> Checks:
+        """Return the checks that this turn can fail: most turns ask for little. The first that finds something refuses."""
+        found: list[Callable[[Policy, Model, Need], _Finding]] = [_access, _size]
+        if need.tools or need.reasoning or need.modalities or need.structured != "text":
+            found.append(_abilities)
+        if need.several or need.logprobs or need.logit_bias or need.prefill or need.sampling:
+            found.append(_parameters)
+        if need.confined or need.ttft_p95_ms is not None:
+            found.append(_place)
+        if need.origins or need.calls:
+            found.append(_portability)
+        return tuple(found)
 
 
-_Finding = Iterator[tuple[str, str]]
+_Finding = tuple[str, str] | None
+"""A word for the constraint and the sentence; None where the check finds nothing."""
+Checks = tuple[Callable[[Policy, Model, Need], _Finding], ...]
 
 
-def _access(policy: Policy, model: Model, need: Need) -> _Finding:
+def _access(policy: Policy, model: Model, need: Need) -> _Finding:  # noqa: PLR0911 - one line per constraint
     if model.provider not in policy.providers:
-        yield "provider", f"provider {model.provider} is not set up in the policy; add it under providers"
+        return "provider", f"provider {model.provider} is not set up in the policy; add it under providers"
     if need.allowed is not None and model.id not in need.allowed:
-        yield "allow_list", "not on the allow-list of this key or tenant"
+        return "allow_list", "not on the allow-list of this key or tenant"
     if model.id in need.exclude:
-        yield "tried", "already tried for this turn"
+        return "tried", "already tried for this turn"
     if model.responses_only:
-        yield "api", "it answers only on its provider's Responses API, and this version speaks Chat Completions"
-    if model.id != need.pin and is_retired(model, need):
-        yield "retired", f"its provider retired it on {model.retires}"
+        return "api", "it answers only on its provider's Responses API, and this version speaks Chat Completions"
+    if model.retires is not None and model.id != need.pin and is_retired(model, need):
+        return "retired", f"its provider retired it on {model.retires}"
     if model.id in need.unhealthy:
-        yield "health", f"set aside: {need.unhealthy[model.id]}"
+        return "health", f"set aside: {need.unhealthy[model.id]}"
+    return None
 
 
 def _size(policy: Policy, model: Model, need: Need) -> _Finding:
     window = model.context_window
     if window is not None and need.window > window:
         parts = f"{need.prompt:,} prompt with margin + {need.output:,} reply"
-        yield "context", f"needs about {need.window:,} tokens ({parts}), its window holds {window:,}"
+        return "context", f"needs about {need.window:,} tokens ({parts}), its window holds {window:,}"
     if need.max_output is not None and model.max_output is not None and need.max_output > model.max_output:
-        yield "max_output", f"asked for up to {need.max_output:,} reply tokens, it gives at most {model.max_output:,}"
+        return "max_output", f"asked for up to {need.max_output:,} reply tokens, it gives at most {model.max_output:,}"
     if policy.context.effective == "require" and beyond_effective(model, need):
-        yield (
+        return (
             "effective_context",
             f"about {need.prompt:,} prompt tokens, quality sags beyond {model.effective_context:,}",
         )
+    return None
 
 
-def _abilities(policy: Policy, model: Model, need: Need) -> _Finding:  # noqa: ARG001 - all checks look alike
+def _abilities(  # noqa: PLR0911 - one line per constraint
+    policy: Policy,  # noqa: ARG001 - all checks look alike
+    model: Model,
+    need: Need,
+) -> _Finding:
     if need.tools and not model.tools:
-        yield "tools", "the turn offers tools and it cannot call tools"
+        return "tools", "the turn offers tools and it cannot call tools"
     if need.parallel and not model.parallel_tools:
-        yield "parallel_tools", "parallel tool calls are asked for and it makes one at a time"
+        return "parallel_tools", "parallel tool calls are asked for and it makes one at a time"
     if need.structured == "json_schema" and model.structured_output != "json_schema":
-        yield "structured_output", "the reply must follow a JSON Schema and it cannot promise that"
+        return "structured_output", "the reply must follow a JSON Schema and it cannot promise that"
     if need.structured == "json_object" and model.structured_output == "none":
-        yield "structured_output", "the reply must be JSON and it cannot promise that"
+        return "structured_output", "the reply must be JSON and it cannot promise that"
     missing = [kind for kind in need.modalities if kind not in model.modalities]
     if missing:
-        yield "modality", f"the conversation holds {' and '.join(missing)}, it reads {', '.join(model.modalities)}"
+        return "modality", f"the conversation holds {' and '.join(missing)}, it reads {', '.join(model.modalities)}"
     if need.reasoning and model.reasoning.kind == "none":
-        yield "reasoning", "reasoning is asked for and it does not reason"
+        return "reasoning", "reasoning is asked for and it does not reason"
     if need.reasoning and need.tools and not model.reasoning.with_tools:
-        yield "reasoning_with_tools", "reasoning and tools are both asked for and its API takes only one of them"
+        return "reasoning_with_tools", "reasoning and tools are both asked for and its API takes only one of them"
+    return None
 
 
 def _parameters(policy: Policy, model: Model, need: Need) -> _Finding:
     if need.several and not model.multiple_choices:
-        yield "n", "several replies (n) are asked for and it gives one"
+        return "n", "several replies (n) are asked for and it gives one"
     if need.logprobs and not model.logprobs:
-        yield "logprobs", "log probabilities are asked for and it gives none"
+        return "logprobs", "log probabilities are asked for and it gives none"
     if need.logit_bias and policy.providers[model.provider].host not in LOGIT_BIAS_HOSTS:
-        yield "logit_bias", "logit_bias is asked for and its API has none"
+        return "logit_bias", "logit_bias is asked for and its API has none"
     if need.prefill and not model.prefill:
-        yield "prefill", "the last message is the assistant's own beginning and it does not continue one"
+        return "prefill", "the last message is the assistant's own beginning and it does not continue one"
     if need.sampling and model.sampling is not None:
         lacking = [name for name in need.sampling if name not in model.sampling]
         if lacking:
-            yield "sampling", f"strict parameters: it does not take {', '.join(lacking)}"
+            return "sampling", f"strict parameters: it does not take {', '.join(lacking)}"
+    return None
 
 
 def _place(policy: Policy, model: Model, need: Need) -> _Finding:
     for confinement in need.confined:
         why, residency = confinement.why, confinement.residency
         if residency.on_prem_only and model.hosting != "on_prem":
-            yield "on_prem", f"{why}: only models on your own machines may see it"
+            return "on_prem", f"{why}: only models on your own machines may see it"
         if residency.regions and model.hosting != "on_prem":
             regions = policy.providers[model.provider].regions or model.regions
             if not set(regions) & set(residency.regions):
                 known = f"known to run in {', '.join(regions)}" if regions else "its region is unknown"
-                yield "region", f"{why}: must stay in {' or '.join(residency.regions)}; {known}"
+                return "region", f"{why}: must stay in {' or '.join(residency.regions)}; {known}"
     limit = need.ttft_p95_ms
     if limit is not None and model.ttft_p95_ms is not None and model.ttft_p95_ms > limit:
-        yield "latency", f"first token takes {model.ttft_p95_ms:,.0f} ms (p95), the channel allows {limit:,.0f} ms"
+        return "latency", f"first token takes {model.ttft_p95_ms:,.0f} ms (p95), the channel allows {limit:,.0f} ms"
+    return None
 
 
 def _portability(policy: Policy, model: Model, need: Need) -> _Finding:  # noqa: ARG001 - all checks look alike
     for origin in need.origins:
         if origin.partition("/")[0] != model.provider:
-            yield "portability", f"the open tool loop carries reasoning state that only {origin} can read"
+            return "portability", f"the open tool loop carries reasoning state that only {origin} can read"
     if model.reasoning.kind != "level":
-        return  # the other dialects leave out the state of another model; Gemini 3 and later refuse a call without its own
+        return None  # the other dialects leave out the state of another model; Gemini 3 and later refuse a call without its own
     for name, signer in need.calls:
         if not travels_to(signer, model):
-            yield (
+            return (
                 "history",
                 f"the open call of {name} lacks this model's own thought signature, and it refuses such loops",
             )
-
-
-def _relevant(need: Need) -> Iterator[Callable[[Policy, Model, Need], _Finding]]:
-    """Yield the checks that this turn can fail: most turns ask for little."""
-    yield _access
-    yield _size
-    if need.tools or need.reasoning or need.modalities or need.structured != "text":
-        yield _abilities
-    if need.several or need.logprobs or need.logit_bias or need.prefill or need.sampling:
-        yield _parameters
-    if need.confined or need.ttft_p95_ms is not None:
-        yield _place
-    if need.origins or need.calls:
-        yield _portability
+    return None
 
 
 def beyond_effective(model: Model, need: Need) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 
@@ -18,8 +17,7 @@ class Need(msgspec.Struct, frozen=True):
     ``estimate`` is the estimated prompt in tokens, ``prompt`` the same with the policy's margin on top; ``window``
     adds the reply. ``pin`` is the model
     the client named. ``origins`` and ``calls`` describe the open tool loop: whose opaque state it carries, and per step the
-    first call with the origin of its state (None: it has none). ``today`` is an ISO date. ``checks`` are those of the filter that
-    this turn can fail.
+    first call with the origin of its state (None: it has none). ``today`` is an ISO date.
     """
 
     estimate: int
@@ -46,7 +44,6 @@ class Need(msgspec.Struct, frozen=True):
     exclude: frozenset[str]
     pin: str | None
     today: str
-    checks: tuple[Callable[[Any, Any, Any], Iterator[tuple[str, str]]], ...] = ()
 
 
 def sampling(turn: Turn) -> tuple[str, ...]:

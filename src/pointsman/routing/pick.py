@@ -188,6 +188,9 @@ class Picker:
 
     def _fallbacks(self, chosen: Candidate, eligible: Iterable[Candidate], course: Course) -> tuple[str, ...]:
         """Order the others: same tier (another provider first), then higher tiers, then lower ones where none forbids."""
+        others = [candidate for candidate in eligible if candidate.model.id != chosen.model.id]
+        if not others:
+            return ()
         here = _PLACE[chosen.tier]
         bottom = 0
         if course.floor_rank is not None and not self._policy.fallback.below_floor:
@@ -200,8 +203,10 @@ class Picker:
             cost = _UNKNOWN if candidate.cost is None else candidate.cost
             return away, candidate.model.provider == chosen.model.provider, sags, cost
 
-        others = [c for c in eligible if c.model.id != chosen.model.id and _PLACE[c.tier] >= bottom]
-        return tuple(candidate.model.id for candidate in sorted(others, key=distance))
+        if bottom:
+            others = [candidate for candidate in others if _PLACE[candidate.tier] >= bottom]
+        others.sort(key=distance)
+        return tuple([candidate.model.id for candidate in others])
 
     def _floor_tier(self, course: Course) -> int:
         """Return the lowest tier among the models of the routes that the floor allows."""

@@ -75,21 +75,22 @@ class Reading(msgspec.Struct, frozen=True):
         parts = [part for message in messages for part in message.parts]
         others = [part for part in parts if type(part) is not Text]
         start, last = runs[0] if runs else (len(messages), ())
-        user = Words.of(_window(_text_of(last), WINDOW, WINDOW)) if last else NO_WORDS
-        called, unanswered = _calls(others)
+        said = [part for message in last for part in message.parts]
+        user = Words.of(_window(_text_of(said), WINDOW, WINDOW)) if said else NO_WORDS
+        called, unanswered = _calls(others) if others else ((), ())
         return cls(
             user=user,
-            earlier=tuple(Words.of(_window(_text_of(run), EARLIER_WINDOW, 0)) for _, run in runs[1:]),
+            earlier=tuple([_earlier(run) for _, run in runs[1:]]),
             assistant=_last_assistant(messages, start),
-            user_tokens=4 * len(last) + sum(_part_tokens(part) for message in last for part in message.parts),
+            user_tokens=4 * len(last) + sum(map(_part_tokens, said)),
             prompt_tokens=4 * len(messages) + _parts_tokens(parts, others) + _tools_tokens(turn.tools),
             user_turns=_count_user_runs(messages),
-            attachments=sum(type(part) in _ATTACHMENTS for message in last for part in message.parts),
+            attachments=sum([type(part) in _ATTACHMENTS for part in said]) if others else 0,
             modalities=_modalities(others) if others else (),
             tools=turn.tools,
             tool_mode=turn.tool_choice.mode if turn.tool_choice else "auto",
             in_loop=turn.in_tool_loop,
-            last_failed=_last_failed(messages),
+            last_failed=bool(others) and _last_failed(messages),
             called=called,
             unanswered=unanswered,
             channel=turn.channel,
@@ -128,8 +129,12 @@ def _count_user_runs(messages: tuple[Message, ...]) -> int:
     return sum([role == "user" != before for role, before in zip(roles, ["", *roles], strict=False)])
 
 
-def _text_of(messages: tuple[Message, ...]) -> str:
-    return "\n".join(part.text for message in messages for part in message.parts if type(part) is Text and part.text)
+def _text_of(parts: list[Part]) -> str:
+    return "\n".join([part.text for part in parts if type(part) is Text and part.text])
+
+
+def _earlier(run: tuple[Message, ...]) -> Words:
+    return Words.of(_window(_text_of([part for message in run for part in message.parts]), EARLIER_WINDOW, 0))
 
 
 def _window(text: str, head: int, tail: int) -> str:

@@ -28,6 +28,7 @@ from pointsman.routing.sections import PINNED
 from pointsman.routing.steps import predict
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = tuple(left + right for left in _ALPHABET for right in _ALPHABET)
 
 
 class Routing:
@@ -43,6 +44,7 @@ class Routing:
         self.policy = policy
         self.catalog = catalog
         self._scorer = scorer
+        self._version = policy.version
         self._rules = RuleSet(policy)
         self._bench = Bench(policy, catalog)
         self._eligibility = Eligibility(policy)
@@ -82,11 +84,11 @@ class Routing:
             route=pick.route,
             model=chosen.model.id,
             tier=chosen.tier,
-            policy=self.policy.version,
+            policy=self._version,
             confidence=self._confidence(turn, plain, pick.route),
             reasons=pick.reasons,
             runner_up=runner_up,
-            eligible=tuple(candidate.model.id for candidate in pick.eligible),
+            eligible=tuple([candidate.model.id for candidate in pick.eligible]),
             excluded=slate.excluded(),
             fallbacks=pick.fallbacks,
             propensities={chosen.model.id: 1.0},
@@ -168,9 +170,12 @@ class _AllowLists:
         self._default = None if allow.default is None else spell(allow.default)
         self._keys = {name: spell(entries) for name, entries in allow.keys.items()}
         self._tenants = {name: spell(entries) for name, entries in allow.tenants.items()}
+        self._none = self._default is None and not self._keys and not self._tenants
 
     def permitted(self, key: str | None, tenant: str | None, given: frozenset[str] | None) -> frozenset[str] | None:
         """Return what all lists that apply have in common; None when none applies."""
+        if self._none:
+            return given
         found = [self._keys.get(key or ""), self._tenants.get(tenant or "")]
         lists = [entries for entries in found if entries is not None]
         if not lists and self._default is not None:
@@ -185,7 +190,7 @@ class _AllowLists:
 def new_id() -> str:
     """Return a decision id: 16 characters that sort by time (45 bits of milliseconds, then 35 bits of chance)."""
     number = (time.time_ns() // 1_000_000) << 35 | random.getrandbits(35)
-    return "".join(_ALPHABET[number >> shift & 31] for shift in range(75, -1, -5))
+    return "".join([_PAIRS[number >> shift & 1023] for shift in (70, 60, 50, 40, 30, 20, 10, 0)])
 
 
 def _check_models(policy: Policy, catalog: Catalog) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -246,3 +246,9 @@ def test_a_hostile_file_is_an_error_of_one_line(tmp_path: Path, text: str) -> No
     with pytest.raises(CatalogError) as caught:
         Catalog.load(write(tmp_path, text))
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_the_rates_of_a_day_are_those_of_each_model() -> None:
+    for hour in (0, 23, 24, 48):
+        at = NOW + timedelta(hours=hour)
+        assert CATALOG.rates_on(at) == {model.id: CATALOG.rates(model.id, at) for model in CATALOG.models()}

@@ -7,7 +7,8 @@ add one, write its file and add it to ``SIGNALS``. Signals never import each oth
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol, get_args
+from collections.abc import Callable
+from typing import Any, Final, Protocol, get_type_hints
 
 import msgspec
 
@@ -41,11 +42,6 @@ Value = (
     | channel.ChannelValue
 )
 """What a signal measures."""
-_LISTS: Final = {
-    kind: tuple(field for field, hint in kind.__annotations__.items() if hint.startswith("tuple"))
-    for kind in get_args(Value)
-}
-"""The fields of each value that hold several: lists in plain data."""
 
 
 class Signal(Protocol):
@@ -72,19 +68,27 @@ SIGNALS: Final[tuple[Any, ...]] = (
     channel,
 )
 """Every signal, in the order in which they are shown."""
+_MEASURES: Final[tuple[tuple[str, Callable[[Reading, Session], Value]], ...]] = tuple(
+    (signal.NAME, signal.measure) for signal in SIGNALS
+)
+_LISTS: Final = tuple(
+    (signal.NAME, field)
+    for signal in SIGNALS
+    for field, hint in get_type_hints(signal.measure)["return"].__annotations__.items()
+    if hint.startswith("tuple")
+)
+"""Signals with the fields that hold several: lists in plain data."""
 
 
 def measure_all(turn: Turn, session: Session) -> dict[str, Value]:
     """Read a turn once and measure every signal."""
     reading = Reading.of(turn)
-    return {signal.NAME: signal.measure(reading, session) for signal in SIGNALS}
+    return {name: measure(reading, session) for name, measure in _MEASURES}
 
 
 def as_plain(values: dict[str, Value]) -> dict[str, dict[str, Any]]:
     """Return the values as plain data (bool, int, float, str, list of str), for rules and storage."""
-    plain: dict[str, dict[str, Any]] = {}
-    for name, value in values.items():
-        fields = plain[name] = msgspec.structs.asdict(value)
-        for field in _LISTS[type(value)]:
-            fields[field] = list(fields[field])
+    plain = {name: msgspec.structs.asdict(value) for name, value in values.items()}
+    for name, field in _LISTS:
+        plain[name][field] = list(plain[name][field])
     return plain

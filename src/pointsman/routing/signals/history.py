@@ -58,7 +58,9 @@ class History(msgspec.Struct, frozen=True):
 
 def measure(reading: Reading, session: Session) -> History:
     """Measure what earlier turns add."""
-    action = _open_action(reading) or session.open_risky_action or ""
+    # Before the agent has spoken, nothing hangs in the air but what it called.
+    spoken = bool(reading.assistant.tokens or reading.unanswered)
+    action = (_open_action(reading) if spoken else "") or session.open_risky_action or ""
     user = reading.user
     changed = CHANGED_MIND.hits(user.vocabulary, user.padded)
     if not reading.earlier:
@@ -86,7 +88,7 @@ def _escalated(reading: Reading) -> bool:
 def _reasked(reading: Reading) -> int:
     """Count earlier user texts that share most of their content words with this one."""
     user = reading.user
-    now = user.vocabulary - _FILLER
+    now = user.vocabulary - _FILLER if reading.earlier else user.vocabulary
     count = 0
     if len(now) > 1:
         for words in reading.earlier:

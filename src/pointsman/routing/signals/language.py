@@ -132,15 +132,17 @@ def _code(words: Words) -> str:
         script = _script(words.text[:400])
         if script:
             return script
-    scores = dict.fromkeys(_COMMON, 0)
+    scores: dict[str, int] = {}
     for word in words.vocabulary & _EVERYDAY:
         for code in _LANGUAGES[word]:
-            scores[code] += 1
+            scores[code] = scores.get(code, 0) + 1
     if not words.text.isascii():
         for mark in frozenset(words.text.lower()) & _MARKS.keys():
-            scores[_MARKS[mark]] += 1
-    best = max(scores, key=lambda code: scores[code])
-    return best if scores[best] else UNDETERMINED
+            scores[_MARKS[mark]] = scores.get(_MARKS[mark], 0) + 1
+    if not scores:
+        return UNDETERMINED
+    most = max(scores.values())
+    return next(code for code in _COMMON if scores.get(code) == most)
 
 
 def _script(text: str) -> str | None:

@@ -148,7 +148,7 @@ class Tools(msgspec.Struct, frozen=True):
 def measure(reading: Reading, session: Session) -> Tools:  # noqa: ARG001 - every signal has this shape
     """Judge the need for a tool."""
     matches = _matches(reading)
-    score = _score(reading, max((points for points, _ in matches), default=0.0))
+    score = _score(reading, matches[0][0] if matches else 0.0)
     needed = score >= NEEDED or reading.tool_mode in {"required", "named"}
     return Tools(
         offered=len(reading.tools),
@@ -156,7 +156,7 @@ def measure(reading: Reading, session: Session) -> Tools:  # noqa: ARG001 - ever
         score=round(score, 3),
         in_loop=reading.in_loop,
         last_failed=reading.last_failed,
-        matched=tuple(name for _, name in matches[:LISTED]),
+        matched=tuple([name for _, name in matches[:LISTED]]),
     )
 
 
@@ -168,8 +168,8 @@ def _score(reading: Reading, match: float) -> float:
     cues = {hit.label for hit in _CUES.hits(user.vocabulary, user.padded)}
     if "close" in cues and REQUESTS.any(user.vocabulary, user.padded):
         cues.discard("close")
-    points = _BASE + min(match, 2.0) + sum(_WEIGHTS[label] for label in cues)
-    if any(hit.weight >= _PLAIN and hit.label in _ACTED_ON for hit in reading.cues):
+    points = _BASE + min(match, 2.0) + sum([_WEIGHTS[label] for label in cues])
+    if reading.cues and any(hit.weight >= _PLAIN and hit.label in _ACTED_ON for hit in reading.cues):
         points += _INTENT_POINTS
     if _commands(user):
         points += _IMPERATIVE_POINTS
