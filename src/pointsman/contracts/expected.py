@@ -1,0 +1,88 @@
+"""Fields that may be left out but are expected: marked ``"x-expected": true`` in the schema, or all optional ones.
+
+A model that silently drops optional fields still gives valid JSON; only the contract's owner knows that the field was wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pointsman.contracts.faults import pointer
+from pointsman.contracts.schema_bounds import pointed
+from pointsman.contracts.verdict import Failure
+from pointsman.domain.message import JsonObject
+
+MARK = "x-expected"
+_MOST_STEPS = 10_000
+
+Path = tuple[str | int, ...]
+
+
+def marked(schema: Any) -> bool:
+    """Return whether any field of the schema carries the mark."""
+    stack = [schema]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            if node.get(MARK) is True:
+                return True
+            stack += node.values()
+        elif isinstance(node, list):
+            stack += node
+    return False
+
+
+class Expected:
+    """Finds expected fields that a valid value left out. ``fits`` tells whether a value fits a subschema."""
+
+    def __init__(self, document: JsonObject, *, every: bool, fits: Callable[[JsonObject, Any], bool]) -> None:
+        self._document = document
+        self._every = every
+        self._fits = fits
+        self._steps = 0
+
+    def dropped(self, value: Any) -> tuple[Failure, ...]:
+        """Return one failure for each expected field that is not there."""
+        self._steps = 0
+        found = {
+            path: Failure("dropped_optional", pointer(path), f"the field {path[-1]!r} is optional, but expected here")
+            for path in self._walk(self._document, value, ())
+        }
+        return tuple(found.values())
+
+    def _walk(self, schema: Any, value: Any, path: Path) -> Iterator[Path]:
+        self._steps += 1
+        if not isinstance(schema, dict) or self._steps > _MOST_STEPS:
+            return
+        for part in self._here(schema, value):
+            yield from self._walk(part, value, path)
+        properties = schema.get("properties")
+        if isinstance(value, dict) and isinstance(properties, dict):
+            yield from self._fields(schema, properties, value, path)
+        if isinstance(value, list):
+            yield from self._items(schema, value, path)
+
+    def _here(self, schema: JsonObject, value: Any) -> Iterator[Any]:
+        """Yield the subschemas that speak of the same value: references, all of ``allOf``, the alternative that fits."""
+        ref = schema.get("$ref")
+        if isinstance(ref, str):
+            yield pointed(self._document, ref)
+        yield from schema.get("allOf") or ()
+        for word in ("anyOf", "oneOf"):
+            fitting = (one for one in schema.get(word) or () if isinstance(one, dict) and self._fits(one, value))
+            yield next(fitting, None)
+
+    def _fields(self, schema: JsonObject, properties: JsonObject, value: JsonObject, path: Path) -> Iterator[Path]:
+        required = schema.get("required") or ()
+        for name, part in properties.items():
+            if name in value:
+                yield from self._walk(part, value[name], (*path, name))
+            elif name not in required and (self._every or (isinstance(part, dict) and part.get(MARK) is True)):
+                yield (*path, name)
+
+    def _items(self, schema: JsonObject, value: list[Any], path: Path) -> Iterator[Path]:
+        first = schema.get("prefixItems") or ()
+        for number, one in enumerate(value):
+            part = first[number] if number < len(first) else schema.get("items")
+            yield from self._walk(part, one, (*path, number))
