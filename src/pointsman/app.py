@@ -22,9 +22,13 @@ from pointsman.domain.record import TurnRecord
 from pointsman.domain.reply import Event, Reply
 from pointsman.domain.turn import EMPTY_SESSION, Session, Turn
 from pointsman.errors import NoEligibleModel, NotFound, PointsmanError, UsageError
+from pointsman.execution.agents.agents import PREFIX, Agents
+from pointsman.execution.agents.loop import Told
+from pointsman.execution.agents.managed import ManagedRun
 from pointsman.execution.ask import Ask
 from pointsman.execution.calls import Deadlines
 from pointsman.execution.engine import Attempts, Dispatch, Engine, Running
+from pointsman.execution.python_tools import PythonTool
 from pointsman.execution.sessions import Sessions, recalled
 from pointsman.providers.grammar_tools import GrammarTools
 from pointsman.providers.hosts import endpoint, host
@@ -37,6 +41,7 @@ from pointsman.routing.router import Routing, new_id
 from pointsman.routing.signals import as_plain, measure_all
 from pointsman.routing.templates import render
 from pointsman.store import DEFAULT_URL, Store, TurnFilter, open_store
+from pointsman.store.agent_runs import AgentRuns
 
 AUTO = frozenset({"auto", "pointsman/auto", ""})
 LOCAL = "local"
@@ -89,6 +94,8 @@ class Router:
         }
         self.missing = endpoints.missing
         self._engine: Engine | None = None
+        self.tools: dict[str, PythonTool] = {}
+        self._agents: Agents | None = None
 
     async def start(self) -> None:
         """Open what needs a running event loop."""
@@ -120,6 +127,9 @@ class Router:
 
     async def aclose(self) -> None:
         """Close connections and the store; records handed over before are durable afterwards."""
+        if self._agents is not None:
+            await self._agents.aclose()
+            self._agents = None
         if self._engine is not None:
             await self._engine.dispatch.transport.aclose()
             self._engine = None
@@ -131,6 +141,19 @@ class Router:
         if self._engine is None:
             raise UsageError("the router is not started: await router.start() first, or use 'async with'")
         return self._engine
+
+    @property
+    def agents(self) -> Agents:
+        """The agents that Pointsman runs itself, with the Python tools registered in ``tools``."""
+        if self._agents is None:
+            self._agents = Agents(
+                policy=self.policy,
+                catalog=self.catalog,
+                begin=self.begin,
+                runs=AgentRuns(self.store),
+                registered=self.tools,
+            )
+        return self._agents
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -175,6 +198,18 @@ class Router:
             error.turn_id = new_id()
             await self.engine.refuse(ask, error, error.turn_id)
             raise
+
+    async def answer(self, ask: Ask, *, retry: bool = False, told: Told | None = None) -> Running | ManagedRun:
+        """Return the turn ready to be opened, or the managed run where ``model`` names an agent (``agent/NAME``).
+
+        ``retry`` says that the client asks a second time; ``told`` hears of an agent's steps and tool calls.
+
+        Raises:
+            PointsmanError: as ``begin``, and as ``Agents.begin``.
+        """
+        if not ask.turn.model.startswith(PREFIX):
+            return await self.begin(ask)
+        return await self.agents.begin(ask.turn.model.removeprefix(PREFIX), ask, retry=retry, told=told)
 
     async def turn(self, turn: Turn, *, conversation_id: str = "") -> TurnResult:
         """Route and run one turn; return when its record is durable.

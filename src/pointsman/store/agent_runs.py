@@ -172,6 +172,16 @@ class AgentRuns:
 
         await self._store.write(job)
 
+    async def approve(self, run_id: str, words: StepRow) -> None:
+        """Keep the customer's yes and free the calls that waited for it, in one transaction."""
+        row = (run_id, words.n, words.kind, words.phase, None, msgspec.json.encode(words.message))
+
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute(self._queries["insert_step"], row)
+            connection.execute(self._queries["approve_calls"], (run_id,))
+
+        await self._store.write(job)
+
     async def start_call(self, key: str) -> None:
         """Note that a call is about to be made: from here on it may have happened."""
         await self._write("start_call", {"key": key, "now": _now()})
@@ -228,7 +238,11 @@ class AgentRuns:
 
     async def _write(self, query: str, values: dict[str, Any]) -> None:
         sql = self._queries[query]
-        await self._store.write(lambda connection: connection.execute(sql, values) and None)
+
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute(sql, values)
+
+        await self._store.write(job)
 
 
 def _call_values(run_id: str, call: CallRow) -> dict[str, Any]:

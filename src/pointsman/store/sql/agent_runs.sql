@@ -48,6 +48,9 @@ SELECT * FROM agent_step WHERE run_id = ? ORDER BY n
 INSERT INTO agent_call (key, run_id, step, i, call_id, tool, arguments, writes, state, result, attempts, ended_at_us)
 VALUES (:key, :run_id, :step, :i, :call_id, :tool, :arguments, :writes, :state, :result, :attempts, :ended_at_us)
 
+-- name: approve_calls
+UPDATE agent_call SET state = 'planned' WHERE run_id = ? AND state = 'waiting'
+
 -- name: start_call
 UPDATE agent_call SET state = 'started', attempts = attempts + 1, started_at_us = :now WHERE key = :key
 

@@ -1,0 +1,1 @@
+"""Agents that Pointsman runs itself: the managed loop, its tools, approvals, and what survives a crash."""

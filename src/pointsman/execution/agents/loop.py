@@ -1,0 +1,206 @@
+"""The managed loop: a model's reply, its tool calls, the next reply, until one calls no tool or a limit is reached.
+
+Each model step is a turn of its own for the engine: decided, called, recorded and billed like any other. Where the agent
+names a tier for its steps and one for its synthesis, the steps' model works until it calls no more tools; that reply is a
+draft, which the synthesis model's reply replaces.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from pointsman.domain.message import Message, OutputFormat, Text, ToolChoice
+from pointsman.domain.record import TurnRecord
+from pointsman.domain.reply import Reply
+from pointsman.domain.usage import Usage
+from pointsman.errors import AgentStopped
+from pointsman.execution.agents.approval import question
+from pointsman.execution.agents.calling import Calls
+from pointsman.execution.agents.tools import BoundTool
+from pointsman.execution.agents.transcript import Transcript, as_message
+from pointsman.execution.ask import Ask, neutral_parts
+from pointsman.execution.running import Running
+from pointsman.routing.router import Routing
+from pointsman.routing.sections_agents import Agent
+from pointsman.store.agent_runs import AgentRuns, CallRow, Ending, Phase, RunRow, StepRow
+
+Begin = Callable[[Ask], Awaitable[Running]]
+"""Decides a turn and returns it ready to be opened: ``Router.begin``."""
+Told = Callable[[TurnRecord | CallRow], None]
+"""Hears of every finished step, and of every tool call that starts or ends."""
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """An agent with everything it needs: its prompt, its tools, and who decides its steps and its synthesis."""
+
+    name: str
+    agent: Agent
+    prompt: str
+    tools: Mapping[str, BoundTool]
+    steps: Routing
+    synthesis: Routing
+    synthesis_models: frozenset[str] = frozenset()
+
+
+class Loop:
+    """One run on its way. ``go`` takes it as far as it gets; everything it has done is in the store at every moment."""
+
+    def __init__(
+        self, bound: Bound, run: RunRow, ask: Ask, begin: Begin, runs: AgentRuns, told: Told | None = None
+    ) -> None:
+        self.bound = bound
+        self.run = run
+        self.ask = ask
+        self.current: Running | None = None
+        self.records: list[TurnRecord] = []
+        self._begin = begin
+        self._runs = runs
+        self._told = told or (lambda what: None)
+        self._ends_at = time.monotonic() + bound.agent.total_s
+        stored = runs.calls(run.id)
+        self.calls = Calls(bound.agent, bound.tools, runs, run.id, self._told)
+        self.calls.recall(stored)
+        self.transcript = Transcript(runs.steps(run.id), stored)
+        self._risky: str | None = None
+
+    async def go(self) -> Ending:
+        """Go on until the run is done or waits for an approval.
+
+        Raises:
+            AgentStopped: its time is over.
+            PointsmanError: a step failed; the engine recorded it.
+        """
+        if self.transcript.open:
+            waits = await self._call(self.transcript.open)
+            if waits is not None:
+                return waits
+        while True:
+            ending = await self._step()
+            if ending is not None:
+                return ending
+
+    def approved(self, words: Message) -> None:
+        """The customer said yes to what the run waits for: it is done when the run goes on."""
+        transcript = self.transcript
+        self._risky = transcript.waiting[0].tool
+        transcript.open = [
+            msgspec.structs.replace(row, state="planned") if row.state == "waiting" else row for row in transcript.open
+        ]
+        transcript.later.append(words)
+        transcript.last_step += 1
+
+    def refused(self, ended: list[CallRow], words: Message) -> None:
+        """The customer did not say yes: ``ended`` are the calls as they stand now."""
+        transcript = self.transcript
+        by_key = {row.key: row for row in ended}
+        transcript.close([by_key.get(row.key, row) for row in transcript.open])
+        transcript.messages.append(words)
+        transcript.last_step += 1
+
+    async def _step(self) -> Ending | None:
+        transcript, agent = self.transcript, self.bound.agent
+        last = transcript.model_steps + 1 >= agent.max_steps
+        synthesis = agent.synthesis is not None and (last or transcript.drafted)
+        reply, record = await self._ask_model(synthesis=synthesis, last=last)
+        calls = () if last else reply.tool_calls
+        drafted = not calls and not synthesis and not last and self._replaces(record)
+        phase: Phase = "draft" if drafted else "synthesis" if synthesis else "steps"
+        transcript.last_step += 1
+        transcript.model_steps += 1
+        transcript.drafted = drafted
+        rows = self.calls.plan(transcript.last_step, calls)
+        step = StepRow(transcript.last_step, "model", phase, record.id, as_message(reply))
+        await self._runs.add_step(self.run.id, step, rows)
+        if drafted:
+            return None
+        transcript.messages.append(step.message)
+        if calls:
+            return await self._call(rows)
+        return Ending("done", "max_steps" if last and agent.max_steps > 1 else "reply", self._final(reply))
+
+    def _replaces(self, record: TurnRecord) -> bool:
+        """Return whether a reply of the steps' model has to be written again by the synthesis model."""
+        if self.bound.agent.synthesis is None:
+            return False
+        return record.steps[-1].model not in self.bound.synthesis_models
+
+    async def _call(self, rows: list[CallRow]) -> Ending | None:
+        transcript = self.transcript
+        transcript.open = rows
+        transcript.close(await self.calls.run(rows))
+        if not transcript.waiting:
+            transcript.messages += transcript.later
+            transcript.later = []
+            return None
+        agent = self.bound.agent
+        reply = question(agent, self.run, transcript.waiting, bool(self.ask.explicit_conversation))
+        expires = time.time_ns() // 1000 + int(agent.approval_expires_s * 1e6)
+        return Ending("waiting_for_approval", "approval", self._final(reply), expires_at_us=expires)
+
+    async def _ask_model(self, *, synthesis: bool, last: bool) -> tuple[Reply, TurnRecord]:
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise AgentStopped(
+                f"agent {self.bound.name} ran for its {self.bound.agent.total_s:g} s (total_s) without an answer; "
+                f"run {self.run.id} keeps what it did"
+            )
+        running = await self._begin(self._asked(synthesis=synthesis, last=last))
+        self.current = running
+        await running.open()
+        reply = running.reply
+        record = await running.commit()
+        self.records.append(record)
+        self._told(record)
+        self._risky = None
+        return reply, record
+
+    def _asked(self, *, synthesis: bool, last: bool) -> Ask:
+        turn = self._turn(synthesis=synthesis, last=last)
+        return msgspec.structs.replace(
+            self.ask,
+            turn=turn,
+            dialect="agent",
+            body=None,
+            parts=neutral_parts(turn),
+            arrived_us=time.time_ns() // 1000,
+            started_ns=time.perf_counter_ns(),
+            routing=self.bound.synthesis if synthesis else self.bound.steps,
+            open_risky_action=self._risky,
+        )
+
+    def _turn(self, *, synthesis: bool, last: bool) -> Any:
+        bound, given = self.bound, self.run.turn
+        tools = tuple(tool.tool for tool in bound.tools.values())
+        final = synthesis or last or bound.agent.synthesis is None
+        contract = bound.agent.contract if final else None
+        wanted = OutputFormat("json_schema", contract, bound.name) if contract is not None else None
+        system = Message("system", (Text(bound.prompt),))
+        number = str(self.transcript.model_steps + 1)
+        return msgspec.structs.replace(
+            given,
+            model="auto",
+            messages=(system, *given.messages, *self.transcript.messages),
+            tools=tools,
+            tool_choice=ToolChoice("none") if last and tools else None,
+            output_format=(given.output_format or wanted) if final else None,
+            stream=False,
+            metadata={**given.metadata, "agent": bound.name, "run_id": self.run.id, "run_step": number},
+        )
+
+    def _final(self, reply: Reply) -> Reply:
+        """Return what the customer gets: the last reply without calls and reasoning, with the usage of the whole run."""
+        used: Usage | None = None
+        for record in self.records:
+            if record.usage is not None:
+                used = record.usage if used is None else used + record.usage
+        stop = "end_turn" if reply.stop_reason == "tool_use" else reply.stop_reason
+        parts = tuple(part for part in reply.parts if not _is_inner(part))
+        return msgspec.structs.replace(reply, parts=parts, usage=used, stop_reason=stop)
+
+
+def _is_inner(part: Any) -> bool:
+    return type(part).__name__ in {"ToolCall", "Reasoning"}

@@ -1,0 +1,158 @@
+"""A managed run in the shape of a running turn: the gateway and the Python door answer with either."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import msgspec
+
+from pointsman.catalog.models import Model
+from pointsman.domain.decision import Decision
+from pointsman.domain.record import TurnRecord
+from pointsman.domain.reply import Event, Reply
+from pointsman.errors import PointsmanError, ProviderError
+from pointsman.execution.agents.loop import Loop
+from pointsman.execution.ask import Ask
+from pointsman.execution.assemble import events_of
+from pointsman.execution.calls import Call
+from pointsman.store.agent_runs import AgentRuns, Ending, RunState
+
+ROUTE = "agent"
+
+
+class ManagedRun:
+    """One request for an agent. ``open`` does all the work; then ``stream`` or ``reply``, and ``commit``; or ``cancel``.
+
+    ``loop`` None: the run has its answer already (the request was sent again), which is ``ready``.
+    """
+
+    relayed = False
+
+    def __init__(
+        self, ask: Ask, run_id: str, policy: str, runs: AgentRuns, loop: Loop | None, ready: Reply | None = None
+    ) -> None:
+        self.ask = ask
+        self.run_id = run_id
+        self.ending: Ending | None = None
+        self._runs = runs
+        self._loop = loop
+        self._ready = ready
+        # Named until a model has been chosen: nothing is known of one before the first step.
+        self._nobody = Decision(id=run_id, route=ROUTE, model=ask.turn.model, tier="small", policy=policy)
+
+    @property
+    def loop(self) -> Loop:
+        """The run's loop.
+
+        Raises:
+            ProviderError: the run has its answer already and does nothing more.
+        """
+        if self._loop is None:
+            raise ProviderError("the run has its answer already", kind="internal", retry="no")
+        return self._loop
+
+    @property
+    def state(self) -> RunState:
+        """How the run stands."""
+        return self.ending.state if self.ending is not None else "running"
+
+    @property
+    def decision(self) -> Decision:
+        """The decision of the latest step."""
+        current = self._loop.current if self._loop else None
+        return self._nobody if current is None else current.decision
+
+    @property
+    def steps(self) -> tuple[TurnRecord, ...]:
+        """The turns this request has taken so far, in order."""
+        return tuple(self._loop.records) if self._loop else ()
+
+    @property
+    def answered(self) -> bool:
+        """Whether a model has answered in this request (the answer to an approval may need none)."""
+        return bool(self.steps)
+
+    @property
+    def call(self) -> Call:
+        """The model call of the latest step."""
+        if self._loop is None or self._loop.current is None:
+            raise ProviderError("no model was called", kind="internal", retry="no")
+        return self._loop.current.call
+
+    @property
+    def model(self) -> Model:
+        """The model of the latest step."""
+        return self.call.target.model
+
+    @property
+    def reply(self) -> Reply:
+        """The final reply, or the question for an approval; only after ``open``."""
+        reply = self._ready if self.ending is None else self.ending.reply
+        if reply is None:
+            raise ProviderError("the run has no reply yet", kind="internal", retry="no")
+        return reply
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """What this request cost; None when the cost of one step is unknown."""
+        costs = [record.cost_usd for record in self.steps]
+        return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
+
+    async def open(self) -> None:
+        """Run until there is a reply for the customer.
+
+        Raises:
+            PointsmanError: there is none. Everything the run did is kept, and the same request takes it up again.
+        """
+        if self._loop is None:
+            return
+        try:
+            ending = await self._loop.go()
+        except asyncio.CancelledError:
+            await asyncio.shield(self._end(Ending("cancelled", "client", error_text="the client left")))
+            raise
+        except PointsmanError as error:
+            await self._end(Ending("failed", "error", error_code=error.code, error_text=str(error)[:500]))
+            raise
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"[:500]
+            await self._end(Ending("failed", "error", error_code="internal_error", error_text=text))
+            raise
+        await self._end(ending)
+
+    async def _end(self, ending: Ending) -> None:
+        if self._loop is not None:
+            await self._runs.end(self.run_id, self._loop.run.owner, ending)
+        self.ending = ending
+
+    async def stream(self) -> AsyncIterator[list[Event]]:
+        """Yield the reply as events."""
+        yield events_of(self.reply)
+
+    async def commit(self) -> TurnRecord:
+        """Return the record of the last step with the cost of the whole request; everything was kept while it ran."""
+        if not self.steps:
+            return _nothing_called(self.ask, self._nobody)
+        return msgspec.structs.replace(self.steps[-1], cost_usd=self.cost_usd)
+
+    async def cancel(self) -> None:
+        """The client left: ``open`` has seen to it when it was cancelled; a reply that came is kept for the next try."""
+
+    async def fail(self, error: PointsmanError) -> None:
+        """The reply cannot be shown; the run itself is kept as it ended."""
+
+
+def _nothing_called(ask: Ask, decision: Decision) -> TurnRecord:
+    return TurnRecord(
+        id=decision.id,
+        conversation_id=ask.conversation_id,
+        at_us=ask.arrived_us,
+        dialect=ask.dialect,
+        status="ok",
+        decision=decision,
+        steps=(),
+        duration_ms=0.0,
+        cost_usd=Decimal(0),
+    )
