@@ -13,7 +13,8 @@ from typing import Any, TypedDict
 import msgspec
 
 from pointsman.domain.chat_json import messages_from_openai
-from pointsman.domain.message import Message, Tool
+from pointsman.domain.message import Message, Refusal, Tool
+from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
 from pointsman.errors import RequestError, UsageError
 from pointsman.execution.ask import Ask, conversation_hash
@@ -46,6 +47,30 @@ class WishArgs(TypedDict, total=False):
     options: Mapping[str, Any] | None
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """A turn as it is asked, with the conversation up to it as the caller wrote it (``system`` apart)."""
+
+    ask: Ask
+    messages: tuple[AnyMessage, ...]
+
+    def with_reply(self, reply: Reply) -> tuple[AnyMessage, ...]:
+        """Return the conversation with the reply at its end, written the way the caller writes."""
+        if any(isinstance(message, Message) for message in self.messages):
+            return (*self.messages, Message("assistant", reply.parts))
+        said: dict[str, Any] = {"role": "assistant", "content": reply.text or None}
+        if reply.tool_calls:
+            said["tool_calls"] = [
+                {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+                for call in reply.tool_calls
+            ]
+        refused = "".join(part.text for part in reply.parts if isinstance(part, Refusal))
+        if refused:
+            said["refusal"] = refused
+        elif said["content"] is None and not reply.tool_calls:
+            said["content"] = ""
+        return (*self.messages, said)
+
+
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that may go with what is said. ``options`` are further fields of a Chat Completions request."""
 
@@ -60,18 +85,19 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     options: Mapping[str, Any] | None = None
 
 
-def ask_of(said: Said, wishes: Wishes, registered: Mapping[str, PythonTool], *, stream: bool) -> Ask:
+def ask_of(said: Said, wishes: Wishes, registered: Mapping[str, PythonTool], *, stream: bool) -> Asked:
     """Return the turn as it is asked.
 
     Raises:
         UsageError, RequestError: what is written cannot be a turn; names the field.
     """
     started_ns, arrived_us = time.perf_counter_ns(), time.time_ns() // 1000
-    inbound = _of_turn(said, wishes) if isinstance(said, Turn) else _of_messages(said, wishes, registered)
+    messages = said.messages if isinstance(said, Turn) else _messages(said, wishes)
+    inbound = _of_turn(said, wishes) if isinstance(said, Turn) else _of_messages(messages, wishes, registered)
     turn = msgspec.structs.replace(inbound.turn, stream=stream)
     given = _checked_id(wishes.conversation_id) or inbound.conversation_hint
     user = turn.metadata.get("user") or turn.metadata.get("user_id")
-    return Ask(
+    ask = Ask(
         turn=turn,
         dialect=DIALECT,
         conversation_id=given or conversation_hash(inbound.parts, None, user),
@@ -80,6 +106,7 @@ def ask_of(said: Said, wishes: Wishes, registered: Mapping[str, PythonTool], *, 
         parts=inbound.parts,
         explicit_conversation=given is not None,
     )
+    return Asked(ask, tuple(messages))
 
 
 def _of_turn(turn: Turn, wishes: Wishes) -> Inbound:
@@ -93,8 +120,9 @@ def _of_turn(turn: Turn, wishes: Wishes) -> Inbound:
     return Inbound(turn, _neutral_parts(turn))
 
 
-def _of_messages(said: str | Sequence[AnyMessage], wishes: Wishes, registered: Mapping[str, PythonTool]) -> Inbound:
-    messages = _messages(said, wishes)
+def _of_messages(given: Sequence[AnyMessage], wishes: Wishes, registered: Mapping[str, PythonTool]) -> Inbound:
+    first: list[AnyMessage] = [] if wishes.system is None else [{"role": "system", "content": wishes.system}]
+    messages = [*first, *given]
     neutral = any(isinstance(message, Message) for message in messages)
     # Where neutral messages stand among them, the decoder reads the wishes beside a message that is taken away again.
     body: dict[str, Any] = {
@@ -121,9 +149,8 @@ def _messages(said: str | Sequence[AnyMessage], wishes: Wishes) -> list[AnyMessa
         raise UsageError(f"a turn is text, a list of messages or a Turn, not {type(said).__name__}")
     if isinstance(wishes.history, str | Mapping):
         raise UsageError("history is a list of messages")
-    first: list[AnyMessage] = [] if wishes.system is None else [{"role": "system", "content": wishes.system}]
     last: list[AnyMessage] = [{"role": "user", "content": said}] if isinstance(said, str) else list(said)
-    messages = [*first, *wishes.history, *last]
+    messages = [*wishes.history, *last]
     for index, message in enumerate(messages):
         if not isinstance(message, Message | Mapping):
             raise UsageError(

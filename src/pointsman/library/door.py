@@ -17,13 +17,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from pointsman.app import Router, build_router
 from pointsman.domain.decision import Decision
-from pointsman.domain.message import Message
 from pointsman.domain.reply import Event
 from pointsman.errors import PointsmanError, UsageError
-from pointsman.execution.ask import Ask
 from pointsman.execution.engine import Running
 from pointsman.execution.python_tools import PythonTool, python_tool
-from pointsman.library.asks import Said, WishArgs, Wishes, ask_of
+from pointsman.library.asks import Asked, Said, WishArgs, Wishes, ask_of
 from pointsman.library.result import TurnResult
 from pointsman.routing.own_signals import Measure, OwnSignals
 from pointsman.routing.policy import Policy, load_policy, parse_policy
@@ -217,7 +215,7 @@ class Pointsman:
             UsageError, RequestError: what is written cannot be a turn.
             NoEligibleModel: every model is excluded.
         """
-        router, ask = self.router, self._ask(said, wishes, stream=False)
+        router, ask = self.router, self._ask(said, wishes, stream=False).ask
         return router.decide(ask.turn, router.engine.sessions.get(ask))
 
     async def turn(self, said: Said, **wishes: Unpack[WishArgs]) -> TurnResult:
@@ -231,18 +229,19 @@ class Pointsman:
         Raises:
             PointsmanError: see ``pointsman.errors``; a turn that failed is recorded, and the error's ``turn_id`` names it.
         """
-        running = await self._begin(said, wishes, stream=False)
+        asked = self._ask(said, wishes, stream=False)
+        running = await self.router.begin(asked.ask)
         with _named(running):
             await running.open()
             record = await running.commit()
-        return TurnResult(running.reply, record, _after(running))
+        return TurnResult(running.reply, record, asked.with_reply(running.reply))
 
     async def stream(self, said: Said, **wishes: Unpack[WishArgs]) -> AsyncGenerator[Event]:
         """Run one turn and yield the events of its reply; the last one (``ReplyEnd``) comes after the record is durable.
 
         Leaving the loop early cancels the turn. Takes what ``turn`` takes, and raises what it raises.
         """
-        running = await self._begin(said, wishes, stream=True)
+        running = await self.router.begin(self._ask(said, wishes, stream=True).ask)
         self._streaming.add(running)
         with _named(running):
             held: list[Event] = []
@@ -262,10 +261,7 @@ class Pointsman:
             for event in held:
                 yield event
 
-    async def _begin(self, said: Said, wishes: WishArgs, *, stream: bool) -> Running:
-        return await self.router.begin(self._ask(said, wishes, stream=stream))
-
-    def _ask(self, said: Said, wishes: WishArgs, *, stream: bool) -> Ask:
+    def _ask(self, said: Said, wishes: WishArgs, *, stream: bool) -> Asked:
         return ask_of(said, _read(wishes), self._tools, stream=stream)
 
 
@@ -287,8 +283,3 @@ def _named(running: Running) -> Iterator[None]:
     except PointsmanError as error:
         error.turn_id = running.decision.id
         raise
-
-
-def _after(running: Running) -> tuple[Message, ...]:
-    """Return the conversation with the reply at its end."""
-    return (*running.ask.turn.messages, Message("assistant", running.reply.parts))

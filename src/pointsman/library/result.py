@@ -7,20 +7,22 @@ from decimal import Decimal
 import msgspec
 
 from pointsman.domain.decision import Decision
-from pointsman.domain.message import Message, ToolCall
+from pointsman.domain.message import ToolCall
 from pointsman.domain.record import TurnRecord
 from pointsman.domain.reply import Reply
+from pointsman.library.asks import AnyMessage
 
 
 class TurnResult(msgspec.Struct, frozen=True):
     """A finished turn: the reply, and the record that was kept of it.
 
-    ``messages`` is the conversation up to and including this reply, ready to be the ``history`` of the next turn.
+    ``messages`` is the conversation up to and including this reply, ready to be the ``history`` of the next turn;
+    written as the caller wrote it, and without what was given as ``system``.
     """
 
     reply: Reply
     record: TurnRecord
-    messages: tuple[Message, ...]
+    messages: tuple[AnyMessage, ...]
 
     @property
     def text(self) -> str:

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Coroutine, Iterator
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from pointsman.domain.decision import Decision
@@ -113,7 +114,7 @@ class SyncPointsman:
             raise
         try:
             return future.result()
-        except asyncio.CancelledError:
+        except CancelledError:
             raise UsageError("this Pointsman was closed before the turn was finished") from None
         except BaseException:
             future.cancel()  # an interrupt from the keyboard must not leave the turn running
