@@ -1,0 +1,174 @@
+"""Holds replies to their contract: released as they came or mended, else asked for again, else from a stronger model.
+
+A reply that breaks its contract costs at most one retry with the validation errors, then the next stronger model is asked;
+when none is left the turn ends in ``ContractViolated``. Every rejection is kept raw, off the client's path.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+import msgspec
+
+from pointsman.contracts import Contract, Verdict
+from pointsman.domain.message import Message, OutputFormat, Part, Refusal, Text
+from pointsman.domain.record import CheckRecord
+from pointsman.domain.reply import Reply
+from pointsman.errors import ContractViolated
+from pointsman.execution.work import Desk, Stage, Wish
+
+_MOST_CONTRACTS = 256
+_ANY_OBJECT = {"type": "object"}
+
+Stronger = Callable[[str, tuple[str, ...]], tuple[str, ...]]
+"""Of the models named second, those to turn to when the first one failed, the best one first."""
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A reply that was not released, for the regression set."""
+
+    turn_id: str
+    conversation_id: str
+    at_us: int
+    model: str
+    purpose: str
+    raw: str
+    verdict: Verdict
+
+
+Keep = Callable[[Rejected], None]
+"""Takes a rejection off the client's path."""
+
+
+class HeldReplies:
+    """The stage that puts a contract on a turn whose reply must have a shape."""
+
+    def __init__(self, stronger: Stronger, keep: Keep) -> None:
+        self._stronger = stronger
+        self._keep = keep
+        self._known: OrderedDict[bytes, Contract] = OrderedDict()
+
+    def stage(self, wanted: OutputFormat | None) -> Stage | None:
+        """Return the stage of a turn that wants this shape; None where any text will do.
+
+        Raises:
+            UsageError: the schema is not a JSON Schema.
+        """
+        if wanted is None or wanted.kind == "text":
+            return None
+        contract = self.contract(wanted)
+
+        async def held(desk: Desk, wish: Wish) -> Wish:  # noqa: ARG001
+            return self.hold(wish, contract)
+
+        return held
+
+    def hold(self, wish: Wish, contract: Contract) -> Wish:
+        """Return the wish with the contract as its last check."""
+        check = _Check(self, contract, wish)
+        return msgspec.structs.replace(wish, checks=(*wish.checks, check))
+
+    def contract(self, wanted: OutputFormat) -> Contract:
+        """Return the compiled contract of a wanted shape; clients send the same ones again and again.
+
+        Raises:
+            UsageError: the schema is not a JSON Schema.
+        """
+        place = msgspec.json.encode(wanted)
+        known = self._known.get(place)
+        if known is None:
+            known = self._known[place] = Contract.from_output_format(wanted) or Contract(_ANY_OBJECT)
+            while len(self._known) > _MOST_CONTRACTS:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(place)
+        return known
+
+    def reject(self, desk: Desk, wish: Wish, reply: Reply, model: str, verdict: Verdict) -> None:
+        """Keep a rejected reply."""
+        at_us = time.time_ns() // 1000
+        turn_id, conversation = desk.decision.id, desk.ask.conversation_id
+        self._keep(Rejected(turn_id, conversation, at_us, model, wish.purpose, reply.text, verdict))
+
+    def stronger(self, model: str, others: tuple[str, ...]) -> tuple[str, ...]:
+        """See ``Stronger``."""
+        return self._stronger(model, others)
+
+
+class _Check:
+    """One reply against its contract. ``first`` is the wish as it was before anything was sent back."""
+
+    def __init__(self, held: HeldReplies, contract: Contract, first: Wish, *, retried: bool = False) -> None:
+        self._held = held
+        self._contract = contract
+        self._first = first
+        self._retried = retried
+
+    async def __call__(self, desk: Desk, wish: Wish, reply: Reply) -> Reply | Wish:
+        """Release, mend, send back or escalate."""
+        if reply.tool_calls:
+            return reply  # a step on the way: the contract is about the answer
+        model = desk.answering
+        refused = _refused(reply)
+        verdict = self._contract.check(reply.text, truncated=reply.stop_reason == "max_tokens", refusal=refused)
+        if verdict.ok and verdict.text is not None:
+            return self._released(desk, reply, model, verdict)
+        self._held.reject(desk, wish, reply, model, verdict)
+        if refused:
+            # The provider's own word that the model declined: clients know it, and asking around would be shopping for a yes.
+            self._note(desk, model, verdict, "released")
+            return reply
+        if not self._retried:
+            self._note(desk, model, verdict, "retried")
+            return self._again(wish, reply, model, verdict)
+        others = self._held.stronger(model, tuple(name for name in self._first.models if name != model))
+        if not others:
+            self._note(desk, model, verdict, "failed")
+            raise ContractViolated(_sentence(self._contract, verdict), kinds=verdict.kinds)
+        self._note(desk, model, verdict, "escalated")
+        rest = msgspec.structs.replace(self._first, models=others)
+        return msgspec.structs.replace(rest, relay=False, checks=(*rest.checks, self._last(rest)))
+
+    def _last(self, rest: Wish) -> _Check:
+        return _Check(self._held, self._contract, rest, retried=True)
+
+    def _released(self, desk: Desk, reply: Reply, model: str, verdict: Verdict) -> Reply:
+        if not verdict.repairs:
+            self._note(desk, model, verdict, "released")
+            return reply
+        self._note(desk, model, verdict, "repaired")
+        kept: tuple[Part, ...] = tuple(part for part in reply.parts if not isinstance(part, Text))
+        return msgspec.structs.replace(reply, parts=(*kept, Text(verdict.text or "")))
+
+    def _again(self, wish: Wish, reply: Reply, model: str, verdict: Verdict) -> Wish:
+        said = Message("assistant", (Text(reply.text or "(nothing)"),))
+        told = Message("user", (Text(self._contract.retry_message(verdict)),))
+        turn = msgspec.structs.replace(wish.turn, messages=(*wish.turn.messages, said, told))
+        others = tuple(name for name in wish.models if name != model)
+        checks = tuple(
+            _Check(self._held, self._contract, self._first, retried=True) if check is self else check
+            for check in wish.checks
+        )
+        return msgspec.structs.replace(wish, turn=turn, models=(model, *others), relay=False, checks=checks)
+
+    def _note(self, desk: Desk, model: str, verdict: Verdict, action: str) -> None:
+        text = "; ".join(
+            [
+                f"{failure.kind} at {failure.pointer or 'the whole'}: {failure.message}"
+                for failure in verdict.failures[:5]
+            ]
+            + [repair.what for repair in verdict.repairs]
+        )
+        name = f"contract {self._contract.name}@{self._contract.version}"
+        desk.note(CheckRecord(name, verdict.outcome != "rejected", model, action, text[:1000]))
+
+
+def _refused(reply: Reply) -> bool:
+    return reply.stop_reason == "refusal" or any(isinstance(part, Refusal) for part in reply.parts)
+
+
+def _sentence(contract: Contract, verdict: Verdict) -> str:
+    kinds = ", ".join(verdict.kinds)
+    return f"no model gave a reply that satisfies {contract.name} ({kinds}); `pointsman contracts report` has them raw"

@@ -1,0 +1,26 @@
+"""Which stages a turn goes through before it is answered: those of its route, then the contract of its reply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pointsman.domain.decision import Decision
+from pointsman.execution.ask import Ask
+from pointsman.execution.held_replies import HeldReplies
+from pointsman.execution.work import Stage
+
+
+class TurnStages:
+    """Chooses stages by route and by what the turn asks for. ``routes`` holds the stages of routes that have some."""
+
+    def __init__(self, held: HeldReplies, routes: Mapping[str, tuple[Stage, ...]]) -> None:
+        self._held = held
+        self._routes = routes
+
+    def __call__(self, ask: Ask, decision: Decision) -> tuple[Stage, ...]:
+        """Return the stages in order. Most turns have none, and pay two look-ups for that."""
+        stages = self._routes.get(decision.route, ())
+        if ask.turn.output_format is None:
+            return stages
+        held = self._held.stage(ask.turn.output_format)
+        return stages if held is None else (*stages, held)
