@@ -29,8 +29,8 @@ from pointsman.emulator.script import Fault, Quirks, Rule, SaidCall, Say, Script
 from pointsman.emulator.serving import Handle, serve_in_thread
 from pointsman.errors import ProviderError, StreamBroken
 from pointsman.providers.hosts import HOSTS, endpoint
+from pointsman.providers.lean_transport import LeanTransport
 from pointsman.providers.registry import dialect
-from pointsman.providers.transport import AiohttpTransport
 from support.providers import FLASH, GPT, HAIKU, LLAMA, TOOL, TOOL_TURN, system, user
 
 
@@ -103,7 +103,7 @@ async def _exchange(emulator: Handle, adapter: Adapter, turn: Turn, relay: bytes
     outgoing = (
         spoken.encode(turn, adapter.model, where) if relay is None else spoken.splice(relay, turn, adapter.model, where)
     )
-    transport = AiohttpTransport()
+    transport = LeanTransport()
     events: list[Event] = []
     reply: Reply | None = None
     failure: ProviderError | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 Play = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -27,6 +28,56 @@ class Server:
         request = head + await reader.readexactly(length)
         self.requests.append(request)
         return request
+
+
+class Echo:
+    """Answers each request by its own body, as ``play`` writes it. Knows how many connections are open."""
+
+    def __init__(self, play: Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]) -> None:
+        self._play = play
+        self._server = Server()
+        self.connections = 0
+        self.open = 0
+        self.base_url = ""
+        self._changed = asyncio.Event()
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection."""
+        self.connections += 1
+        self.open += 1
+        try:
+            while True:
+                request = await self._server.read_request(reader)
+                await self._play(request.partition(b"\r\n\r\n")[2], writer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, OSError):
+            pass
+        finally:
+            writer.close()
+            self.open -= 1
+            self._changed.set()
+
+    async def until_open(self, count: int) -> None:
+        """Wait until so many connections are open."""
+        while self.open != count:
+            self._changed.clear()
+            await self._changed.wait()
+
+
+@contextlib.asynccontextmanager
+async def echoing(
+    play: Callable[[bytes, asyncio.StreamWriter], Awaitable[None]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Echo]:
+    """Serve ``play`` on a loopback port, over TLS if ``tls`` is given."""
+    echo = Echo(play)
+    listener = await asyncio.start_server(echo.connected, "127.0.0.1", 0, ssl=tls)
+    port = listener.sockets[0].getsockname()[1]
+    echo.base_url = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
+    try:
+        yield echo
+    finally:
+        listener.close()
+        await listener.wait_closed()
 
 
 @contextlib.asynccontextmanager

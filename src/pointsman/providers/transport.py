@@ -11,6 +11,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from functools import lru_cache
+from io import BytesIO
 from math import inf
 from types import MappingProxyType
 
@@ -18,9 +19,11 @@ import aiohttp
 from yarl import URL
 
 from pointsman.providers import transport_errors as errors
+from pointsman.providers.request_head import split_address
 from pointsman.providers.seam import Endpoint, Outgoing
 
 _READ_BUFFER = 256 * 1024
+_IN_ONE_PIECE = 1024 * 1024
 _PLAIN = frozenset({"", "identity"})
 
 
@@ -97,7 +100,7 @@ class AiohttpTransport:
             async with asyncio.timeout(None if head_s == inf else head_s):
                 response = await session.post(
                     _url(endpoint.base_url, outgoing.path),
-                    data=outgoing.body,
+                    data=outgoing.body if len(outgoing.body) < _IN_ONE_PIECE else BytesIO(outgoing.body),
                     headers=outgoing.headers,
                     allow_redirects=False,
                     timeout=self._timeout(connect_s),
@@ -107,10 +110,12 @@ class AiohttpTransport:
             raise errors.no_connection(provider, connect_s) from None
         except TimeoutError:
             raise errors.no_head(provider, head_s) from None
-        except (aiohttp.InvalidURL, ValueError):
+        except aiohttp.InvalidURL:
             raise errors.not_sendable(provider) from None
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError) as error:  # before ValueError: a refused certificate is one, too
             raise errors.unreachable(provider, _reason(error)) from None
+        except ValueError:
+            raise errors.not_sendable(provider) from None
         return self._checked(response, provider)
 
     async def aclose(self) -> None:
@@ -148,7 +153,8 @@ class AiohttpTransport:
 
 @lru_cache(maxsize=512)
 def _url(base: str, path: str) -> URL:
-    """Parse an address once: there are as many as endpoints and models."""
+    """Parse an address once: there are as many as endpoints and models. yarl would let line ends through."""
+    split_address(base.rstrip("/") + path)
     return URL(base.rstrip("/") + path, encoded=True)
 
 
