@@ -35,3 +35,18 @@ def test_an_example_is_answered_and_shows_its_routes(base_url: str, name: str, r
     assert done.returncode == 0, done.stderr
     shown = [line.strip() for line in done.stdout.splitlines() if "->" in line]
     assert [line[: len(route)] for line, route in zip(shown, routes, strict=True)] == routes
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("library_quickstart.py", ["direct -> ", "stream: ", "would go: plan -> ", "sync: "]),
+        ("library_tools.py", ['get_order({"order_id":"48213"}) = ', "in transit"]),
+        ("library_signal.py", ["ann: plan -> ", "bob: direct -> "]),
+    ],
+)
+def test_a_library_example_runs_by_itself(name: str, shown: list[str]) -> None:
+    done = subprocess.run([sys.executable, str(EXAMPLES / name)], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [text for text in shown if text not in done.stdout] == []

@@ -15,12 +15,15 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
+import msgspec
+
 from pointsman.app import Router, build_router
 from pointsman.domain.decision import Decision
+from pointsman.domain.message import ToolCall
 from pointsman.domain.reply import Event
 from pointsman.errors import PointsmanError, UsageError
 from pointsman.execution.engine import Running
-from pointsman.execution.python_tools import PythonTool, python_tool
+from pointsman.execution.python_tools import BadArguments, PythonTool, python_tool
 from pointsman.library.asks import Asked, Said, WishArgs, Wishes, ask_of
 from pointsman.library.result import TurnResult
 from pointsman.routing.own_signals import Measure, OwnSignals
@@ -261,8 +264,32 @@ class Pointsman:
             for event in held:
                 yield event
 
+    async def run_tool(self, call: ToolCall) -> dict[str, Any]:
+        """Run the registered tool that the model calls; return its result as the message that goes back to the model.
+
+        What goes wrong (no such tool, arguments that do not fit, an error of the function) is told to the model, so that
+        it can call again; nothing is raised.
+        """
+        tool = self._tools.get(call.name)
+        try:
+            if tool is None:
+                raise BadArguments(f"no tool {call.name!r}; there are: {', '.join(sorted(self._tools)) or 'none'}")
+            text = await tool.call(_arguments(call), idempotency_key=call.id)
+        except BadArguments as error:
+            text = f"error: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever a tool raises is the model's to hear
+            text = f"error: {type(error).__name__}: {error}"
+        return {"role": "tool", "tool_call_id": call.id, "content": text}
+
     def _ask(self, said: Said, wishes: WishArgs, *, stream: bool) -> Asked:
         return ask_of(said, _read(wishes), self._tools, stream=stream)
+
+
+def _arguments(call: ToolCall) -> Any:
+    try:
+        return msgspec.json.decode(call.arguments or "{}")
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadArguments(f"the arguments are not JSON: {error}") from None
 
 
 def _read(wishes: WishArgs) -> Wishes:

@@ -16,6 +16,7 @@ from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from pointsman.domain.decision import Decision
+from pointsman.domain.message import ToolCall
 from pointsman.domain.reply import Event
 from pointsman.errors import UsageError
 from pointsman.library.asks import Said, WishArgs
@@ -101,6 +102,10 @@ class SyncPointsman:
         finally:
             with contextlib.suppress(UsageError):  # the door was closed meanwhile, and the turn with it
                 self._ask(events.aclose())
+
+    def run_tool(self, call: ToolCall) -> dict[str, Any]:
+        """See ``Pointsman.run_tool``."""
+        return self._ask(self._door.run_tool(call))
 
     def _ask(self, work: Coroutine[Any, Any, _T]) -> _T:
         try:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pointsman import Pointsman, PointsmanError, SyncPointsman, TextDelta
+from pointsman import Pointsman, PointsmanError, SyncPointsman, TextDelta, ToolCall
 from pointsman.domain.reply import ReplyEnd
 from pointsman.emulator.script import Fault, Pace, Rule, SaidCall, Say, Script, When
 from pointsman.errors import NotFound, PolicyError, StoreError, UsageError
@@ -142,6 +142,24 @@ def test_a_signal_of_ones_own_steers_a_rule(store: str) -> None:
     with door.sync() as pm:
         assert pm.decide("Hello", user="ann").route == "plan"
         assert pm.decide("Hello", user="bob").route == "direct"
+
+
+def test_a_tool_runs_and_its_trouble_is_told_to_the_model(door: Pointsman) -> None:
+    @door.tool
+    def get_order(order_id: str) -> str:
+        return {"7": "in transit"}[order_id]
+
+    with door.sync() as opened:
+
+        def said(name: str, arguments: str) -> str:
+            return str(opened.run_tool(ToolCall("c1", name, arguments))["content"])
+
+        (call,) = opened.turn("Where is my order?", tools=[get_order]).tool_calls
+        assert opened.run_tool(call) == {"role": "tool", "tool_call_id": call.id, "content": "in transit"}
+        assert said("get_order", '{"order_id": 7}') == "error: order_id: Input should be a valid string"
+        assert said("get_order", '{"order_id":').startswith("error: the arguments are not JSON")
+        assert said("get_order", '{"order_id":"8"}') == "error: KeyError: '8'"
+        assert said("nothing", "{}") == "error: no tool 'nothing'; there are: get_order"
 
 
 def test_tools_and_signals_are_registered_before_the_first_turn(door: Pointsman) -> None:
