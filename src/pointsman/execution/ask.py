@@ -21,7 +21,7 @@ class Ask(msgspec.Struct, frozen=True):
     must not carry anything but cache warmth from turn to turn. ``allowed`` is the client's own allow-list of model ids.
     ``arrived_us`` is Unix time in microseconds, ``started_ns`` the monotonic clock at the same moment. ``routing`` decides
     the turn in place of the engine's own (an agent with routes and tiers of its own); ``open_risky_action`` names an action
-    that is known to wait for the customer's word.
+    that is known to wait for the customer's word. ``agent`` is the agent that Pointsman runs; None: the client runs its own.
     """
 
     turn: Turn
@@ -37,6 +37,7 @@ class Ask(msgspec.Struct, frozen=True):
     allowed: frozenset[str] | None = None
     routing: Routing | None = None
     open_risky_action: str | None = None
+    agent: str | None = None
 
 
 def neutral_parts(turn: Turn) -> Parts:

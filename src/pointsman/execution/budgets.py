@@ -118,6 +118,11 @@ class Budgets:
         self._waiting: set[asyncio.Future[None]] = set()
         self._writes: set[asyncio.Task[None]] = set()
 
+    @property
+    def prefers_cheaper(self) -> bool:
+        """Whether a cap wants a cheaper model to be tried when a call does not fit."""
+        return any(cap.at_cap == "cheaper" for cap in self._caps)
+
     async def reserve(self, scopes: Scopes, quote: Quote, call_id: str) -> Hold:
         """Reserve the worst case of one call, waiting where the policy says so.
 

@@ -36,8 +36,7 @@ def scopes_of(ask: Ask) -> Scopes:
     """Return who asks for a turn. The user is OpenAI's ``user`` or Anthropic's ``metadata.user_id``."""
     said = ask.turn.metadata
     user = said.get("user") or said.get("user_id") or said.get("safety_identifier")
-    agent: str | None = getattr(ask, "agent", None)
-    return Scopes(f"{ask.started_ns:x}/{ask.conversation_id}", ask.key_name, user, ask.conversation_id, agent)
+    return Scopes(f"{ask.started_ns:x}/{ask.conversation_id}", ask.key_name, user, ask.conversation_id, ask.agent)
 
 
 def scope_id(scopes: Scopes, of: Of) -> str | None:
@@ -50,9 +49,9 @@ def scope_id(scopes: Scopes, of: Of) -> str | None:
         case "agent":
             return scopes.agent
         case "user":
-            return f"{scopes.key or NOBODY}/{_short(scopes.user or NOBODY)}"
+            return _within(scopes.key, scopes.user)
         case "conversation":
-            return f"{scopes.key or NOBODY}/{_short(scopes.conversation or NOBODY)}"
+            return _within(scopes.key, scopes.conversation)
 
 
 def words(of: Of, account_id: str) -> str:
@@ -63,6 +62,11 @@ def words(of: Of, account_id: str) -> str:
     if of in {"user", "conversation"}:
         return f"{of} {name}" if name else f"turns without {of}"
     return f"{of} {key}" if account_id else f"turns without {of}"
+
+
+def _within(key: str | None, name: str | None) -> str:
+    """Return a name that means something only to its key. The slash ends the key: one inside it is written otherwise."""
+    return f"{(key or NOBODY).replace('/', '%2F')}/{_short(name or NOBODY)}"
 
 
 def _short(name: str) -> str:

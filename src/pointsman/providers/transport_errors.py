@@ -69,3 +69,11 @@ def too_large(provider: str, status: int) -> ProviderError:
         retry="other",
         upstream_status=status,
     )
+
+
+_UNCONNECTED = (f"({NO_NAME})", f"({TLS_REFUSED})", f"({REFUSED})")
+
+
+def was_never_sent(text: str) -> bool:
+    """Tell from an error's words whether no connection was made, so that the provider cannot have begun to work."""
+    return text.endswith(_UNCONNECTED) or text.startswith("no connection to ")

@@ -25,14 +25,16 @@ _SILENT_EFFORTS = frozenset({"none", "minimal"})
 class Limits(msgspec.Struct, frozen=True):
     """What surrounds one decision. ``pin`` is the catalogue id the client asked for, ``key`` the name of its key.
 
-    ``unhealthy`` maps model ids to the reason; ``exclude`` are models already tried. ``allowed`` None: no limit but the
-    policy's. ``strict_params`` None: as the policy says. ``now`` None: the clock. A pinned model is not refused for its
-    date of retirement: that date may be wrong here, and the provider knows.
+    ``unhealthy`` and ``unaffordable`` (a call's worst case does not fit into a budget) map model ids to the reason; ``exclude``
+    are models already tried. ``allowed`` None: no limit but the policy's. ``strict_params`` None: as the policy says. ``now``
+    None: the clock. A pinned model is not refused for its date of retirement: that date may be wrong here, and the provider
+    knows.
     """
 
     pin: str | None = None
     allowed: frozenset[str] | None = None
     unhealthy: Mapping[str, str] = {}
+    unaffordable: Mapping[str, str] = {}
     now: datetime | None = None
     strict_params: bool | None = None
     exclude: frozenset[str] = frozenset()
@@ -82,6 +84,7 @@ class Eligibility:
             ttft_p95_ms=channel.ttft_p95_ms if channel else None,
             allowed=limits.allowed,
             unhealthy=limits.unhealthy,
+            unaffordable=limits.unaffordable,
             exclude=limits.exclude,
             pin=limits.pin,
             today=now.date().isoformat(),
@@ -119,6 +122,8 @@ def _access(policy: Policy, model: Model, need: Need) -> _Finding:  # noqa: PLR0
         return "retired", f"its provider retired it on {model.retires}"
     if model.id in need.unhealthy:
         return "health", f"set aside: {need.unhealthy[model.id]}"
+    if model.id in need.unaffordable:
+        return "budget", need.unaffordable[model.id]
     return None
 
 

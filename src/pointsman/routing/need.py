@@ -41,6 +41,7 @@ class Need(msgspec.Struct, frozen=True):
     ttft_p95_ms: float | None
     allowed: frozenset[str] | None
     unhealthy: Mapping[str, str]
+    unaffordable: Mapping[str, str]
     exclude: frozenset[str]
     pin: str | None
     today: str

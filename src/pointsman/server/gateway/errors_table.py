@@ -7,6 +7,8 @@ Rules the table follows:
 * 529 is Anthropic's word; OpenAI clients get 503.
 * ``x-should-retry: false`` goes with every error of a provider, since the gateway has already tried again where that could
   help, and with every mistake of the client; the SDKs would multiply the attempts otherwise.
+* A budget that is used up answers as OpenAI does for an empty account (429, ``insufficient_quota``: no SDK can mend it by trying
+  again) and as Anthropic does (402, ``billing_error``). A rate limit of ours is a 429 with ``retry-after``, which SDKs wait for.
 * Texts are capped and anything that looks like a key, a file path or an internal address is taken out.
 """
 
@@ -19,15 +21,19 @@ from typing import NamedTuple
 
 import msgspec
 
+from pointsman.domain.rates import RateState
 from pointsman.errors import (
+    BudgetExceeded,
     ContractViolated,
     NoEligibleModel,
     PointsmanError,
     ProviderError,
+    RateLimited,
     RequestError,
     TooManyHandoffs,
 )
 from pointsman.server.gateway.codec import HttpError
+from pointsman.server.gateway.rate_headers import anthropic_rates, openai_rates
 
 MAX_TEXT = 1000
 """Characters of an error's text that a client gets."""
@@ -61,6 +67,8 @@ BY_CODE: dict[str, Row] = {
     "method_not_allowed": Row((405, _INVALID, "method_not_allowed"), (405, _INVALID)),
     "catalog_error": Row((404, _INVALID, "model_not_found"), (404, "not_found_error")),
     "no_eligible_model": Row((400, _INVALID, "no_eligible_model"), (400, _INVALID)),
+    "budget_exceeded": Row((429, "insufficient_quota", "insufficient_quota"), (402, "billing_error")),
+    "rate_limited": Row((429, "rate_limit_error", "rate_limit_exceeded"), (429, "rate_limit_error")),
     "internal_error": Row((500, "server_error", None), (500, "api_error"), "The gateway failed."),
     "policy_error": Row((500, "server_error", None), (500, "api_error"), "The gateway's policy is wrong."),
     "store_error": Row(
@@ -98,11 +106,12 @@ BY_KIND: dict[str, Row] = {
     "malformed_reply": _ours("malformed_reply"),
     "invalid_tool_arguments": _ours("invalid_tool_arguments"),
     "unexpected_stop": _ours("unexpected_stop"),
+    "set_aside": Row((503, "server_error", "server_is_overloaded"), (529, "overloaded_error")),
     "internal": Row((500, "server_error", None), (500, "api_error"), "The gateway failed."),
 }
 """Keyed by ``kind``, for answers of a provider (``ProviderError`` itself, not its subclasses)."""
 
-_BESIDE_THE_REQUEST = frozenset({"provider", "allow_list", "retired", "tried", "health"})
+_BESIDE_THE_REQUEST = frozenset({"provider", "allow_list", "retired", "tried", "health", "budget"})
 _PARAM_OF_CONSTRAINT: Mapping[str, str] = {
     "n": "n",
     "logprobs": "logprobs",
@@ -175,19 +184,27 @@ def _shared_param(error: NoEligibleModel) -> str | None:
 
 def _headers(error: PointsmanError, status: int, id_header: str, request_id: str) -> dict[str, str]:
     headers = {"content-type": "application/json", id_header: request_id}
-    wait = error.retry_after if isinstance(error, ProviderError) else None
+    wait = error.retry_after if isinstance(error, ProviderError | RateLimited | BudgetExceeded) else None
     if wait is not None and math.isfinite(wait) and wait >= 0:
         headers["retry-after"] = str(math.ceil(wait))
     client_error = 400 <= status < 500  # noqa: PLR2004 - the 4xx class
-    if client_error or isinstance(error, ProviderError | ContractViolated | TooManyHandoffs):
+    # A rate limit of ours passes: the SDKs' own wait for retry-after is just right.
+    may_pass = isinstance(error, RateLimited) and wait is not None
+    if (client_error and not may_pass) or isinstance(error, ProviderError | ContractViolated | TooManyHandoffs):
         headers["x-should-retry"] = "false"
     return headers
+
+
+def rates_of(error: PointsmanError) -> RateState | None:
+    """Return what is left of the client's rate limits, where the error tells."""
+    return error.rates if isinstance(error, RateLimited) and isinstance(error.rates, RateState) else None
 
 
 def openai_error(error: PointsmanError, request_id: str) -> HttpError:
     """Return the answer for clients that speak OpenAI's dialect."""
     status = row_of(error).openai[0]
-    return HttpError(status, _headers(error, status, "x-request-id", request_id), openai_error_body(error, request_id))
+    headers = _headers(error, status, "x-request-id", request_id) | openai_rates(rates_of(error))
+    return HttpError(status, headers, openai_error_body(error, request_id))
 
 
 def openai_error_body(error: PointsmanError, request_id: str) -> bytes:
@@ -202,7 +219,8 @@ def openai_error_body(error: PointsmanError, request_id: str) -> bytes:
 def anthropic_error(error: PointsmanError, request_id: str) -> HttpError:
     """Return the answer for clients that speak Anthropic's dialect."""
     status = row_of(error).anthropic[0]
-    return HttpError(status, _headers(error, status, "request-id", request_id), anthropic_error_body(error, request_id))
+    headers = _headers(error, status, "request-id", request_id) | anthropic_rates(rates_of(error))
+    return HttpError(status, headers, anthropic_error_body(error, request_id))
 
 
 def anthropic_error_body(error: PointsmanError, request_id: str) -> bytes:

@@ -50,7 +50,7 @@ WHERE at_us >= :since_us AND simulated = :simulated GROUP BY 2
 
 -- name: seed_conversation
 INSERT INTO spend (scope, id, period, simulated, spent_pico, assumed_pico, assumed_calls, unpriced_calls)
-SELECT 'conversation', coalesce(client_key.name, '') || '/' || conversation_id, :period, :simulated,
+SELECT 'conversation', replace(coalesce(client_key.name, ''), '/', '%2F') || '/' || conversation_id, :period, :simulated,
     coalesce(sum(cost_pico), 0), 0, 0, sum(cost_pico IS NULL AND status <> 'error')
 FROM turn LEFT JOIN client_key ON client_key.id = turn.key_id
 WHERE at_us >= :since_us AND simulated = :simulated GROUP BY 2

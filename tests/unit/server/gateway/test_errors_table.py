@@ -10,12 +10,15 @@ import pytest
 from inline_snapshot import snapshot
 
 from pointsman import errors
+from pointsman.domain.rates import Allowance, RateState
 from pointsman.errors import (
+    BudgetExceeded,
     NoEligibleModel,
     PointsmanError,
     ProviderError,
     ProviderTimeout,
     ProviderUnreachable,
+    RateLimited,
     RequestError,
     StoreError,
     StreamBroken,
@@ -115,6 +118,32 @@ def test_a_failure_of_the_gateway_keeps_its_secrets() -> None:
     ):
         body = OPENAI.encode_error(error, "req_1").body + ANTHROPIC.encode_error(error, "req_1").body
         assert not any(word in body for word in (b"/var", b"/srv", b"internal:", b"API key"))
+
+
+def test_a_rate_limit_of_ours_may_pass_and_a_budget_does_not() -> None:
+    left = RateState(Allowance(60, 0, 12.2), Allowance(1000, 400, 61))
+    limited = RateLimited("key bot: at most 60 requests a minute", retry_after=12.2, rates=left)
+    assert OPENAI.encode_error(limited, "r").headers == snapshot(
+        {
+            "content-type": "application/json",
+            "x-request-id": "r",
+            "retry-after": "13",
+            "x-ratelimit-limit-requests": "60",
+            "x-ratelimit-remaining-requests": "0",
+            "x-ratelimit-reset-requests": "13s",
+            "x-ratelimit-limit-tokens": "1000",
+            "x-ratelimit-remaining-tokens": "400",
+            "x-ratelimit-reset-tokens": "1m1s",
+        }
+    )
+    theirs = ANTHROPIC.encode_error(limited, "r").headers
+    assert theirs["anthropic-ratelimit-tokens-remaining"] == "400"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", theirs["anthropic-ratelimit-requests-reset"])
+    spent = BudgetExceeded("the budget of key bot per day is $1.00", retry_after=100)
+    for dialect in (OPENAI, ANTHROPIC):
+        assert dialect.encode_error(spent, "r").headers["x-should-retry"] == "false"
+        assert dialect.encode_error(RateLimited("too large"), "r").headers["x-should-retry"] == "false"
+    assert seen(spent) == ((429, "insufficient_quota", "insufficient_quota"), (402, "billing_error"))
 
 
 def test_only_errors_that_may_pass_are_left_to_the_sdks_own_retries() -> None:
