@@ -279,7 +279,8 @@ class Agents:
 
     async def _answered(self, run: RunRow, ask: Ask, told: Told | None) -> ManagedRun:
         words = ask.turn.messages[-1]
-        return await self._decided(run, ask, words, told, approved=approves(words))
+        waiting = [call for call in self.runs.calls(run.id) if call.state == "waiting"]
+        return await self._decided(run, ask, words, told, approved=approves(words, waiting))
 
     async def _decided(self, run: RunRow, ask: Ask, words: Message, told: Told | None, *, approved: bool) -> ManagedRun:
         bound = await self.bound(run.agent, _stored(run))

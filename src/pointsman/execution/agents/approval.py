@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -13,7 +14,7 @@ from pointsman.domain.reply import Reply
 from pointsman.execution.agents.calling import read_arguments
 from pointsman.execution.agents.tools import clean
 from pointsman.routing.lexicon.assent import says_yes
-from pointsman.routing.lexicon.match import Words
+from pointsman.routing.lexicon.match import Words, wordset
 from pointsman.routing.sections_agents import Agent
 from pointsman.store.agent_runs import CallRow, RunRow
 
@@ -26,6 +27,18 @@ EXPIRED: Final = (
     "again and they are asked anew"
 )
 _VALUE_LIMIT: Final = 200
+_LONGEST_YES: Final = 14
+_HARMLESS: Final = re.compile(r"\bno (problem|worries|objections?|doubt)\b", re.IGNORECASE)
+_HEDGES: Final = wordset(
+    """but only just instead not unless if except however first before until after change rather wait no nope dont cant
+    without other another different less more half partially partly maybe perhaps probably guess suppose later also
+    aber nur nicht kein keine erst statt wenn falls pero solo sólo no si mais seulement pas sauf ma però solo non se mas
+    apenas não stattdessen vielleicht quizás peut-être forse talvez"""
+)
+"""Words that make a yes another wish, or a conditional one."""
+_YES_OR_IF: Final = wordset("si")
+"""Without its accent the Spanish and Italian yes is an if; in two words it can only be the yes."""
+_BARE_YES: Final = 2
 _REF_SIZE: Final = 8
 
 
@@ -57,9 +70,21 @@ def action(row: CallRow) -> str:
     return f"{row.tool} ({', '.join(said)})" if said else row.tool
 
 
-def approves(words: Message) -> bool:
-    """Return whether the customer's words are a clear yes; anything else is none."""
-    return says_yes(Words.of(words.text))
+def approves(words: Message, waiting: Sequence[CallRow]) -> bool:
+    """Return whether the customer's words are a clear yes to just these calls; anything else is none.
+
+    Stricter than the routing signal, which only has to notice: a condition, a question, or a number that the calls do
+    not hold makes it another wish.
+    """
+    said = Words.of(words.text)
+    if not says_yes(said) or "?" in said.tokens or said.count > _LONGEST_YES:
+        return False
+    hedged = Words.of(_HARMLESS.sub(" ", words.text))
+    hedges = _HEDGES - _YES_OR_IF if said.count <= _BARE_YES else _HEDGES
+    if not hedged.vocabulary.isdisjoint(hedges):
+        return False
+    asked = Words.of(" ".join(row.arguments for row in waiting))
+    return set(said.numbers) <= set(asked.numbers)
 
 
 def expired(run: RunRow) -> bool:

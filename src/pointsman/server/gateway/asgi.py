@@ -169,7 +169,9 @@ class Gateway:
             key_name=key.name if key else None,
             allowed=frozenset(key.models) if key and key.models else None,
         )
-        running = await self._router.begin(ask)
+        # The official SDKs count their tries: a run that was cut short is then taken up, not begun again.
+        retry = headers.get("x-stainless-retry-count", "0") != "0"
+        running = await self._router.answer(ask, retry=retry)
         response = TurnResponse(
             dialect,
             running,

@@ -15,6 +15,7 @@ from typing import Any
 
 from pointsman.domain.decision import Decision
 from pointsman.errors import PointsmanError
+from pointsman.execution.agents.managed import ManagedRun
 from pointsman.execution.engine import Running
 from pointsman.server.gateway.codec import InboundDialect, StreamEncoder
 
@@ -32,7 +33,7 @@ _REASON_LIMIT = 300
 """Bytes of all reasons and characters of one in a header: proxies refuse answers whose head is larger than 4 or 8 KiB."""
 
 
-def decision_headers(running: Running, request_id: str, *, explain: bool, answered: bool) -> Headers:
+def decision_headers(running: Running | ManagedRun, request_id: str, *, explain: bool, answered: bool) -> Headers:
     """Return the ``x-pointsman-*`` headers. ``answered`` False: no model has begun, so none is named."""
     decision = running.decision
     headers = [
@@ -41,6 +42,12 @@ def decision_headers(running: Running, request_id: str, *, explain: bool, answer
         (b"x-pointsman-decision-id", decision.id.encode()),
         (b"x-pointsman-route", _ascii(decision.route)),
     ]
+    if isinstance(running, ManagedRun):
+        headers += [
+            (b"x-pointsman-run-id", running.run_id.encode()),
+            (b"x-pointsman-run-state", running.state.encode()),
+        ]
+        answered = answered and running.answered
     if answered:
         headers.append((b"x-pointsman-model", _ascii(running.model.id)))
         if dropped := running.call.outgoing.dropped:
@@ -80,7 +87,7 @@ class TurnResponse:
     def __init__(  # noqa: PLR0913 - what one answer needs, by name
         self,
         dialect: InboundDialect,
-        running: Running,
+        running: Running | ManagedRun,
         send: Send,
         request_id: str,
         *,
@@ -134,7 +141,7 @@ class TurnResponse:
             body = (
                 running.call.raw
                 if running.relayed
-                else self._dialect.encode_reply(running.reply, running.ask.turn, running.model.id)
+                else self._dialect.encode_reply(running.reply, running.ask.turn, self._named())
             )
         except PointsmanError as error:
             await running.fail(error)
@@ -173,9 +180,14 @@ class TurnResponse:
         await self._end_keep_alive()
         await self._last(record_tail)
 
+    def _named(self) -> str:
+        """Return what the client is told answered: the model, or the agent it asked for."""
+        running = self._running
+        return running.ask.turn.model if isinstance(running, ManagedRun) else running.model.id
+
     def _new_encoder(self, *, answered: bool) -> StreamEncoder:
         if self._encoder is None:
-            model = self._running.model.id if answered else self._running.decision.model
+            model = self._named() if answered else self._running.decision.model
             self._encoder = self._dialect.encoder(self._running.ask.turn, model, self._running.decision.id)
         return self._encoder
 
