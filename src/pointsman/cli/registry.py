@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "turn": ("pointsman.cli.turn", "Tell the whole story of one turn."),
     "report": ("pointsman.cli.report", "Sum up stored turns: errors, latency, tokens, cost."),
     "keys": ("pointsman.cli.keys", "Create, list and revoke client keys."),
+    "contracts": ("pointsman.cli.contracts", "Sum up rejected replies; check replies against a schema."),
     "outcomes": ("pointsman.cli.outcomes", "Import and show how conversations ended."),
     "prompts": ("pointsman.cli.prompts", "List, compare, change and roll back prompts."),
     "models": ("pointsman.cli.models", "List the models of the catalogue with abilities and prices."),

@@ -146,7 +146,7 @@ class Contract:
         cut = (_CUT,) if truncated else ()
         if refuses_in_json(found.value):
             return self._rejected((*cut, *found.failures, Failure("refusal", "", "the model declined, in JSON")))
-        inner, candidates = valid_inside(found.value, self._declared, lambda one: self._fits(one))
+        inner, candidates = valid_inside(found.value, self._declared, self._fits)
         if inner is not None and not truncated:
             return self._unwrapped(found, inner)
         if candidates:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pointsman.contracts.verdict import Failure, Kind
@@ -44,30 +44,32 @@ def pointer(path: Sequence[str | int]) -> str:
 
 
 def _of(error: ValidationError) -> list[Failure]:
-    kind = error.kind
-    word = kind.name
-    path = error.instance_path
-    if word == "required":
-        missing = _last_word(error)
-        return [Failure("missing_field", pointer([*path, missing]), f"the required field {missing!r} is missing")]
-    if word in _UNEXPECTED:
-        names = list(getattr(kind, "unexpected", ()))
-        return [
-            Failure("extra_field", pointer([*path, name]), f"the field {name!r:.80} is not in the schema")
-            for name in names[:MOST]
-        ]
-    if word in {"anyOf", "oneOf"}:
-        return _alternatives(error)
-    if word in _ENUM:
-        return [_literal(error)]
-    if word == "propertyNames":
-        name = getattr(kind, "error", error).instance
-        return [Failure("extra_field", pointer([*path, str(name)]), f"the name {name!r:.80} is not allowed here")]
-    if word in _KINDS:
-        return [Failure(_KINDS[word], pointer(path), _sentence(error))]
-    if error.schema_path and error.schema_path[-1] in {"additionalProperties", "unevaluatedProperties"}:
-        return [Failure("extra_field", pointer(path), "this field is not in the schema")]
-    return [Failure("wrong_type", pointer(path), _sentence(error))]
+    word = error.kind.name
+    told = _TELLERS.get(word)
+    if told is not None:
+        return told(error)
+    place = pointer(error.instance_path)
+    if word not in _KINDS and error.schema_path and error.schema_path[-1] in _UNEXPECTED:
+        return [Failure("extra_field", place, "this field is not in the schema")]
+    return [Failure(_KINDS.get(word, "wrong_type"), place, _sentence(error))]
+
+
+def _missing(error: ValidationError) -> list[Failure]:
+    name = str(getattr(error.kind, "property", ""))
+    return [Failure("missing_field", pointer([*error.instance_path, name]), f"the required field {name!r} is missing")]
+
+
+def _unexpected(error: ValidationError) -> list[Failure]:
+    return [
+        Failure("extra_field", pointer([*error.instance_path, name]), f"the field {name!r:.80} is not in the schema")
+        for name in list(getattr(error.kind, "unexpected", ()))[:MOST]
+    ]
+
+
+def _bad_name(error: ValidationError) -> list[Failure]:
+    name = getattr(error.kind, "error", error).instance
+    place = pointer([*error.instance_path, str(name)])
+    return [Failure("extra_field", place, f"the name {name!r:.80} is not allowed here")]
 
 
 _KINDS: dict[str, Kind] = {
@@ -79,15 +81,11 @@ _KINDS: dict[str, Kind] = {
 }
 
 
-def _last_word(error: ValidationError) -> str:
-    return str(getattr(error.kind, "property", ""))
-
-
 def _sentence(error: ValidationError) -> str:
     return error.message if len(error.message) <= 2 * _SHOWN else error.message[: 2 * _SHOWN] + "…"
 
 
-def _literal(error: ValidationError) -> Failure:
+def _literal(error: ValidationError) -> list[Failure]:
     options = getattr(error.kind, "options", None)
     allowed = options if options is not None else [getattr(error.kind, "expected_value", None)]
     listed = ", ".join(_shown(one) for one in allowed[:MOST])
@@ -95,7 +93,7 @@ def _literal(error: ValidationError) -> Failure:
     if isinstance(error.instance, str) and not error.instance.isascii():
         # Look-alike letters and invisible characters: the two would read the same.
         said += f" (its characters are {ascii(error.instance)[:_SHOWN]})"
-    return Failure("bad_enum", pointer(error.instance_path), said)
+    return [Failure("bad_enum", pointer(error.instance_path), said)]
 
 
 def _alternatives(error: ValidationError) -> list[Failure]:
@@ -161,3 +159,15 @@ def _distance(branch: list[Any], here: int) -> tuple[int, int, int]:
     other_type = any(one.kind.name == "type" and len(one.instance_path) == here for one in branch)
     other_literal = any(one.kind.name in _ENUM and len(one.instance_path) == here + 1 for one in branch)
     return (2 * other_type + other_literal, len(branch), -max(len(one.instance_path) for one in branch))
+
+
+_TELLERS: dict[str, Callable[[ValidationError], list[Failure]]] = {
+    "required": _missing,
+    "additionalProperties": _unexpected,
+    "unevaluatedProperties": _unexpected,
+    "anyOf": _alternatives,
+    "oneOf": _alternatives,
+    "enum": _literal,
+    "const": _literal,
+    "propertyNames": _bad_name,
+}

@@ -1,9 +1,10 @@
 """Reads text that is nearly JSON, and spells it as JSON: only where every token's meaning is certain.
 
 What is read beyond JSON: quotes of another sort (``'a'``, typographic), names without quotes before a colon, Python's True,
-False and None, comments, a comma too many before a closing bracket or one missing before a key, a line break inside a string,
-``\\'``, and invisible characters between tokens. Each use is recorded. Numbers and the characters of strings are copied, never
-computed. Whatever else is found is ``Unreadable``: a bracket or quote is never added where the text ends.
+False and None, comments, a comma too many before a closing bracket or one missing before a key, a line break inside a
+string, a single quote with an escape, and invisible characters between tokens. Each use is recorded. Numbers and the
+characters of strings are copied, never computed. Whatever else is found is ``Unreadable``: a bracket or quote is never added
+where the text ends.
 """
 
 from __future__ import annotations
