@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -17,7 +19,8 @@ import msgspec
 
 from pointsman.catalog.book import Catalog
 from pointsman.catalog.models import Model
-from pointsman.domain.decision import Decision
+from pointsman.domain.decision import TIERS, Decision
+from pointsman.domain.message import JsonObject
 from pointsman.domain.record import TurnRecord
 from pointsman.domain.reply import Event, Reply
 from pointsman.domain.turn import EMPTY_SESSION, Session, Turn
@@ -28,8 +31,10 @@ from pointsman.execution.agents.managed import ManagedRun
 from pointsman.execution.ask import Ask
 from pointsman.execution.calls import Deadlines
 from pointsman.execution.engine import Attempts, Dispatch, Engine, Running
+from pointsman.execution.held_replies import HeldReplies
 from pointsman.execution.python_tools import PythonTool
 from pointsman.execution.sessions import Sessions, recalled
+from pointsman.execution.stages import TurnStages
 from pointsman.providers.grammar_tools import GrammarTools
 from pointsman.providers.hosts import endpoint, host
 from pointsman.providers.local_server import LocalServer, find_model
@@ -42,6 +47,9 @@ from pointsman.routing.signals import as_plain, measure_all
 from pointsman.routing.templates import render
 from pointsman.store import DEFAULT_URL, Store, TurnFilter, open_store
 from pointsman.store.agent_runs import AgentRuns
+from pointsman.store.rejections import Rejection, record_rejection
+
+_log = logging.getLogger(__name__)
 
 AUTO = frozenset({"auto", "pointsman/auto", ""})
 LOCAL = "local"
@@ -96,6 +104,7 @@ class Router:
         self._engine: Engine | None = None
         self.tools: dict[str, PythonTool] = {}
         self._agents: Agents | None = None
+        self._background: set[asyncio.Future[int]] = set()
 
     async def start(self) -> None:
         """Open what needs a running event loop."""
@@ -123,6 +132,7 @@ class Router:
             sessions=Sessions(self._recall),
             flagship=flagships[0] if flagships else None,
             unhealthy=self._unhealthy,
+            stages=TurnStages(HeldReplies(self._stronger, self._keep_rejection), {}),
         )
 
     async def aclose(self) -> None:
@@ -130,6 +140,8 @@ class Router:
         if self._agents is not None:
             await self._agents.aclose()
             self._agents = None
+        if self._background:
+            await asyncio.wait(self._background)
         if self._engine is not None:
             await self._engine.dispatch.transport.aclose()
             self._engine = None
@@ -297,6 +309,24 @@ class Router:
         if not self._endpoints:
             return "no provider can be called: " + "; ".join(self.missing.values())
         return await self._engine.check_store()
+
+    def _stronger(self, model: str, others: tuple[str, ...]) -> tuple[str, ...]:
+        """Return ``others`` with those of a higher tier than ``model`` first, the nearest tier before the next."""
+        own = TIERS.index(self.routing.tier(model))
+        tiers = {name: TIERS.index(self.routing.tier(name)) for name in others}
+        return tuple(
+            sorted((name for name in others if tiers[name] >= own), key=lambda name: (tiers[name] <= own, tiers[name]))
+        )
+
+    def _keep_rejection(self, rejection: Rejection, schema: JsonObject) -> None:
+        task = asyncio.ensure_future(record_rejection(self.store, rejection, schema))
+        self._background.add(task)
+        task.add_done_callback(self._written)
+
+    def _written(self, task: asyncio.Future[int]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.warning("a rejected reply is not on record: %s", error)
 
     def _recall(self, conversation_id: str, key_id: str | None) -> Session | None:
         # A turn that failed tells nothing of who goes on with an open tool loop.

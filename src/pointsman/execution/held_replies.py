@@ -13,11 +13,12 @@ from collections.abc import Callable
 import msgspec
 
 from pointsman.contracts import Contract, Verdict
-from pointsman.domain.message import Message, OutputFormat, Part, Refusal, Text
+from pointsman.domain.message import JsonObject, Message, OutputFormat, Refusal, Text
 from pointsman.domain.record import CheckRecord
 from pointsman.domain.reply import Reply
 from pointsman.errors import ContractViolated
 from pointsman.execution.work import Desk, Stage, Wish
+from pointsman.store.rejections import Rejection
 
 _MOST_CONTRACTS = 256
 _ANY_OBJECT = {"type": "object"}
@@ -26,20 +27,8 @@ Stronger = Callable[[str, tuple[str, ...]], tuple[str, ...]]
 """Of the models named second, those to turn to when the first one failed, the best one first."""
 
 
-class Rejected(msgspec.Struct, frozen=True):
-    """A reply that was not released, for the regression set."""
-
-    turn_id: str
-    conversation_id: str
-    at_us: int
-    model: str
-    purpose: str
-    raw: str
-    verdict: Verdict
-
-
-Keep = Callable[[Rejected], None]
-"""Takes a rejection off the client's path."""
+Keep = Callable[[Rejection, JsonObject], None]
+"""Takes a reply that broke its contract, and the contract's schema, off the client's path and into the store."""
 
 
 class HeldReplies:
@@ -86,11 +75,23 @@ class HeldReplies:
             self._known.move_to_end(place)
         return known
 
-    def reject(self, desk: Desk, wish: Wish, reply: Reply, model: str, verdict: Verdict) -> None:
-        """Keep a rejected reply."""
-        at_us = time.time_ns() // 1000
-        turn_id, conversation = desk.decision.id, desk.ask.conversation_id
-        self._keep(Rejected(turn_id, conversation, at_us, model, wish.purpose, reply.text, verdict))
+    def keep(self, desk: Desk, wish: Wish, reply: Reply, contract: Contract, verdict: Verdict) -> None:
+        """Keep a reply that did not satisfy its contract as it came."""
+        rejection = Rejection(
+            at_us=time.time_ns() // 1000,
+            outcome="rejected" if verdict.outcome == "rejected" else "repaired",
+            contract=contract.name,
+            version=contract.version,
+            model=desk.answering,
+            failures=tuple((one.kind, one.pointer, one.message) for one in verdict.failures),
+            repairs=tuple((one.what, one.pointer) for one in verdict.repairs),
+            raw=reply.text,
+            purpose=wish.purpose,
+            turn_id=desk.decision.id,
+            conversation_id=desk.ask.conversation_id,
+            agent=desk.ask.turn.metadata.get("agent"),
+        )
+        self._keep(rejection, contract.schema)
 
     def stronger(self, model: str, others: tuple[str, ...]) -> tuple[str, ...]:
         """See ``Stronger``."""
@@ -114,8 +115,8 @@ class _Check:
         refused = _refused(reply)
         verdict = self._contract.check(reply.text, truncated=reply.stop_reason == "max_tokens", refusal=refused)
         if verdict.ok and verdict.text is not None:
-            return self._released(desk, reply, model, verdict)
-        self._held.reject(desk, wish, reply, model, verdict)
+            return self._released(desk, wish, reply, verdict)
+        self._held.keep(desk, wish, reply, self._contract, verdict)
         if refused:
             # The provider's own word that the model declined: clients know it, and asking around would be shopping for a yes.
             self._note(desk, model, verdict, "released")
@@ -134,12 +135,13 @@ class _Check:
     def _last(self, rest: Wish) -> _Check:
         return _Check(self._held, self._contract, rest, retried=True)
 
-    def _released(self, desk: Desk, reply: Reply, model: str, verdict: Verdict) -> Reply:
+    def _released(self, desk: Desk, wish: Wish, reply: Reply, verdict: Verdict) -> Reply:
         if not verdict.repairs:
-            self._note(desk, model, verdict, "released")
+            self._note(desk, desk.answering, verdict, "released")
             return reply
-        self._note(desk, model, verdict, "repaired")
-        kept: tuple[Part, ...] = tuple(part for part in reply.parts if not isinstance(part, Text))
+        self._held.keep(desk, wish, reply, self._contract, verdict)
+        self._note(desk, desk.answering, verdict, "repaired")
+        kept = tuple(part for part in reply.parts if not isinstance(part, Text))
         return msgspec.structs.replace(reply, parts=(*kept, Text(verdict.text or "")))
 
     def _again(self, wish: Wish, reply: Reply, model: str, verdict: Verdict) -> Wish:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from pointsman.catalog.book import Catalog
-from pointsman.domain.decision import TIERS, Decision, Reason
+from pointsman.domain.decision import TIERS, Decision, Reason, Tier
 from pointsman.domain.turn import EMPTY_SESSION, Session, Turn
 from pointsman.errors import CatalogError, PolicyError
 from pointsman.routing import signals
@@ -97,6 +97,10 @@ class Routing:
             expected_cost_usd=chosen.cost,
             decided_us=(time.perf_counter_ns() - started) / 1000,
         )
+
+    def tier(self, model: str) -> Tier:
+        """Return the tier of a model: the policy's own, else the catalogue's."""
+        return self._bench.tier(model)
 
     def matches(self, turn: Turn, session: Session = EMPTY_SESSION) -> list[str]:
         """Return the names of all rules that hold for a turn, whatever their kind and order."""
