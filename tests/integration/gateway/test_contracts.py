@@ -132,9 +132,9 @@ def test_a_refusal_is_shown_as_one(tmp_path: Path) -> None:
 
 def test_a_schema_that_is_none_is_the_clients_mistake(tmp_path: Path) -> None:
     broken: Any = {"type": "json_schema", "json_schema": {"name": "triage", "schema": {"type": "objekt"}}}
-    with gateway(tmp_path / "s.db", says((When(), GOOD)), policy()) as running:
-        with (
-            openai.OpenAI(api_key="k", base_url=running.openai_url, max_retries=0) as client,
-            pytest.raises(openai.BadRequestError, match="objekt"),
-        ):
-            client.chat.completions.create(model="auto", messages=ASK, response_format=broken)
+    with (
+        gateway(tmp_path / "s.db", says((When(), GOOD)), policy()) as running,
+        openai.OpenAI(api_key="k", base_url=running.openai_url, max_retries=0) as client,
+        pytest.raises(openai.BadRequestError, match="objekt"),
+    ):
+        client.chat.completions.create(model="auto", messages=ASK, response_format=broken)
