@@ -35,7 +35,7 @@ class LeanTransport:
     def __init__(self, *, keep_alive_s: float = 15.0, tls: ssl.SSLContext | None = None) -> None:
         self._pool = Pool(keep_alive_s, tls)
         # Per endpoint, path and key the head is always the same but for its length.
-        self._heads: dict[tuple[str, str, tuple[tuple[str, str], ...]], _Prepared] = {}
+        self._heads: dict[tuple[str, str, str, tuple[tuple[str, str], ...]], _Prepared] = {}
 
     async def send(self, endpoint: Endpoint, outgoing: Outgoing, *, connect_s: float, head_s: float) -> Exchange:
         """Send and wait for the answer's head; see ``Transport.send``. ``head_s`` infinite: the caller keeps the time."""
@@ -79,12 +79,15 @@ class LeanTransport:
                 return _checked(exchange, provider)
 
     def _prepare(self, endpoint: Endpoint, outgoing: Outgoing) -> _Prepared:
-        key = (endpoint.base_url, outgoing.path, tuple(outgoing.headers.items()))
+        key = (outgoing.method, endpoint.base_url, outgoing.path, tuple(outgoing.headers.items()))
         known = self._heads.get(key)
         if known is None:
             try:
                 tls, host, port, host_header, target = split_address(endpoint.base_url.rstrip("/") + outgoing.path)
-                known = self._pool.lane(Place(tls, host, port)), write_head(target, host_header, outgoing.headers)
+                known = (
+                    self._pool.lane(Place(tls, host, port)),
+                    write_head(target, host_header, outgoing.headers, outgoing.method),
+                )
             except ValueError:
                 raise errors.not_sendable(endpoint.provider) from None
             if len(self._heads) >= _KNOWN_HEADS:

@@ -34,13 +34,13 @@ def split_address(url: str) -> tuple[bool, str, int, str, str]:
     return parts.scheme == "https", host, port, name if port == default else f"{name}:{port}", target
 
 
-def write_head(target: str, host: str, headers: Mapping[str, str]) -> bytes:
-    """Return the head of a POST up to the value of its last header, ``content-length``.
+def write_head(target: str, host: str, headers: Mapping[str, str], method: str = "POST") -> bytes:
+    """Return the head of a request up to the value of its last header, ``content-length``.
 
     Raises:
         ValueError: a header cannot be sent.
     """
-    lines = [f"POST {target} HTTP/1.1", f"host: {host}", *_OURS]
+    lines = [f"{method} {target} HTTP/1.1", f"host: {host}", *_OURS]
     for name, value in headers.items():
         if not _NAME.fullmatch(name) or _CONTROL.search(value):
             raise ValueError("not a header")

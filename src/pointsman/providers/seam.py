@@ -42,6 +42,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     headers: dict[str, str]
     body: bytes
     dropped: tuple[str, ...] = ()
+    method: str = "POST"
 
     def __repr__(self) -> str:
         """Show neither headers (they hold the key) nor body (it holds the customer's words)."""

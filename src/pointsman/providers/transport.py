@@ -98,7 +98,8 @@ class AiohttpTransport:
         provider = endpoint.provider
         try:
             async with asyncio.timeout(None if head_s == inf else head_s):
-                response = await session.post(
+                response = await session.request(
+                    outgoing.method,
                     _url(endpoint.base_url, outgoing.path),
                     data=outgoing.body if len(outgoing.body) < _IN_ONE_PIECE else BytesIO(outgoing.body),
                     headers=outgoing.headers,
