@@ -2,8 +2,9 @@
 
 The signal ``personal_data`` reads the customer's latest texts; a request carries far more. So where a policy has a privacy
 section, every text of the conversation is searched: messages of both sides, tool results, the arguments of tool calls,
-text documents. The system prompt is searched only for kinds with a format of their own (card, IBAN, ...): it is the
-operator's text, with the shop's own address and telephone number in it. Images, PDFs and sound cannot be searched.
+text documents, addresses of images, metadata and fields that are passed on. The system prompt is searched only for kinds with a
+format of their own (card, IBAN, ...): it is the operator's text, with the shop's own address and telephone number in it. Images,
+PDFs and sound cannot be searched.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import base64
 import binascii
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from urllib.parse import unquote_plus
 
 import msgspec
 
-from pointsman.domain.message import Document, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+from pointsman.domain.message import Document, Image, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 from pointsman.domain.turn import Turn
+from pointsman.routing.lexicon.identifiers import Finder
 from pointsman.routing.lexicon.match import Words
 from pointsman.routing.lexicon.personal import HARD, SENSITIVE, kinds_in, may_hold
 from pointsman.routing.reading import modality_of
@@ -82,8 +85,10 @@ def _first(turn: Turn, signal: Mapping[str, Any], wanted: frozenset[str] | None)
 def _kinds(text: str) -> frozenset[str]:
     """Return the kinds in a text of any length, a piece at a time: the patterns run only on pieces that may hold some."""
     found: set[str] = set()
+    finder = Finder()
     for start in range(0, len(text), _PIECE):
         piece = text[max(0, start - _OVERLAP) : start + _PIECE]
+        found |= finder.formats(piece)
         if may_hold(piece):
             found |= kinds_in(Words.of(piece), found)
     return frozenset(found)
@@ -107,6 +112,31 @@ def _texts(turn: Turn) -> Iterator[tuple[str, str, bool]]:
         yield from _of_others(message, position + 1, names)
     if run:
         yield "the customer's message 1", " ".join(run), False
+    yield from _beside(turn)
+
+
+def _beside(turn: Turn) -> Iterator[tuple[str, str, bool]]:
+    """Yield what travels with the messages: metadata, addresses of images and files, fields that are passed on as they are."""
+    if turn.metadata:
+        said = ", ".join(f"{name}: {value}" for name, value in turn.metadata.items())
+        yield "the request's metadata", said, False
+    if turn.extras or turn.stop:
+        fields = msgspec.json.encode((turn.extras, turn.stop), enc_hook=str).decode()
+        yield "other fields of the request", _unescaped(fields), False
+    addresses = [address for message in turn.messages for part in message.parts for address in _addresses(part)]
+    if addresses:
+        yield "the address or name of an attachment", unquote_plus(" ".join(addresses)), False
+
+
+def _addresses(part: Part) -> Iterator[str]:
+    if type(part) is ToolResult:
+        for inner in part.content:
+            yield from _addresses(inner)
+    elif type(part) is Image or type(part) is Document:
+        if part.url is not None and not part.url.startswith("data:"):
+            yield part.url
+        if type(part) is Document and part.name:
+            yield part.name
 
 
 def _of_others(message: Message, number: int, names: Mapping[str, str]) -> Iterator[tuple[str, str, bool]]:

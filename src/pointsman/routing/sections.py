@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from pointsman.domain.decision import TIERS, Tier
+from pointsman.routing.lexicon.kinds import KINDS, Kind
 
 Host = Literal["anthropic", "openai", "google", "groq", "together", "ollama", "vllm", "llamacpp", "openai-compatible"]
 Rank = Literal["direct", "tools", "plan"]
@@ -61,8 +62,9 @@ class Provider(Section):
 
     host: Host = Field(description="Which API it speaks and how: the host profile.")
     base_url: str | None = Field(default=None, description="Address of the API; left out, the host's own.")
-    api_key_env: str | None = Field(
-        default=None, description="Name of the environment variable that holds the key; never the key itself."
+    api_key_env: Names | None = Field(
+        default=None,
+        description="Name of the environment variable that holds the key, never the key itself; a list: several keys.",
     )
     regions: Names | None = Field(
         default=None, description="Where this endpoint keeps data (for example eu); left out, the catalogue says."
@@ -70,16 +72,17 @@ class Provider(Section):
 
     @field_validator("api_key_env")
     @classmethod
-    def _names_a_variable(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        if looks_like_a_key(value):
-            # The value is not repeated: this message may end up in a log.
-            raise ValueError(
-                "this looks like a key itself; put the key into an environment variable and write its name here"
-            )
-        if not _ENV_NAME.match(value):
-            raise ValueError("must be the name of an environment variable, such as OPENAI_API_KEY")
+    def _names_variables(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for name in value or ():
+            if looks_like_a_key(name):
+                # The value is not repeated: this message may end up in a log.
+                raise ValueError(
+                    "this looks like a key itself; put the key into an environment variable and write its name here"
+                )
+            if not _ENV_NAME.match(name):
+                raise ValueError("must be the name of an environment variable, such as OPENAI_API_KEY")
+        if value is not None and (not value or len(set(value)) < len(value)):
+            raise ValueError("must name at least one environment variable, each once")
         return value
 
     @field_validator("base_url")
@@ -229,6 +232,15 @@ class Privacy(Section):
     personal: Residency | None = Field(
         default=None, description="Turns with any personal data (personal_data.present)."
     )
+    redact: tuple[Kind, ...] | Literal["all"] = Field(
+        default=(),
+        description="Kinds of personal data that are replaced by tokens before anything is written; all: every kind.",
+    )
+
+    @property
+    def redacted(self) -> tuple[Kind, ...]:
+        """The kinds that are never written."""
+        return KINDS if self.redact == "all" else self.redact
 
 
 class Parameters(Section):

@@ -14,8 +14,8 @@ from typing import Final
 
 from pointsman.routing.lexicon.match import Lexicon, Words, digits_of, wordset
 
-SENSITIVE: Final = frozenset({"card", "iban", "ssn", "health", "password", "passport"})
-HARD: Final = frozenset({"card", "iban", "ssn", "passport"})
+SENSITIVE: Final = frozenset({"card", "iban", "ssn", "national_id", "health", "password", "secret", "passport"})
+HARD: Final = frozenset({"card", "iban", "ssn", "national_id", "secret", "passport"})
 """Kinds with a format of their own; the others are told by everyday words."""
 
 _AROUND: Final = 80

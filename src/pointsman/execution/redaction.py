@@ -1,0 +1,249 @@
+"""Takes personal data out of everything that is written, before the first write; what cannot be redacted is not written.
+
+A value becomes a typed token such as ``[EMAIL_kdmtcnqr]``. Its letters are a keyed hash: the same value gives the same token
+in one store, so turns of one customer can still be joined, and nobody without the key can test a guess. The key lies beside the
+store, in a file of its own (``<store>.redaction-key``), or comes from ``POINTSMAN_REDACTION_KEY``.
+
+Redaction is idempotent: a token is never taken for personal data. What it finds is in ``routing.lexicon.identifiers``; base64
+content (images, PDFs) is not opened: where ``privacy.redact`` is set, data of attachments is cut out instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import secrets
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from pointsman.domain.decision import Decision, Exclusion, Reason
+from pointsman.domain.record import CheckRecord, Handoff, StepRecord, TurnRecord
+from pointsman.errors import StoreError
+from pointsman.routing.lexicon.identifiers import Finder
+from pointsman.routing.lexicon.kinds import KINDS, Kind
+
+_log = logging.getLogger(__name__)
+
+KEY_VARIABLE: Final = "POINTSMAN_REDACTION_KEY"
+FAILED: Final = "pointsman.redaction"
+_LETTERS: Final = str.maketrans("0123456789abcdef", "bcdfghjklmnpqrst")
+_SAME: Final = re.compile(r"[\W_]+")
+_KNOWN_MOST: Final = 4096
+_KNOWN_LONGEST: Final = 64 * 1024
+_ATTACHMENT: Final = re.compile(r"[A-Za-z0-9+/=_\r\n-]{512,}")
+_DATA_URL: Final = re.compile(r"^data:[^,]{0,200},")
+_ID_KINDS: Final[frozenset[Kind]] = frozenset({"email", "card", "iban", "ssn", "national_id", "phone", "secret"})
+_OPAQUE: Final = frozenset(
+    {"signature", "state", "origin_state", "encrypted_content", "thought_signature", "thoughtSignature"}
+)
+_DEEPEST: Final = 200
+
+
+class Redactor:
+    """Redacts texts, JSON and records. ``kinds`` are what is taken out; ``key`` makes the tokens of one store its own."""
+
+    def __init__(self, kinds: Iterable[Kind] = KINDS, *, key: bytes) -> None:
+        self._kinds = frozenset(kinds)
+        self._key = key
+        self._finder = Finder()
+        # A history comes again with every turn: what was redacted once need not be searched again.
+        self._known: OrderedDict[bytes, bytes] = OrderedDict()
+
+    def text(self, text: str) -> str:
+        """Return ``text`` with each find as a token."""
+        return self._within(text, "")
+
+    def name(self, text: str) -> str:
+        """Return an id that a client chose, fit to be stored: only what has a format of its own is taken out of it."""
+        return self._replaced(text, 0, self._kinds & _ID_KINDS)
+
+    def token(self, kind: Kind, value: str) -> str:
+        """Return what stands for a value. Spelling does not matter: spaces, dashes and capitals are left out of the hash."""
+        folded, _ = self._finder.fold(value)
+        same = _SAME.sub("", folded).casefold() if kind != "password" else folded
+        code = hashlib.blake2b(f"{kind}\x00{same}".encode("utf-8", "surrogatepass"), key=self._key, digest_size=4)
+        return f"[{kind.upper()}_{code.hexdigest().translate(_LETTERS)}]"
+
+    def json_bytes(self, raw: bytes) -> bytes:
+        """Return JSON with each find in its strings, numbers and keys as a token; what is no JSON is read as text.
+
+        Bytes without a find come back as they were.
+        """
+        known = self._known.get(raw)
+        if known is not None:
+            self._known.move_to_end(raw)
+            return known
+        redacted = self._json(raw)
+        if len(raw) <= _KNOWN_LONGEST:
+            self._known[raw] = redacted
+            if len(self._known) > _KNOWN_MOST:
+                self._known.popitem(last=False)
+        return redacted
+
+    def _json(self, raw: bytes) -> bytes:
+        try:
+            value = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, RecursionError):
+            text = raw.decode("utf-8", "replace")
+            redacted = self.text(text)
+            return raw if redacted == text else redacted.encode()
+        clean = self.value(value)
+        # A key that stands twice loses its first value in decoding: what the raw text still shows must go as well.
+        if clean == value and not self._shows(raw):
+            return raw
+        return msgspec.json.encode(clean)
+
+    def _shows(self, raw: bytes) -> bool:
+        text = raw.decode("utf-8", "replace")
+        return self.text(text) != text
+
+    def value(self, value: Any, context: str = "", depth: int = 0) -> Any:
+        """Return plain data with each find as a token. ``context`` is the key it stands under: "ssn", "password"."""
+        if depth > _DEEPEST:
+            raise ValueError("nested too deep to be redacted")
+        if isinstance(value, str):
+            return self._string(value, context, depth)
+        if isinstance(value, dict):
+            return {self.text(str(key)): self._under(key, item, depth) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(item, context, depth + 1) for item in value]
+        if isinstance(value, bool) or value is None:
+            return value
+        if isinstance(value, int | float):
+            shown = str(value)
+            redacted = self._within(shown, context)
+            return value if redacted == shown else redacted
+        return value
+
+    def _under(self, key: Any, item: Any, depth: int) -> Any:
+        if key in _OPAQUE and isinstance(item, str) and _ATTACHMENT.fullmatch(item):
+            return item  # a provider's own sealed state: not text, and worthless when changed
+        return self.value(item, str(key), depth + 1)
+
+    def _string(self, text: str, context: str, depth: int) -> str:
+        if (data := _DATA_URL.match(text)) or (_ATTACHMENT.fullmatch(text) and " " not in text):
+            return f"{data[0] if data else ''}[{len(text)} characters of an attachment, not kept]"
+        if text[:1] in "{[" and text[-1:] in "}]":
+            # Arguments of tool calls and results of tools are JSON inside JSON.
+            try:
+                inner = msgspec.json.decode(text)
+            except (msgspec.DecodeError, RecursionError):
+                return self._within(text, context)
+            clean = self.value(inner, context, depth + 1)
+            if clean != inner or self.text(text) != text:
+                return msgspec.json.encode(clean).decode()
+            return text
+        return self._within(text, context)
+
+    def _within(self, text: str, context: str) -> str:
+        if not context or not context.isprintable():
+            return self._replaced(text, 0, self._kinds)
+        prefix = f"{context.replace('_', ' ')}: "
+        return self._replaced(prefix + text, len(prefix), self._kinds)
+
+    def _replaced(self, text: str, skip: int, kinds: frozenset[Kind]) -> str:
+        pieces, at = [], skip
+        for span in self._finder.find(text):
+            if span.kind in kinds and span.end > skip:
+                start = max(span.start, skip)
+                pieces += [text[at:start], self.token(span.kind, text[start : span.end])]
+                at = span.end
+        return "".join((*pieces, text[at:])) if pieces else text[skip:]
+
+    def record(self, record: TurnRecord) -> TurnRecord:
+        """Return ``record`` fit to be written. Fails closed: where redaction fails, what clients and models wrote is left out."""
+        try:
+            return self._record(record)
+        except Exception as error:  # noqa: BLE001 - whatever it was, nothing may be written that was not looked through
+            _log.error(
+                "turn %s: redaction failed (%s); it is kept without its content", record.id, type(error).__name__
+            )
+            return _without_content(record)
+
+    def _record(self, record: TurnRecord) -> TurnRecord:
+        return msgspec.structs.replace(
+            record,
+            conversation_id=self.name(record.conversation_id),
+            requested_model=self.text(record.requested_model),
+            decision=self._decision(record.decision),
+            steps=tuple(map(self._step, record.steps)),
+            request=tuple((name, self.json_bytes(raw)) for name, raw in record.request),
+            reply=self.json_bytes(record.reply) if record.reply else b"",
+            metadata={self.text(name): self._within(value, name) for name, value in record.metadata.items()},
+            handoffs=tuple(map(self._handoff, record.handoffs)),
+            checks=tuple(map(self._check, record.checks)),
+        )
+
+    def _decision(self, decision: Decision) -> Decision:
+        return msgspec.structs.replace(
+            decision,
+            reasons=tuple(Reason(reason.kind, reason.name, self.text(reason.text)) for reason in decision.reasons),
+            excluded=tuple(Exclusion(out.model, out.constraint, self.text(out.text)) for out in decision.excluded),
+            signals={name: self.value(fields) for name, fields in decision.signals.items()},
+        )
+
+    def _step(self, step: StepRecord) -> StepRecord:
+        if step.error_text is None:
+            return step
+        return msgspec.structs.replace(step, error_text=self.text(step.error_text))
+
+    def _handoff(self, handoff: Handoff) -> Handoff:
+        return msgspec.structs.replace(handoff, artifact=msgspec.Raw(self.json_bytes(bytes(handoff.artifact))))
+
+    def _check(self, check: CheckRecord) -> CheckRecord:
+        return msgspec.structs.replace(check, text=self.text(check.text)) if check.text else check
+
+
+def _without_content(record: TurnRecord) -> TurnRecord:
+    decision = msgspec.structs.replace(record.decision, reasons=(), excluded=(), signals={})
+    return msgspec.structs.replace(
+        record,
+        conversation_id=f"unknown-{record.id}",
+        requested_model="unknown",
+        decision=decision,
+        steps=tuple(msgspec.structs.replace(step, error_text=None) for step in record.steps),
+        request=(),
+        reply=b"",
+        metadata={FAILED: "failed"},
+        handoffs=(),
+        checks=tuple(msgspec.structs.replace(check, text="") for check in record.checks),
+    )
+
+
+def redaction_key(store: Path, environ: Mapping[str, str] = os.environ) -> bytes:
+    """Return the key of a store's tokens, made at first use.
+
+    Raises:
+        StoreError: the key file cannot be read or made; nothing may be stored without it.
+    """
+    given = environ.get(KEY_VARIABLE)
+    if given:
+        return hashlib.sha256(given.encode()).digest()
+    path = Path(f"{store}.redaction-key")
+    try:
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        made = -1
+    except OSError as error:
+        raise StoreError(f"{path}: the redaction key cannot be made: {error.strerror}. Set {KEY_VARIABLE}.") from None
+    try:
+        if made >= 0:
+            with os.fdopen(made, "w") as file:
+                file.write(secrets.token_hex(32))
+        key = bytes.fromhex(path.read_text("ascii").strip())
+    except (OSError, ValueError):
+        key = b""
+    if len(key) < 16:  # noqa: PLR2004 - a key cut short tells guesses apart too easily
+        raise StoreError(f"{path}: is no redaction key. Restore it from a copy, or remove it to begin with new tokens.")
+    return key
+
+
+def redactor_for(redact: tuple[Kind, ...], store: Path) -> Redactor | None:
+    """Return the redactor a policy asks for (``privacy.redact``), None when it asks for none."""
+    return Redactor(redact, key=redaction_key(store)) if redact else None
