@@ -116,7 +116,11 @@ class Batches:
         """Return the newest batches, or the one of that id."""
         with self._store.reading() as connection:
             rows = connection.execute(self._sql["batches"], {"id": batch_id, "limit": limit}).fetchall()
-        return [BatchRow(*row[:4], bool(row[4]), bool(row[5]), *row[6:]) for row in rows]
+        found: list[dict[str, Any]] = [dict(zip(BatchRow.__struct_fields__, row, strict=True)) for row in rows]
+        return [
+            BatchRow(**fields | {"simulated": bool(fields["simulated"]), "cancelled": bool(fields["cancelled"])})
+            for fields in found
+        ]
 
     def parts(self, batch_id: str) -> list[PartRow]:
         """Return the parts of a batch, in order."""
@@ -133,7 +137,14 @@ class Batches:
         wanted = {"id": batch_id, "part": part, "state": state}
         with self._store.reading() as connection:
             rows = connection.execute(self._sql["items"], wanted).fetchall()
-        return [ItemRow(*row[:3], msgspec.json.decode(row[3], type=Turn), *row[4:9], from_pico(row[9])) for row in rows]
+        found: list[dict[str, Any]] = [dict(zip(ItemRow.__struct_fields__, row, strict=True)) for row in rows]
+        return [
+            ItemRow(
+                **fields
+                | {"turn": msgspec.json.decode(fields["turn"], type=Turn), "cost_usd": from_pico(fields["cost_usd"])}
+            )
+            for fields in found
+        ]
 
     def counts(self, batch_id: str) -> Counts:
         """Return how many items stand where, and what they cost so far."""
@@ -162,13 +173,9 @@ class Batches:
 
     async def end_items(self, batch_id: str, ended: Sequence[Ended]) -> None:
         """Write down what became of items; one that had ended before stays as it was."""
-        rows = [
-            {
-                **{"id": batch_id, "position": item.position, "state": item.state, "error_code": item.error_code},
-                **{"error_text": item.error_text, "cost_pico": to_pico(item.cost_usd)},
-            }
-            for item in ended
-        ]
+        rows = [msgspec.structs.asdict(item) | {"id": batch_id, "cost_pico": to_pico(item.cost_usd)} for item in ended]
+        for row in rows:
+            del row["cost_usd"]
         statement = self._sql["set_item"]
         await self._store.write(lambda connection: _run_many(connection, statement, rows))
 
