@@ -24,13 +24,14 @@ from pointsman.domain.message import JsonObject
 from pointsman.domain.record import TurnRecord
 from pointsman.domain.reply import Event, Reply
 from pointsman.domain.turn import EMPTY_SESSION, Session, Turn
-from pointsman.errors import NoEligibleModel, NotFound, PointsmanError, UsageError
+from pointsman.errors import BudgetExceeded, NoEligibleModel, NotFound, PointsmanError, RateLimited, UsageError
 from pointsman.execution.agents.agents import PREFIX, Agents
 from pointsman.execution.agents.loop import Told
 from pointsman.execution.agents.managed import ManagedRun
 from pointsman.execution.ask import Ask
 from pointsman.execution.calls import Deadlines
 from pointsman.execution.engine import Attempts, Dispatch, Engine, Running
+from pointsman.execution.guard_build import build_guard
 from pointsman.execution.held_replies import HeldReplies
 from pointsman.execution.python_tools import PythonTool
 from pointsman.execution.sessions import Sessions, recalled
@@ -80,10 +81,20 @@ class TurnResult(msgspec.Struct, frozen=True):
 
 
 class Endpoints(msgspec.Struct, frozen=True):
-    """Where the policy's providers are reached, and why some cannot be (``missing``: a sentence by provider)."""
+    """Where the policy's providers are reached, and why some cannot be (``missing``: a sentence by provider).
+
+    ``keys`` holds, for a provider with several keys, one endpoint per key; the first of them is the one in ``ready``.
+    ``notes`` are sentences about keys that are not there while others are.
+    """
 
     ready: dict[str, Endpoint]
     missing: dict[str, str] = msgspec.field(default_factory=dict)
+    keys: dict[str, tuple[Endpoint, ...]] = msgspec.field(default_factory=dict)
+    notes: list[str] = msgspec.field(default_factory=list)
+
+    def by_key(self) -> dict[str, tuple[Endpoint, ...]]:
+        """Return every provider that can be called, with an endpoint for each of its keys."""
+        return {name: self.keys.get(name, (one,)) for name, one in self.ready.items()}
 
 
 class Router:
@@ -95,12 +106,14 @@ class Router:
         self.store = store
         self.routing = Routing(policy, catalog)
         self._endpoints = endpoints.ready
+        self._by_key = endpoints.by_key()
         self._unhealthy = {
             model.id: endpoints.missing[model.provider]
             for model in catalog.models()
             if model.provider in endpoints.missing
         }
         self.missing = endpoints.missing
+        self._notes = endpoints.notes
         self._engine: Engine | None = None
         self.tools: dict[str, PythonTool] = {}
         self._agents: Agents | None = None
@@ -124,6 +137,7 @@ class Router:
                 policy.deadlines.total_s,
             ),
             Attempts(total=policy.fallback.max_attempts),
+            build_guard(policy, self.catalog, self._by_key, self.store),
         )
         self._engine = Engine(
             routing=self.routing,
@@ -144,6 +158,8 @@ class Router:
             await asyncio.wait(self._background)
         if self._engine is not None:
             await self._engine.dispatch.transport.aclose()
+            if self._engine.dispatch.guard is not None:
+                await self._engine.dispatch.guard.drain()
             self._engine = None
         self.store.close()
 
@@ -202,11 +218,13 @@ class Router:
             NotFound: the client pinned a model that is not in the catalogue.
             NoEligibleModel: every model is excluded.
 
-        In both cases the turn is recorded, and the error's ``turn_id`` names it.
+        In all cases the turn is recorded, and the error's ``turn_id`` names it.
         """
+            BudgetExceeded: every model that could answer might cost more than is left.
+            RateLimited: the client sent too many turns.
         try:
             return self.engine.start(ask, pin=self.pin_of(ask.turn.model))
-        except (NotFound, NoEligibleModel) as error:
+        except (NotFound, NoEligibleModel, BudgetExceeded, RateLimited) as error:
             error.turn_id = new_id()
             await self.engine.refuse(ask, error, error.turn_id)
             raise
@@ -300,7 +318,7 @@ class Router:
     def warnings(self, today: date) -> list[str]:
         """Return what an operator should know before the first turn: missing keys, an old catalogue."""
         stale = self.catalog.staleness(today)
-        return [*self.missing.values(), *([stale] if stale else [])]
+        return [*self.missing.values(), *self._notes, *([stale] if stale else [])]
 
     async def not_ready(self) -> str | None:
         """Return why no turn can be served now, or None."""
@@ -361,6 +379,8 @@ def build_router(
     return Router(decoded, catalog, endpoints, open_store(store))
 
 
+    for name in extra_endpoints or {}:
+        endpoints.keys.pop(name, None)
 @contextlib.contextmanager
 def build_local_router(*, store: str = DEFAULT_URL) -> Iterator[Router]:
     """Start the small local demo model and build a ``Router`` whose every route is answered by it.
@@ -383,20 +403,31 @@ def resolve_endpoints(policy: Policy, environ: Mapping[str, str], simulate_at: s
     """
     found = Endpoints({})
     for name, provider in policy.providers.items():
-        variable = provider.api_key_env or host(provider.host).key_env
-        key = environ.get(variable) if variable else None
+        usual = host(provider.host).key_env
+        variables = provider.api_key_env or ((usual,) if usual else ())
+        keys: list[str | None] = [key for variable in variables if (key := environ.get(variable))]
         if simulate_at is not None:
             found.ready[name] = endpoint(name, provider.host, base_url=simulate_at, api_key="simulated", simulated=True)
-        elif variable and not key and (provider.api_key_env or provider.base_url is None):
-            found.missing[name] = f"provider {name} has no key: set {variable}"
+        elif variables and not keys and (provider.api_key_env or provider.base_url is None):
+            found.missing[name] = f"provider {name} has no key: set {' or '.join(variables)}"
         else:
-            found.ready[name] = endpoint(name, provider.host, base_url=provider.base_url, api_key=key)
+            several = tuple(
+                endpoint(name, provider.host, base_url=provider.base_url, api_key=key) for key in keys or [None]
+            )
+            found.ready[name], found.keys[name] = several[0], several
+            gone = _unset(variables, environ, keys)
+            found.notes.extend(f"provider {name} goes without {variable}: it is not set" for variable in gone)
     return found
 
 
 def _dialects() -> dict[str, Dialect]:
     known = {name: dialect(name) for name in dialects()}
     return {**known, GrammarTools.name: GrammarTools(known["openai_chat"])}
+def _unset(variables: tuple[str, ...], environ: Mapping[str, str], keys: list[str | None]) -> list[str]:
+    """Return the variables that hold no key, where others do."""
+    return [variable for variable in variables if keys and not environ.get(variable)]
+
+
 
 
 def _policy(policy: Policy | Path | str | None) -> Policy:

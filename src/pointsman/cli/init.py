@@ -52,7 +52,7 @@ def command(
     out().print(
         plain(f"{output}: template {template}, models {provider}, {len(policy.rules)} rules ({policy.version})")
     )
-    keys = sorted({spec.api_key_env for spec in policy.providers.values() if spec.api_key_env})
+    keys = sorted({name for spec in policy.providers.values() for name in spec.api_key_env or ()})
     if keys:
         err().print(plain(f"Set {', '.join(keys)} in the environment; keys never stand in the file."))
     err().print('Next: pointsman check, then pointsman route "Where is my order 1182?"')

@@ -28,7 +28,7 @@ def open_policy(path: Path | None) -> Policy:
 
 def note_missing_keys(policy: Policy) -> None:
     """Say on stderr which keys are not set here: a decision is explained without them, a gateway needs them."""
-    names = [spec.api_key_env for spec in policy.providers.values() if spec.api_key_env]
+    names = [name for spec in policy.providers.values() for name in spec.api_key_env or ()]
     missing = sorted(name for name in names if not os.environ.get(name))
     if missing:
         err().print(f"explained as if every key were set; not set here: {', '.join(missing)}", markup=False)

@@ -14,11 +14,13 @@ from typing import Protocol
 import msgspec
 
 from pointsman.domain.decision import Decision
+from pointsman.domain.rates import RateState
 from pointsman.domain.record import Status, TurnRecord
 from pointsman.domain.turn import Turn
 from pointsman.errors import NoEligibleModel, PointsmanError
 from pointsman.execution.ask import Ask
 from pointsman.execution.calls import Call
+from pointsman.execution.guard import out_of_money
 from pointsman.execution.hop import Attempts, Dispatch
 from pointsman.execution.records import TurnOutcome, turn_record
 from pointsman.execution.running import Running
@@ -84,11 +86,33 @@ class Engine:
 
         Raises:
             NoEligibleModel: every model is excluded; the turn is recorded all the same (see ``refuse``).
+            BudgetExceeded: only money is short, for every model that could answer.
+            RateLimited: the client sent too many turns.
         """
+        guard = self.dispatch.guard
+        if guard is not None:
+            guard.begin(ask)
         ask = self.states.restore(ask)
         now = datetime.fromtimestamp(ask.arrived_us / 1e6, UTC)
         limits = Limits(pin=pin, allowed=ask.allowed, unhealthy=self.unhealthy, now=now, key=ask.key_name)
-        return Running(self, ask, self.route(ask, ask.turn, limits), limits)
+        if guard is None:
+            return Running(self, ask, self.route(ask, ask.turn, limits), limits)
+        sound = msgspec.structs.replace(
+            limits, unhealthy=guard.unhealthy(self.unhealthy), unaffordable=guard.unaffordable(ask)
+        )
+        try:
+            return Running(self, ask, self.route(ask, ask.turn, sound), sound)
+        except NoEligibleModel as error:
+            if short := out_of_money(error.excluded):
+                raise short from error
+            if not guard.tries_anyway or sound.unhealthy is self.unhealthy:
+                raise
+            # Health is a guess about the next call: where nobody else can answer, it is worth that call.
+            return Running(self, ask, self.route(ask, ask.turn, limits), limits)
+
+    def rates(self, ask: Ask) -> RateState | None:
+        """Return what is left of the client's rate limits; None where there are none."""
+        return None if self.dispatch.guard is None else self.dispatch.guard.rates(ask)
 
     def route(self, ask: Ask, turn: Turn, limits: Limits) -> Decision:
         """Return how ``turn`` would be routed in the place of the one that was asked."""

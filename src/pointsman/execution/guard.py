@@ -33,13 +33,13 @@ from pointsman.execution.budgets import Budgets, Hold
 from pointsman.execution.rates import Rates, Ticket
 from pointsman.execution.scopes import Scopes, scopes_of
 from pointsman.execution.spread import Lease, Spread
+from pointsman.execution.work import SET_ASIDE
 from pointsman.execution.worst_case import Measure, Quote
 from pointsman.providers.seam import Endpoint
 from pointsman.providers.transport_errors import was_never_sent
+from pointsman.routing.policy import Policy
 from pointsman.store.money import to_pico
 
-SET_ASIDE = "set_aside"
-"""The kind of the error that keeps a call from an endpoint whose breaker is open."""
 _OK = 200
 _NOT_EVEN_WRITTEN = frozenset({"invalid_request", "unsupported_parameter", "invalid_endpoint"})
 """Without a status of the provider these mean that we could not put the turn into its words."""
@@ -76,23 +76,21 @@ class Watch:
     def __init__(  # noqa: PLR0913 - the composition root passes each collaborator by name
         self,
         *,
+        policy: Policy,
         catalog: Catalog,
         breakers: Breakers,
         spread: Spread,
         budgets: Budgets | None = None,
         rates: Rates | None = None,
-        measure: Measure | None = None,
-        shortest: int = 256,
-        tries_anyway: bool = True,
     ) -> None:
+        self._policy = policy
         self._catalog = catalog
         self._breakers = breakers
         self._spread = spread
         self._budgets = budgets
         self._rates = rates
-        self._measure = measure or Measure()
-        self._shortest = shortest
-        self.tries_anyway = tries_anyway
+        self._measure = Measure(policy.budgets.bytes_per_token, policy.budgets.max_output_tokens)
+        self.tries_anyway = policy.breaker.when_all_open == "try"
         self._numbers = itertools.count()
 
     def begin(self, ask: Ask) -> None:
@@ -118,13 +116,14 @@ class Watch:
         }
         return {**by_provider, **resting, **broken, **known}
 
-    def unaffordable(self, ask: Ask, models: Mapping[str, Model]) -> dict[str, str]:
-        """Return the models a call of which does not fit into a budget whose policy wants a cheaper one, with the reason."""
+    def unaffordable(self, ask: Ask) -> Mapping[str, str]:
+        """See ``work.Guard.unaffordable``."""
         if self._budgets is None or not self._budgets.prefers_cheaper:
             return {}
         scopes = scopes_of(ask)
         found = {}
-        for name, model in models.items():
+        for name in (ask.routing.policy if ask.routing is not None else self._policy).models():
+            model = self._catalog.get(name)
             short = self._budgets.shortage(scopes, self._quote(ask, model, ask.turn))
             if short is not None and short.cheaper:
                 found[name] = str(short)
@@ -137,6 +136,11 @@ class Watch:
     def due_first(self, models: tuple[str, ...]) -> str:
         """Return which of ``models`` is tried when all of them are set aside."""
         return min(models, key=self._breakers.due_in)
+
+    async def drain(self) -> None:
+        """Wait until what was spent so far is written."""
+        if self._budgets is not None:
+            await self._budgets.drain()
 
     async def admit(self, ask: Ask, model: Model, turn: Turn, purpose: str, *, force: bool = False) -> CallPermit:
         """Return leave for a call; ``force`` asks no breaker.
@@ -185,7 +189,9 @@ class Watch:
 
     def _quote(self, ask: Ask, model: Model, turn: Turn) -> Quote:
         at = datetime.fromtimestamp(ask.arrived_us / 1e6, UTC)
-        return self._measure.quote(model, self._catalog.rates(model.id, at), turn, self._shortest)
+        return self._measure.quote(
+            model, self._catalog.rates(model.id, at), turn, self._policy.budgets.min_output_tokens
+        )
 
     def _within_rates(self, scopes: Scopes, quote: Quote) -> Quote:
         """Shorten a reply whose length the client left open to what the minute still holds, if that is worth asking for."""

@@ -14,15 +14,25 @@ from pointsman.catalog.book import Catalog
 from pointsman.catalog.models import Model
 from pointsman.catalog.prices import Rates
 from pointsman.domain.record import Status, StepRecord
-from pointsman.errors import PointsmanError, ProviderError, ProviderTimeout, RequestError
+from pointsman.errors import (
+    BudgetExceeded,
+    PointsmanError,
+    ProviderError,
+    ProviderTimeout,
+    RateLimited,
+    RequestError,
+)
 from pointsman.execution.ask import Ask
 from pointsman.execution.calls import Call, Deadlines, Target
 from pointsman.execution.records import failed_step, step_of
-from pointsman.execution.work import Guard, Permit, Wish
+from pointsman.execution.work import SET_ASIDE, Guard, Permit, Wish, is_refusal
 from pointsman.providers.seam import Dialect, Endpoint, Transport
 
-_BACKOFF_S = 0.25
+_BACKOFF_S = 0.5
 _LONGEST_WAIT_S = 8.0
+_SPREAD = 0.1
+"""Share by which a wait that the provider named is stretched by chance, so that not all who wait come back at once."""
+_ABOUT_THE_KEY = frozenset({"rate_limit", "authentication", "permission", "billing", "quota"})
 _SHARE = 0.5
 """Of the time that is left, what one call may take while there is another model to try: silence must leave time for it."""
 
@@ -77,16 +87,39 @@ class Hop:
         if self.wish.limit_s is not None:
             ends_at = min(ends_at, time.monotonic() + self.wish.limit_s)
         error: PointsmanError | None = None
+        refusal: PointsmanError | None = None
         for model_id, attempt in self._order():
-            if error is not None and not await self._may_go_on(error, model_id, attempt, ends_at):
+            if (attempt > 1 or error is not None) and not await self._may_go_on(error, model_id, attempt, ends_at):
                 continue
             last = len(self._made) + 1 >= self._dispatch.attempts.total or len(self.wish.models) == 1
-            error = await self._try(model_id, attempt, ends_at, 1 if last else _SHARE)
-            if error is None:
+            found = await self._try(model_id, attempt, ends_at, 1 if last else _SHARE)
+            if found is None:
                 return
+            if not self._is_step(model_id, attempt):
+                refusal = found
+                continue
+            error = found
             if _is_final(error) or time.monotonic() >= ends_at:
                 break
-        raise error or ProviderError("no model was tried", kind="internal", retry="no")
+        if error is None and self._all_set_aside(refusal):
+            error = await self._try(self._guard().due_first(self.wish.models), 1, ends_at, 1, force=True)
+            if error is None:
+                return
+        raise error or refusal or ProviderError("no model was tried", kind="internal", retry="no")
+
+    def _is_step(self, model_id: str, attempt: int) -> bool:
+        """Tell whether the last try was a call, or one that was never made."""
+        return bool(self._made) and (self._made[-1].model, self._made[-1].attempt) == (model_id, attempt)
+
+    def _all_set_aside(self, refusal: PointsmanError | None) -> bool:
+        guard = self._dispatch.guard
+        set_aside = isinstance(refusal, ProviderError) and refusal.kind == SET_ASIDE
+        return set_aside and guard is not None and guard.tries_anyway
+
+    def _guard(self) -> Guard:
+        if self._dispatch.guard is None:
+            raise ProviderError("there is no guard", kind="internal", retry="no")
+        return self._dispatch.guard
 
     def finish(self, status: Status, error: PointsmanError | None = None) -> StepRecord | None:
         """Keep the step of the call that was opened, if there is one."""
@@ -96,15 +129,15 @@ class Hop:
         self.finished = True
         if status != "ok":
             call.close()
-        return self._keep(step_of(call, status, self._rates(call), error, self._attempt))
+        return self._keep(step_of(call, status, self._rates(call), error, self._attempt), error)
 
-    def _keep(self, step: StepRecord) -> StepRecord:
+    def _keep(self, step: StepRecord, error: PointsmanError | None) -> StepRecord:
         step = msgspec.structs.replace(step, purpose=self.wish.purpose, prompt=self.wish.prompt)
         self._made.append(step)
         self._steps.append(step)
         permit, self._permit = self._permit, None
         if permit is not None:
-            permit.settle(step)
+            permit.settle(step, error.retry_after if isinstance(error, ProviderError) else None)
         return step
 
     def _order(self) -> Iterator[tuple[str, int]]:
@@ -113,50 +146,70 @@ class Hop:
             for attempt in range(1, self._dispatch.attempts.per_model + 1):
                 yield model, attempt
 
-    async def _may_go_on(self, error: PointsmanError, model_id: str, attempt: int, ends_at: float) -> bool:
+    async def _may_go_on(self, error: PointsmanError | None, model_id: str, attempt: int, ends_at: float) -> bool:
         """Return whether the next pair is worth trying after ``error``; waits before a repeat at the same model."""
         if len(self._made) >= self._dispatch.attempts.total:
             return False
-        if attempt == 1 or self._made[-1].model != model_id:
+        if attempt == 1:
             return True
-        if not isinstance(error, ProviderError) or error.retry != "same":
+        if not self._is_step(model_id, attempt - 1) or not isinstance(error, ProviderError):
             return False
-        wait = error.retry_after if error.retry_after is not None else _BACKOFF_S * (0.5 + random.random())  # noqa: S311
-        if wait > min(_LONGEST_WAIT_S, ends_at - time.monotonic()):
+        if error.kind in _ABOUT_THE_KEY and self._has_another_key(model_id):
+            return True
+        wait = _wait(error, attempt)
+        if error.retry != "same" or wait > min(_LONGEST_WAIT_S, ends_at - time.monotonic()):
             return False
         await asyncio.sleep(wait)
         return True
 
-    async def _try(self, model_id: str, attempt: int, ends_at: float, share: float) -> PointsmanError | None:
-        """Make one call; return None when it has something to show, else the error, recorded as a step."""
-        dispatch, ask, wish = self._dispatch, self._ask, self.wish
+    def _has_another_key(self, model_id: str) -> bool:
+        guard = self._dispatch.guard
+        return guard is not None and guard.has_another_key(self._dispatch.catalog.get(model_id))
+
+    async def _try(
+        self, model_id: str, attempt: int, ends_at: float, share: float, *, force: bool = False
+    ) -> PointsmanError | None:
+        """Make one call; return None when it has something to show, else the error, recorded as a step if it was made."""
         started_ns = time.perf_counter_ns()
         self._attempt = attempt
-        model = dispatch.catalog.get(model_id)
+        model = self._dispatch.catalog.get(model_id)
         try:
-            endpoint: Endpoint | None = None
-            if dispatch.guard is not None:
-                self._permit = await dispatch.guard.admit(ask, model, wish.turn, wish.purpose)
-                endpoint = self._permit.endpoint
-            target = dispatch.target(model, endpoint)
-            relay = wish.relay and ask.body is not None and target.dialect.name == ask.dialect
-            call = Call(target, wish.turn, ask.body if relay else None, dispatch.deadlines)
-        except (RequestError, ProviderError) as error:
-            self._keep(failed_step(model_id, error, started_ns, attempt))
+            call = self._written(model, await self._admitted(model, force=force))
+        except PointsmanError as error:
+            if is_refusal(error) or (self._made and isinstance(error, BudgetExceeded | RateLimited)):
+                return error
+            if not isinstance(error, RequestError | ProviderError):
+                raise
+            self._keep(failed_step(model_id, error, started_ns, attempt), error)
             return error
         self.call = call
         if self.first_call_ns is None:
             self.first_call_ns = time.perf_counter_ns()
         remaining_s = ends_at - time.monotonic()
         try:
-            await call.open(dispatch.transport, remaining_s * share, remaining_s)
+            await call.open(self._dispatch.transport, remaining_s * share, remaining_s)
         except ProviderError as error:
             # It has its step now: whatever ends the turn from here on is not about this call any more.
-            self._keep(step_of(call, "error", self._rates(call), error, attempt))
+            self._keep(step_of(call, "error", self._rates(call), error, attempt), error)
             call.close()
             self.call = None
             return error
         return None
+
+    async def _admitted(self, model: Model, *, force: bool) -> Permit | None:
+        guard, wish = self._dispatch.guard, self.wish
+        if guard is None:
+            return None
+        self._permit = await guard.admit(self._ask, model, wish.turn, wish.purpose, force=force)
+        return self._permit
+
+    def _written(self, model: Model, permit: Permit | None) -> Call:
+        """Put the wish into the words of the model's provider."""
+        dispatch, ask, wish = self._dispatch, self._ask, self.wish
+        target = dispatch.target(model, permit.endpoint if permit is not None else None)
+        changed = permit.turn if permit is not None else None
+        relay = wish.relay and changed is None and ask.body is not None and target.dialect.name == ask.dialect
+        return Call(target, changed or wish.turn, ask.body if relay else None, dispatch.deadlines)
 
     def _rates(self, call: Call) -> Rates | None:
         at = datetime.fromtimestamp(self._ask.arrived_us / 1e6, UTC)
@@ -168,3 +221,10 @@ def _is_final(error: PointsmanError) -> bool:
     if isinstance(error, ProviderTimeout):
         return False
     return isinstance(error, ProviderError) and error.retry == "no"
+
+
+def _wait(error: ProviderError, attempt: int) -> float:
+    """Return the seconds to wait before a repeat: what the provider named, else full jitter (Brooker, AWS, 2015)."""
+    if error.retry_after is not None:
+        return error.retry_after * (1 + _SPREAD * random.random())  # noqa: S311 - chance, no secret
+    return random.uniform(0, _BACKOFF_S * 2.0 ** (attempt - 2))  # noqa: S311

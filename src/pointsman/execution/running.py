@@ -11,6 +11,7 @@ import msgspec
 
 from pointsman.catalog.models import Model
 from pointsman.domain.decision import Decision
+from pointsman.domain.rates import RateState
 from pointsman.domain.record import CheckRecord, Handoff, Status, StepRecord, TurnRecord
 from pointsman.domain.reply import Event, Reply
 from pointsman.domain.turn import Turn
@@ -79,6 +80,11 @@ class Running:
     def answering(self) -> str:
         """See ``Desk.answering``."""
         return self.decision.model if self._hop is None or self._hop.call is None else self.model.id
+
+    @property
+    def rates(self) -> RateState | None:
+        """What is left of the client's rate limits; None where there are none."""
+        return self._engine.rates(self.ask)
 
     # -- what stages and checks use -------------------------------------------------------------------------------------
 

@@ -7,16 +7,18 @@ may consult models on the way, and returns the wish to go on with. What must hol
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 import msgspec
 
 from pointsman.catalog.models import Model
 from pointsman.domain.decision import Decision
+from pointsman.domain.rates import RateState
 from pointsman.domain.record import CheckRecord, Handoff, StepRecord
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
+from pointsman.errors import BudgetExceeded, PointsmanError, ProviderError
 from pointsman.execution.ask import Ask
 from pointsman.providers.seam import Endpoint
 
@@ -112,18 +114,67 @@ class Permit(Protocol):
     endpoint: Endpoint | None
     """Where to call instead of the model's usual endpoint (another key of the provider); None: there."""
 
-    def settle(self, step: StepRecord) -> None:
-        """Say what became of the call. Called exactly once, for every permit."""
+    turn: Turn | None
+    """What to send instead of the wish's turn (a reply made to fit a budget); None: that one."""
+
+    def settle(self, step: StepRecord, retry_after: float | None = None) -> None:
+        """Say what became of the call, and how long the provider asked to wait. Called exactly once, for every permit."""
         ...
 
 
 class Guard(Protocol):
-    """Money, rates and health: asked before every call."""
+    """Money, rates and health (``guard.Watch``): asked before every turn and every call."""
 
-    async def admit(self, ask: Ask, model: Model, turn: Turn, purpose: str) -> Permit:
-        """Return leave for the call.
+    tries_anyway: bool
+    """Whether a model is tried when every one that could answer is set aside."""
+
+    def begin(self, ask: Ask) -> None:
+        """Count a turn.
 
         Raises:
-            PointsmanError: the call may not be made; a ``ProviderError`` whose ``retry`` is not ``no`` lets another model try.
+            RateLimited: its client sent too many.
         """
         ...
+
+    def rates(self, ask: Ask) -> RateState | None:
+        """Return what is left of the client's rate limits; None where there are none."""
+        ...
+
+    def unhealthy(self, known: Mapping[str, str]) -> Mapping[str, str]:
+        """Return ``known`` and every model that should not be called now, with the reason."""
+        ...
+
+    def unaffordable(self, ask: Ask) -> Mapping[str, str]:
+        """Return the models that are too dear for what is left of a budget whose policy wants a cheaper one, with the reason."""
+        ...
+
+    def has_another_key(self, model: Model) -> bool:
+        """Return whether another key of the provider may be used at once."""
+        ...
+
+    def due_first(self, models: tuple[str, ...]) -> str:
+        """Return which of ``models`` to try when all of them are set aside."""
+        ...
+
+    async def drain(self) -> None:
+        """Wait until what was spent so far is written."""
+        ...
+
+    async def admit(self, ask: Ask, model: Model, turn: Turn, purpose: str, *, force: bool = False) -> Permit:
+        """Return leave for the call; with ``force`` the endpoint's health is not asked.
+
+        Raises:
+            PointsmanError: the call may not be made; ``is_refusal`` tells whether another model may be.
+        """
+        ...
+
+
+SET_ASIDE = "set_aside"
+"""The kind of the error that keeps a call from an endpoint that keeps failing: nothing was sent, so it is no step of the turn."""
+
+
+def is_refusal(error: PointsmanError) -> bool:
+    """Tell whether ``error`` says that one model may not be called now, while another may be."""
+    if isinstance(error, BudgetExceeded):
+        return error.cheaper
+    return isinstance(error, ProviderError) and error.kind == SET_ASIDE

@@ -84,7 +84,7 @@ class SpendBook:
 
         return self._store.write_sync(job)
 
-    def seed(self, since_us: Mapping[tuple[str, str], int]) -> None:
+    def seed(self, since_us: Mapping[tuple[Scope, str], int]) -> None:
         """Take what was spent before the first budget of a (scope, period) from the turns since then.
 
         Only for scopes whose id stands in a turn's row: all, key and conversation.

@@ -52,7 +52,7 @@ def test_the_version_depends_on_content_and_not_on_layout() -> None:
     ("text", "expected"),
     [
         (BASE + "ruls: []\n", "p.yaml:11: ruls: unknown key; did you mean 'rules'?"),
-        (BASE + "shadow: {}\n", "p.yaml:11: shadow: unknown key; known: catalogue, context,"),
+        (BASE + "shadow: {}\n", "p.yaml:11: shadow: unknown key; known: agents, breaker, budgets,"),
         (BASE.replace("host: openai", "host: opnai"), "p.yaml:3: providers.openai.host: must be 'anthropic',"),
         (BASE.replace("version: 1", "version: 2"), "p.yaml:1: version: must be 1"),
         (BASE.replace("tiers: [small]", "tiers: [smal]"), "did you mean 'small'?"),

@@ -18,6 +18,7 @@ from pointsman.errors import PointsmanError
 from pointsman.execution.agents.managed import ManagedRun
 from pointsman.execution.engine import Running
 from pointsman.server.gateway.codec import InboundDialect, StreamEncoder
+from pointsman.server.gateway.rate_headers import anthropic_rates, openai_rates
 
 _log = logging.getLogger(__name__)
 
@@ -106,6 +107,14 @@ class TurnResponse:
         self._timer: asyncio.TimerHandle | None = None
         self._ticking: asyncio.Future[None] | None = None
 
+    def _headers(self, *, answered: bool) -> Headers:
+        headers = decision_headers(self._running, self._request_id, explain=self._explain, answered=answered)
+        rates = self._running.rates if isinstance(self._running, Running) else None
+        if rates is not None:
+            written = anthropic_rates(rates) if self._dialect.name == "anthropic" else openai_rates(rates)
+            headers += [(name.encode(), value.encode()) for name, value in written.items()]
+        return headers
+
     async def run(self) -> None:
         """Answer the turn, streamed or whole. A fault of our own still ends as an error the client can read."""
         try:
@@ -148,7 +157,7 @@ class TurnResponse:
             await self._error(error)
             return
         record = await running.commit()
-        headers = decision_headers(running, self._request_id, explain=self._explain, answered=True)
+        headers = self._headers(answered=True)
         if record.cost_usd is not None:
             headers.append((b"x-pointsman-cost-usd", format(record.cost_usd, "f").encode()))
         headers.append((b"content-length", str(len(body)).encode()))
@@ -195,7 +204,7 @@ class TurnResponse:
         if self._started:
             return
         self._started = True
-        headers = decision_headers(self._running, self._request_id, explain=self._explain, answered=answered)
+        headers = self._headers(answered=answered)
         await self._send({"type": "http.response.start", "status": 200, "headers": _SSE + headers})
 
     async def _body(self, data: bytes) -> None:
@@ -215,7 +224,7 @@ class TurnResponse:
         answer = self._dialect.encode_error(error, self._request_id)
         headers = [(name.encode(), _ascii(value)) for name, value in answer.headers.items()]
         known = {name for name, _ in headers}
-        extra = decision_headers(self._running, self._request_id, explain=self._explain, answered=False)
+        extra = self._headers(answered=False)
         headers += [pair for pair in extra if pair[0] not in known]
         headers.append((b"content-length", str(len(answer.body)).encode()))
         await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
