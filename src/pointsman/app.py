@@ -217,11 +217,11 @@ class Router:
         Raises:
             NotFound: the client pinned a model that is not in the catalogue.
             NoEligibleModel: every model is excluded.
+            BudgetExceeded: every model that could answer might cost more than is left.
+            RateLimited: the client sent too many turns.
 
         In all cases the turn is recorded, and the error's ``turn_id`` names it.
         """
-            BudgetExceeded: every model that could answer might cost more than is left.
-            RateLimited: the client sent too many turns.
         try:
             return self.engine.start(ask, pin=self.pin_of(ask.turn.model))
         except (NotFound, NoEligibleModel, BudgetExceeded, RateLimited) as error:
@@ -376,11 +376,11 @@ def build_router(
     catalog = Catalog.load(decoded.catalogue_path)
     endpoints = resolve_endpoints(decoded, os.environ if environ is None else environ, simulate_at)
     endpoints.ready.update(extra_endpoints or {})
+    for name in extra_endpoints or {}:
+        endpoints.keys.pop(name, None)
     return Router(decoded, catalog, endpoints, open_store(store))
 
 
-    for name in extra_endpoints or {}:
-        endpoints.keys.pop(name, None)
 @contextlib.contextmanager
 def build_local_router(*, store: str = DEFAULT_URL) -> Iterator[Router]:
     """Start the small local demo model and build a ``Router`` whose every route is answered by it.
@@ -420,14 +420,14 @@ def resolve_endpoints(policy: Policy, environ: Mapping[str, str], simulate_at: s
     return found
 
 
-def _dialects() -> dict[str, Dialect]:
-    known = {name: dialect(name) for name in dialects()}
-    return {**known, GrammarTools.name: GrammarTools(known["openai_chat"])}
 def _unset(variables: tuple[str, ...], environ: Mapping[str, str], keys: list[str | None]) -> list[str]:
     """Return the variables that hold no key, where others do."""
     return [variable for variable in variables if keys and not environ.get(variable)]
 
 
+def _dialects() -> dict[str, Dialect]:
+    known = {name: dialect(name) for name in dialects()}
+    return {**known, GrammarTools.name: GrammarTools(known["openai_chat"])}
 
 
 def _policy(policy: Policy | Path | str | None) -> Policy:
