@@ -1,0 +1,1 @@
+"""Statistics of runs: shares over repeats, paired differences, agreement, and how many cases a question needs."""
