@@ -59,7 +59,15 @@ def timed(text: str = POLICY, **seconds: float) -> Policy:
 class GatewayUnderTest:
     """A running gateway: ``base_url`` for the Anthropic SDK, ``openai_url`` for the OpenAI SDK."""
 
-    def __init__(self, router: Router, handle: Handle | None, *, keys: bool = False, **options: Any) -> None:
+    def __init__(
+        self,
+        router: Router,
+        handle: Handle | None,
+        *,
+        keys: bool = False,
+        http: Any = BoundedHttpProtocol,
+        **options: Any,
+    ) -> None:
         self.router = router
         self.emulator = handle
         sock = listen("127.0.0.1", 0)
@@ -70,7 +78,7 @@ class GatewayUnderTest:
         config = uvicorn.Config(
             Gateway(router, ring, **options),
             loop="uvloop",
-            http=BoundedHttpProtocol,
+            http=http,
             ws="none",
             lifespan="on",
             access_log=False,

@@ -1,9 +1,13 @@
-"""uvicorn's HTTP with one bound more: on the size of a request's head.
+"""uvicorn's HTTP with one bound more, on the size of a request's head, and a word when the client leaves.
 
-The parser underneath has none, so a client could fill our memory with a header that never ends, before any key is asked for.
+The parser underneath has no such bound, so a client could fill our memory with a header that never ends, before any key is
+asked for. ASGI tells of a client that left only to a task of its own, which waits through every turn; here whoever serves the
+request is called.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -16,9 +20,15 @@ _REFUSAL = (
 )
 
 
+WHEN_GONE = "pointsman.when_gone"
+"""The ASGI extension under which a request finds ``when_gone``, as ``call``."""
+
+
 class BoundedHttpProtocol(HttpToolsProtocol):
     """One connection. Gives up a request whose head is not complete after ``MAX_HEAD`` bytes."""
 
+    _on_gone: Callable[[], None] | None = None
+    _lost = False
     _head_bytes = 0
     _in_head = True
     _went_on = False
@@ -31,6 +41,34 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD and not self.transport.is_closing():
                 self._refuse()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self.scope["extensions"] = {WHEN_GONE: {"call": self.when_gone}}
+
+    def when_gone(self, callback: Callable[[], None] | None) -> None:
+        """Have ``callback`` called when the client leaves, from the event loop; None: nobody asks any more.
+
+        Requests of one connection are served one after another, so there is one that asks at a time.
+        """
+        self._on_gone = callback
+        if callback is None:
+            return
+        self.flow.resume_reading()  # a large body has it paused, and only who reads sees the end
+        if self._lost:
+            self.loop.call_soon(self._tell)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._lost = True
+        super().connection_lost(exc)
+        self._tell()
+
+    def _tell(self) -> None:
+        callback, self._on_gone = self._on_gone, None
+        if callback is not None:
+            callback()
 
     def on_headers_complete(self) -> None:
         """A head is complete."""

@@ -84,6 +84,31 @@ def test_before_the_first_content(tmp_path: Path, name: str, stream: bool) -> No
         check_nothing_is_left(running, idle_tasks)
 
 
+@pytest.mark.parametrize("size", [100_000, 500_000])
+def test_after_a_body_so_large_that_reading_was_paused(tmp_path: Path, size: int) -> None:
+    with gateway(tmp_path / "t.db", Script(rules=(WORKS, Rule(fault=Fault(kind="stall"))))) as running:
+        idle_tasks = running.tasks()
+        with Client(running.port) as client:
+            client.send(ask(OPENAI, "anthropic/claude-haiku-4-5", stream=True, text="Are you open? " * (size // 14)))
+            upstream = eventually(lambda: running.emulator and running.emulator.requests)[0]
+        assert the_turn(running).status == "cancelled"
+        eventually(lambda: upstream.disconnected)
+        check_nothing_is_left(running, idle_tasks)
+
+
+def test_under_another_server(tmp_path: Path) -> None:
+    """A server that speaks plain ASGI tells of it only to who waits for its next message."""
+    script = Script(rules=(WORKS, Rule(fault=Fault(kind="stall"))))
+    with gateway(tmp_path / "t.db", script, http="httptools") as running:
+        idle_tasks = running.tasks()
+        with Client(running.port) as client:
+            client.send(ask(OPENAI, "anthropic/claude-haiku-4-5", stream=False))
+            upstream = eventually(lambda: running.emulator and running.emulator.requests)[0]
+        assert the_turn(running).status == "cancelled"
+        eventually(lambda: upstream.disconnected)
+        check_nothing_is_left(running, idle_tasks)
+
+
 def test_between_two_tries(tmp_path: Path) -> None:
     fault = Fault(kind="status", status=429, retry_after_s=6)
     with gateway(tmp_path / "t.db", Script(rules=(WORKS, Rule(fault=fault)))) as running:

@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ from pointsman.server.gateway.codec import InboundDialect
 from pointsman.server.gateway.models_list import anthropic_models, openai_models
 from pointsman.server.gateway.openai_chat import OpenAIChatInbound
 from pointsman.server.gateway.turns import KEEP_ALIVE_S, Send, TurnResponse
+from pointsman.server.http_protocol import WHEN_GONE
 from pointsman.store.keys import ClientKey, KeyRing
 
 _log = logging.getLogger(__name__)
@@ -88,7 +90,7 @@ class Gateway:
         try:
             if path in self._turn_paths:
                 _check_method(method, "POST", path)
-                await self._turn(dialect, headers, receive, send, request_id)
+                await self._turn(dialect, headers, scope, receive, send, request_id)
             elif path == "/v1/messages/count_tokens":
                 _check_method(method, "POST", path)
                 await self._count_tokens(headers, receive, send)
@@ -141,8 +143,14 @@ class Gateway:
             if not message.get("more_body"):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    async def _turn(
-        self, dialect: InboundDialect, headers: Mapping[str, str], receive: Receive, send: Send, request_id: str
+    async def _turn(  # noqa: PLR0913, PLR0917 - what ASGI gives, and what was read from it
+        self,
+        dialect: InboundDialect,
+        headers: Mapping[str, str],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        request_id: str,
     ) -> None:
         started_ns, arrived_us = time.perf_counter_ns(), time.time_ns() // 1000
         key = self._authenticate(headers)
@@ -180,7 +188,7 @@ class Gateway:
             explain=headers.get("x-pointsman-explain") == "1",
             keep_alive_s=self._keep_alive_s,
         )
-        await _until_gone(response.run, running.cancel, receive)
+        await _until_gone(response.run, running.cancel, scope, receive)
 
     async def _count_tokens(self, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
         self._authenticate(headers)
@@ -252,20 +260,19 @@ def _with_channel(turn: Any, channel: str) -> Any:
 
 
 async def _until_gone(
-    run: Callable[[], Awaitable[None]], gone: Callable[[], Awaitable[None]], receive: Receive
+    run: Callable[[], Awaitable[None]], gone: Callable[[], Awaitable[None]], scope: Scope, receive: Receive
 ) -> None:
     """Await ``run``; when the client leaves first, stop it and await ``gone``."""
     task = asyncio.current_task()
     left = False
 
-    def on_left(watch: asyncio.Future[None]) -> None:
+    def on_left() -> None:
         nonlocal left
-        if not watch.cancelled() and not watch.exception() and task is not None:
+        if task is not None:
             left = True
             task.cancel()
 
-    watch = asyncio.ensure_future(_disconnected(receive))
-    watch.add_done_callback(on_left)
+    end_watch = _watch(on_left, scope, receive)
     try:
         await run()
     except asyncio.CancelledError:
@@ -277,8 +284,28 @@ async def _until_gone(
             raise
         task.uncancel()
     finally:
-        watch.remove_done_callback(on_left)
+        end_watch()
+
+
+def _watch(on_left: Callable[[], None], scope: Scope, receive: Receive) -> Callable[[], object]:
+    """Have ``on_left`` called when the client leaves; return what ends the watch."""
+    extension = (scope.get("extensions") or {}).get(WHEN_GONE)
+    if extension is not None:  # our own server: no task has to wait
+        when_gone = extension["call"]
+        when_gone(on_left)
+        return partial(when_gone, None)
+
+    def on_done(watch: asyncio.Future[None]) -> None:
+        if not watch.cancelled() and not watch.exception():
+            on_left()
+
+    def end() -> None:
+        watch.remove_done_callback(on_done)
         watch.cancel()
+
+    watch = asyncio.ensure_future(_disconnected(receive))
+    watch.add_done_callback(on_done)
+    return end
 
 
 async def _disconnected(receive: Receive) -> None:
