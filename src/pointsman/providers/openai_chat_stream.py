@@ -59,10 +59,7 @@ class OpenAIChatDecoder(SseDecoder):
 
     def _read(self, start: int, payload: bytes, events: list[Event]) -> None:
         if payload.startswith(b"[DONE]"):
-            self._hold(start)
-            if self._finish_reason is None and not self._said:
-                raise self._broken("the provider's stream said [DONE] before saying anything")
-            self._end(events)
+            self._terminator(start, events)
             return
         try:
             chunk = wire.CHUNK.decode(payload)
@@ -79,7 +76,14 @@ class OpenAIChatDecoder(SseDecoder):
                     self._choice(start, choice, events)
                 elif choice.finish_reason is None:
                     self._release()
-        self._usage(chunk, events)
+        if chunk.usage is not None or chunk.x_groq is not None:
+            self._usage(chunk, events)
+
+    def _terminator(self, start: int, events: list[Event]) -> None:
+        self._hold(start)
+        if self._finish_reason is None and not self._said:
+            raise self._broken("the provider's stream said [DONE] before saying anything")
+        self._end(events)
 
     def _choice(self, start: int, choice: wire.Choice, events: list[Event]) -> None:
         delta = choice.delta or choice.message
@@ -90,15 +94,17 @@ class OpenAIChatDecoder(SseDecoder):
             self._hold(start)
 
     def _delta(self, delta: wire.Body, events: list[Event]) -> None:
-        if delta.content:
-            text = wire.text_of(delta.content)
+        content = delta.content
+        if content:
+            text = content if type(content) is str else wire.text_of(content)
             if text:
                 self._said = self._spoke = True
                 events.append(TextDelta(text))
-        thought = wire.reasoning_of(delta)
-        if thought:
-            self._said = True
-            events.append(ReasoningDelta(thought))
+        if delta.reasoning_content or delta.reasoning:
+            thought = wire.reasoning_of(delta)
+            if thought:
+                self._said = True
+                events.append(ReasoningDelta(thought))
         if delta.refusal:
             self._said = self._refused = True
             events.append(RefusalDelta(delta.refusal))

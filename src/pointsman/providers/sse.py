@@ -18,6 +18,7 @@ MAX_FRAME = 16 * 1024 * 1024
 # A lone CR ends a line too, but only once the next byte shows that no LF follows: it may be in the next read.
 _LINE_END = rb"(?:\r\n|\n|\r(?=[^\n]))"
 _FRAME_END = re.compile(_LINE_END + _LINE_END)
+_NAMED = re.compile(rb"event:[^\n]*")
 _BOM = b"\xef\xbb\xbf"
 
 DecodeError = Callable[[int, Mapping[str, str], bytes], ProviderError]
@@ -62,12 +63,14 @@ class FrameCutter:
         if b"\r" in data:
             rest = _cut_any_line_end(data, start, frames)
         else:
-            *whole, rest = data.split(b"\n\n")
+            whole = data.split(b"\n\n")
+            rest = whole.pop()
             for frame in whole:
                 frames.append((start, frame))
                 start += len(frame) + 2
-        self._pending += rest
-        self._check_size()
+        if rest:
+            self._pending += rest
+            self._check_size()
         return frames
 
     def _check_size(self) -> None:
@@ -85,8 +88,10 @@ def _cut_any_line_end(data: bytes, start: int, frames: list[tuple[int, bytes]]) 
 
 def frame_data(frame: bytes) -> bytes | None:
     """Return the data of one frame, or None where it has none (a comment, an empty frame)."""
-    if frame.startswith(b"data: ") and b"\n" not in frame and b"\r" not in frame:
-        return frame[6:]
+    # The two shapes that nearly all frames have, first: a stream pays this for each of them.
+    named, line_end, line = frame.rpartition(b"\n")
+    if line.startswith(b"data: ") and b"\r" not in frame and (not line_end or _NAMED.fullmatch(named)):
+        return line[6:]
     lines = []
     for line in frame.removeprefix(_BOM).splitlines():
         name, _, value = line.partition(b":")
@@ -115,8 +120,10 @@ class SseDecoder(ABC):
 
     def feed(self, data: bytes) -> list[Event]:
         """Return the events that ``data`` completes; see ``StreamDecoder.feed``."""
-        self._raise_failure()
+        if self.failure is not None:
+            raise self.failure
         events: list[Event] = []
+        reading: int | None = None
         try:
             for start, frame in self._frames.feed(data):
                 if self.done:
@@ -124,13 +131,18 @@ class SseDecoder(ABC):
                     break
                 payload = frame_data(frame)
                 if payload is not None:
-                    self._guarded_read(start, payload, events)
+                    reading = start
+                    self._read(start, payload, events)
+            reading = None
             self._settle(events)
         except ProviderError as error:
+            if reading is not None:
+                self._hold(reading)
             self.failure = error
-        self._measure_held()
+        pending = self._frames.pending_size
+        self.held = pending if self._held_from is None else self._frames.fed - self._held_from
         if self.done:
-            self.surplus = self.surplus or self._frames.pending_size
+            self.surplus = self.surplus or pending
         if not events:
             self._raise_failure()
         return events
@@ -173,30 +185,22 @@ class SseDecoder(ABC):
     def _broken(self, message: str) -> StreamBroken:
         return StreamBroken(message, kind="malformed_reply")
 
-    def _guarded_read(self, start: int, payload: bytes, events: list[Event]) -> None:
-        try:
-            self._read(start, payload, events)
-        except ProviderError:
-            self._hold(start)
-            raise
-
     def _read_rest(self, events: list[Event]) -> None:
         rest = self._frames.pending.strip()
         if not rest:
             return
         payload = frame_data(rest)
         if payload is not None:
-            self._guarded_read(self._frames.fed - self._frames.pending_size, payload, events)
+            start = self._frames.fed - self._frames.pending_size
+            try:
+                self._read(start, payload, events)
+            except ProviderError:
+                self._hold(start)
+                raise
             self._settle(events)
         elif rest[:1] in {b"{", b"["}:
             # A bare JSON body where a stream was asked for: providers report early errors this way.
             raise self._decode_error(200, self._headers, rest)
-
-    def _measure_held(self) -> None:
-        if self._held_from is None:
-            self.held = self._frames.pending_size
-        else:
-            self.held = self._frames.fed - self._held_from
 
     def _raise_failure(self) -> None:
         if self.failure is not None:
