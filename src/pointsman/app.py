@@ -34,6 +34,8 @@ from pointsman.execution.engine import Attempts, Dispatch, Engine, Running
 from pointsman.execution.guard_build import build_guard
 from pointsman.execution.held_replies import HeldReplies
 from pointsman.execution.python_tools import PythonTool
+from pointsman.execution.memory import MemoryBook
+from pointsman.execution.redaction import Redactor, redaction_key, redactor_for
 from pointsman.execution.sessions import Sessions, recalled
 from pointsman.execution.stages import TurnStages
 from pointsman.providers.grammar_tools import GrammarTools
@@ -48,6 +50,7 @@ from pointsman.routing.signals import as_plain, measure_all
 from pointsman.routing.templates import render
 from pointsman.store import DEFAULT_URL, Store, TurnFilter, open_store
 from pointsman.store.agent_runs import AgentRuns
+from pointsman.store.memory import Memories
 from pointsman.store.rejections import Rejection, record_rejection
 
 _log = logging.getLogger(__name__)
@@ -114,6 +117,7 @@ class Router:
         }
         self.missing = endpoints.missing
         self._notes = endpoints.notes
+        self.redactor = redactor_for(policy.privacy.redacted, store.path)
         self._engine: Engine | None = None
         self.tools: dict[str, PythonTool] = {}
         self._agents: Agents | None = None
@@ -139,14 +143,17 @@ class Router:
             Attempts(total=policy.fallback.max_attempts),
             build_guard(policy, self.catalog, self._by_key, self.store),
         )
+        memory = MemoryBook(Memories(self.store), policy.memory, self._memory_redactor())
         self._engine = Engine(
             routing=self.routing,
             dispatch=dispatch,
             keeper=self.store,
-            sessions=Sessions(self._recall),
+            sessions=Sessions(self._recall, memory=memory.recall),
             flagship=flagships[0] if flagships else None,
             unhealthy=self._unhealthy,
             stages=TurnStages(HeldReplies(self._stronger, self._keep_rejection), {}),
+            redact=None if self.redactor is None else self.redactor.record,
+            memory=memory,
         )
 
     async def aclose(self) -> None:
@@ -174,12 +181,15 @@ class Router:
     def agents(self) -> Agents:
         """The agents that Pointsman runs itself, with the Python tools registered in ``tools``."""
         if self._agents is None:
+            from pointsman.execution.agents.mcp_servers import McpServers
+
             self._agents = Agents(
                 policy=self.policy,
                 catalog=self.catalog,
                 begin=self.begin,
                 runs=AgentRuns(self.store),
                 registered=self.tools,
+                mcp=McpServers(),
             )
         return self._agents
 
@@ -336,6 +346,17 @@ class Router:
             sorted((name for name in others if tiers[name] >= own), key=lambda name: (tiers[name] <= own, tiers[name]))
         )
 
+    def _memory_redactor(self) -> Redactor | None:
+        """Memory goes with the next turn, which may go elsewhere: under a confinement it holds no personal data either."""
+        privacy = self.policy.privacy
+        if self.redactor is None and privacy.sensitive is None and privacy.personal is None:
+            return None
+        return Redactor(key=redaction_key(self.store.path))
+
+    def stored_name(self, conversation_id: str) -> str:
+        """Return the id under which a conversation is stored: without personal data, where the policy says so."""
+        return conversation_id if self.redactor is None else self.redactor.name(conversation_id)
+
     def _keep_rejection(self, rejection: Rejection, schema: JsonObject) -> None:
         task = asyncio.ensure_future(record_rejection(self.store, rejection, schema))
         self._background.add(task)
@@ -348,7 +369,8 @@ class Router:
 
     def _recall(self, conversation_id: str, key_id: str | None) -> Session | None:
         # A turn that failed tells nothing of who goes on with an open tool loop.
-        found = self.store.turns(TurnFilter(conversation=conversation_id, key_id=key_id, status="ok"), limit=1)
+        name = self.stored_name(conversation_id)
+        found = self.store.turns(TurnFilter(conversation=name, key_id=key_id, status="ok"), limit=1)
         if not found or found[0].key_id != key_id:
             return None
         record = self.store.turn(found[0].id)

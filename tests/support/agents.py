@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pointsman.app import Router, build_router
-from pointsman.domain.message import Message, Text
+from pointsman.domain.message import Message, Text, ToolResult
 from pointsman.domain.turn import Turn
 from pointsman.emulator.app import Emulator
 from pointsman.emulator.script import Rule, SaidCall, Say, Script, When
@@ -113,3 +113,8 @@ async def answer(router: Router, asked: Ask, **more: Any) -> ManagedRun:
     await run.open()
     await run.commit()
     return run
+
+
+def text_of(result: ToolResult) -> str:
+    """The text of a tool's result."""
+    return "\n".join(part.text for part in result.content if isinstance(part, Text))

@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay-route": ("pointsman.cli.replay_route", "Route every turn of recorded conversations and sum up."),
     "turns": ("pointsman.cli.turns", "List stored turns."),
     "turn": ("pointsman.cli.turn", "Tell the whole story of one turn."),
+    "runs": ("pointsman.cli.runs", "List agents' runs, or tell one: steps, tool calls, cost."),
     "report": ("pointsman.cli.report", "Sum up stored turns: errors, latency, tokens, cost."),
     "keys": ("pointsman.cli.keys", "Create, list and revoke client keys."),
     "contracts": ("pointsman.cli.contracts", "Sum up rejected replies; check replies against a schema."),

@@ -41,7 +41,7 @@ class AgentTool(Section):
 class StdioServer(Section):
     """An MCP server that is started as a program and spoken to over its standard input and output."""
 
-    command: str = Field(min_length=1, description="The program.")
+    command: str = Field(min_length=1, description="The program; python means the one that Pointsman runs on.")
     args: tuple[str, ...] = Field(default=(), description="Its arguments.")
     env: dict[str, str] = Field(
         default_factory=dict, description="Variables it is given; $NAME is read from Pointsman's own environment."
@@ -53,7 +53,9 @@ class StdioServer(Section):
     def _no_keys(cls, value: dict[str, str]) -> dict[str, str]:
         for name, text in value.items():
             if looks_like_a_key(text):
-                raise ValueError(f"{name} looks like a key itself; put it into an environment variable, write $ITS_NAME")
+                raise ValueError(
+                    f"{name} looks like a key itself; put it into an environment variable, write $ITS_NAME"
+                )
         return value
 
 
@@ -113,7 +115,9 @@ class Agent(Section):
     max_steps: int = Field(default=25, ge=1, le=200, description="Model calls per run at most.")
     parallel: int = Field(default=8, ge=1, le=64, description="Tool calls at the same time; writes go one by one.")
     tool_timeout_s: float = Field(default=30, gt=0, le=3600, description="How long one tool call may take.")
-    total_s: float = Field(default=900, gt=0, le=86_400, description="How long a run may take, waits for approval aside.")
+    total_s: float = Field(
+        default=900, gt=0, le=86_400, description="How long a run may take, waits for approval aside."
+    )
     result_chars: int = Field(default=20_000, ge=200, le=1_000_000, description="Longer tool results are cut.")
     writes: Globs | None = Field(
         default=None,

@@ -186,11 +186,14 @@ class AgentRuns:
         """Note that a call is about to be made: from here on it may have happened."""
         await self._write("start_call", {"key": key, "now": _now()})
 
-    async def end_call(self, key: str, state: CallState, result: ToolResult) -> None:
-        """Keep what became of a call."""
-        await self._write(
-            "end_call", {"key": key, "state": state, "result": msgspec.json.encode(result), "now": _now()}
-        )
+    async def end_call(
+        self, key: str, state: CallState, result: ToolResult, *, started_at_us: int | None = None
+    ) -> None:
+        """Keep what became of a call. ``started_at_us``: when it was made, for a call whose start was not noted."""
+        raw = msgspec.json.encode(result)
+        made = 0 if started_at_us is None else 1
+        values = {"key": key, "state": state, "result": raw, "started_at_us": started_at_us, "attempts": made}
+        await self._write("end_call", {**values, "now": _now()})
 
     def run(self, run_id: str) -> RunRow | None:
         """Return a run, None if there is none."""

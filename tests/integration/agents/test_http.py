@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
+import json
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anthropic
 import openai
@@ -31,8 +37,9 @@ def ledger() -> Ledger:
 
 
 @pytest.fixture
-def served(tmp_path: Path, ledger: Ledger):
-    policy = parse_policy(agent(TOOLS + "approval: [refund]"), "test.yaml")
+def served(tmp_path: Path, ledger: Ledger) -> Iterator[GatewayUnderTest]:
+    text = agent(TOOLS + "approval: [refund]") + "  payer:\n    prompt: You pay.\n    tools: {refund: {}}\n"
+    policy = parse_policy(text, "test.yaml")
     with gateway(tmp_path / "s.db", Script(rules=RULES), policy) as running:
         running.router.tools["look_up"] = python_tool(ledger.look_up)
         running.router.tools["refund"] = python_tool(ledger.refund, writes=True)
@@ -72,15 +79,16 @@ def test_the_anthropic_sdk_streams_it(served: GatewayUnderTest, ledger: Ledger) 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_approval_is_asked_and_answered_over_http(served: GatewayUnderTest, ledger: Ledger, stream: bool) -> None:
-    messages = [{"role": "user", "content": "Please refund order A1"}]
+    messages: list[Any] = [{"role": "user", "content": "Please refund order A1"}]
+    said = ""
     with openai.OpenAI(base_url=served.openai_url, api_key="k", default_headers=NAMED) as client:
         for words in ("yes, go ahead", None):
             if stream:
-                chunks = client.chat.completions.create(model="agent/clerk", messages=messages, stream=True)  # type: ignore[call-overload]
+                chunks: Any = client.chat.completions.create(model="agent/clerk", messages=messages, stream=True)
                 said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
             else:
-                reply = client.chat.completions.create(model="agent/clerk", messages=messages)  # type: ignore[call-overload]
-                said = reply.choices[0].message.content
+                reply = client.chat.completions.create(model="agent/clerk", messages=messages)
+                said = reply.choices[0].message.content or ""
             if words is not None:
                 assert "refund (order: A1, cents: 500)" in said
                 assert ledger.refunds == []
@@ -100,3 +108,35 @@ def test_what_cannot_be_served_is_a_clear_error(served: GatewayUnderTest) -> Non
             )
         with pytest.raises(openai.NotFoundError, match="there is no agent 'ghost'"):
             client.chat.completions.create(model="agent/ghost", messages=[{"role": "user", "content": "Hi"}])
+
+
+def test_a_client_that_leaves_stops_the_run_between_tools(served: GatewayUnderTest, ledger: Ledger) -> None:
+    """The write under way is finished and kept; the same request takes the run up and does not write again."""
+    started, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        started.set()
+        leave.wait(10)
+
+    ledger.before_return = hold
+    agents = served.router.agents
+    body = {"model": "agent/payer", "messages": [{"role": "user", "content": "Please refund order A1"}]}
+    connection = http.client.HTTPConnection("127.0.0.1", served.port)
+    headers = {"content-type": "application/json", **NAMED}
+    connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
+    assert started.wait(10)
+    connection.close()
+    leave.set()
+    (run,) = agents.runs.newest()
+    for _ in range(500):
+        (run,) = agents.runs.newest()
+        if run.state == "cancelled":
+            break
+        time.sleep(0.01)
+    assert run.state == "cancelled"
+    assert [call.state for call in agents.runs.calls(run.id)] == ["done"]
+    with openai.OpenAI(base_url=served.openai_url, api_key="k", default_headers=NAMED) as client:
+        reply = client.chat.completions.create(**body)  # type: ignore[call-overload]
+    assert reply.choices[0].message.content == "All right."
+    assert ledger.refunds == [("A1", 500)]
+    assert len(agents.runs.newest()) == 1

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pointsman.errors import NotFound, RequestError
-from support.agents import TOOLS, Ledger, agent, answer, ask, emulated, running, says
+from support.agents import TOOLS, Ledger, agent, answer, ask, emulated, running, says, text_of
 
 LOOK_UP = ("look_up", {"order": "A1"})
 REFUND = ("refund", {"order": "A1", "cents": 500})
@@ -50,7 +51,7 @@ def test_a_run_calls_tools_until_a_reply_calls_none(tmp_path: Path) -> None:
 
 def test_bad_calls_are_not_executed_and_the_model_is_told(tmp_path: Path) -> None:
     ledger = Ledger()
-    wrong = (
+    wrong: tuple[tuple[str, Any], ...] = (
         ("refund", {"order": "A1", "cents": "much"}),
         ("refund", '{"order": "A1", "cents": '),
         ("erase_everything", {}),
@@ -64,7 +65,7 @@ def test_bad_calls_are_not_executed_and_the_model_is_told(tmp_path: Path) -> Non
                 run = await answer(router, ask("Please refund order A1"))
                 calls = router.agents.runs.calls(run.run_id)
                 assert {call.state for call in calls} == {"refused"}
-                told = [call.result.content[0].text for call in calls if call.result]
+                told = [text_of(call.result) for call in calls if call.result]
                 assert "cents" in told[0]
                 assert "not executed" in told[1]
                 assert "there is no tool 'erase_everything'" in told[2]
@@ -134,9 +135,9 @@ def test_a_write_that_times_out_is_unknown_and_not_repeated(tmp_path: Path) -> N
                 first, second = router.agents.runs.calls(run.run_id)
                 assert (first.state, second.state) == ("unknown", "refused")
                 assert first.result is not None
-                assert "outcome unknown" in first.result.content[0].text
+                assert "outcome unknown" in text_of(first.result)
                 assert second.result is not None
-                assert "outcome unknown" in second.result.content[0].text
+                assert "outcome unknown" in text_of(second.result)
 
     asyncio.run(go())
     assert done == [("A1", 500)]
@@ -156,8 +157,8 @@ def test_a_tool_that_raises_is_told_to_the_model(tmp_path: Path) -> None:
                 (call,) = router.agents.runs.calls(run.run_id)
                 assert call.result is not None
                 assert call.result.is_error
-                assert "database is down" in call.result.content[0].text
-                assert "\x1b" not in call.result.content[0].text
+                assert "database is down" in text_of(call.result)
+                assert "\x1b" not in text_of(call.result)
 
     asyncio.run(go())
 

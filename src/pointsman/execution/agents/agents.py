@@ -11,6 +11,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -37,15 +38,16 @@ _SECOND_TRY_US = 3600 * 1_000_000
 """How long a request without a conversation name counts as a second try of one that was cut short."""
 
 
-class McpTools:
-    """Where the tools of MCP servers come from; this one has none. See ``mcp_servers``."""
+class McpTools(Protocol):
+    """Where the tools of MCP servers come from: ``mcp_servers.McpServers``."""
 
     async def offered(self, name: str, server: McpServer, folder: Path) -> list[Offered]:
         """Return the tools of a server."""
-        raise UsageError(f"MCP server {name!r}: this program was built without MCP")
+        ...
 
     async def aclose(self) -> None:
         """End every connection."""
+        ...
 
 
 Prompt = Callable[[str, str], str]
@@ -63,7 +65,7 @@ class Agents:
         begin: Begin,
         runs: AgentRuns,
         registered: Mapping[str, PythonTool],
-        mcp: McpTools | None = None,
+        mcp: McpTools,
         prompt: Prompt | None = None,
     ) -> None:
         self.runs = runs
@@ -72,8 +74,8 @@ class Agents:
         self._catalog = catalog
         self._begin = begin
         self._registered = registered
-        self._mcp = mcp or McpTools()
-        self._prompt = prompt or (lambda agent, text: text)
+        self._mcp = mcp
+        self._prompt = prompt
         self._folder = Path(policy.source).parent if policy.source else Path()
         self._bound: dict[tuple[str, str], Bound] = {}
         self._binding = asyncio.Lock()
@@ -117,7 +119,9 @@ class Agents:
             if place not in self._bound:
                 self._bound[place] = await self._bind(name, agent)
             found = self._bound[place]
-        return msgspec.structs.replace(found, prompt=self._prompt(name, found.prompt))
+        return (
+            found if self._prompt is None else msgspec.structs.replace(found, prompt=self._prompt(name, found.prompt))
+        )
 
     async def _bind(self, name: str, agent: Agent) -> Bound:
         offered = python_tools(agent, self._registered, self._folder)
@@ -261,9 +265,9 @@ class Agents:
     async def _again(self, run: RunRow, ask: Ask, retry: bool, told: Told | None) -> ManagedRun | None:
         """A request that was made before: its waiting question, the run taken up, or None when it is a new wish."""
         if run.state == "waiting_for_approval" and not expired(run):
-            return ManagedRun(ask, run.id, self._policy.version, self.runs, None, run.reply)
+            return self._ready(run, ask)
         if run.state == "done":
-            return ManagedRun(ask, run.id, self._policy.version, self.runs, None, run.reply) if retry else None
+            return self._ready(run, ask) if retry else None
         fresh = time.time_ns() // 1000 - run.updated_at_us < _SECOND_TRY_US
         if run.state == "waiting_for_approval" or not (retry or ask.explicit_conversation or fresh):
             return None
@@ -301,9 +305,12 @@ class Agents:
             loop.refused(refused, words)
         return managed
 
+    def _ready(self, run: RunRow, ask: Ask) -> ManagedRun:
+        return ManagedRun(ask, run.id, self.runs, policy=self._policy.version, ready=run.reply)
+
     def _managed(self, bound: Bound, run: RunRow, ask: Ask, told: Told | None) -> ManagedRun:
-        loop = Loop(bound, run, ask, self._begin, self.runs, told)
-        return ManagedRun(ask, run.id, self._policy.version, self.runs, loop)
+        loop = Loop(bound, run, ask, begin=self._begin, runs=self.runs, told=told)
+        return ManagedRun(ask, run.id, self.runs, policy=self._policy.version, loop=loop)
 
 
 def _check(ask: Ask) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -34,6 +35,10 @@ class OutcomeUnknown(Exception):
     """A tool's server went away while it worked: nobody can tell whether the call was done."""
 
 
+class NotMade(Exception):
+    """A call could not even be begun: nothing was done."""
+
+
 class Calls:
     """The tool calls of one run. ``told`` hears of every call that starts or ends."""
 
@@ -44,7 +49,7 @@ class Calls:
         self._tools = tools
         self._runs = runs
         self._run_id = run_id
-        self._told = told or (lambda row: None)
+        self._told = told or _nobody
         self._slots = asyncio.Semaphore(agent.parallel)
         self._one_write = asyncio.Lock()
         # Writes of unknown outcome: what was called with which arguments, and under which key.
@@ -158,13 +163,10 @@ class Calls:
 
     async def _make(self, row: CallRow, tool: BoundTool, arguments: JsonObject) -> CallRow:
         key = self._uncertain.get(_signature(tool.name, arguments), row.key) if tool.idempotent else row.key
-        attempts = 2 if tool.writes and tool.idempotent else 1
-        state: CallState = "done"
-        output = Output(())
-        for attempt in range(1, attempts + 1):
-            state, output = await self._attempt(tool, arguments, key)
-            if state == "done" or attempt == attempts:
-                break
+        began_us = time.time_ns() // 1000
+        state, output, again = await self._attempt(tool, arguments, key)
+        if again:
+            state, output, _ = await self._attempt(tool, arguments, key)
         if state == "unknown":
             self._mark_uncertain(row)
         limit = self._agent.result_chars
@@ -172,30 +174,34 @@ class Calls:
             msgspec.structs.replace(part, text=clean(part.text, limit)) if isinstance(part, Text) else part
             for part in output.content
         ) or (Text("(the tool returned nothing)"),)
-        return await self._end(row, state, ToolResult(row.call_id, content, row.tool, output.is_error))
+        told = ToolResult(row.call_id, content, row.tool, output.is_error)
+        return await self._end(row, state, told, began_us)
 
-    async def _attempt(self, tool: BoundTool, arguments: JsonObject, key: str) -> tuple[CallState, Output]:
+    async def _attempt(self, tool: BoundTool, arguments: JsonObject, key: str) -> tuple[CallState, Output, bool]:
+        """Make a call once; return what became of it, and whether it may be made again without harm and with hope."""
         seconds = self._agent.tool_timeout_s
+        harmless = tool.idempotent or not tool.writes
         try:
             async with asyncio.timeout(seconds):
-                return "done", await tool.run(arguments, key)
-        except BadArguments as error:
-            return "done", _error(f"not executed: {error}")
+                return "done", await tool.run(arguments, key), False
+        except (BadArguments, NotMade) as error:
+            return "done", _error(f"not executed: {clean(str(error), 2000)}"), False
         except OutcomeUnknown as error:
-            why = str(error)
+            why, again = str(error), harmless
         except _MAY_HAVE_HAPPENED as error:
             late = isinstance(error, TimeoutError)
             why = f"the tool did not answer within {seconds:g} s" if late else f"the connection broke ({error})"
+            again = tool.writes and tool.idempotent
         except Exception as error:  # noqa: BLE001 - a tool is foreign code: whatever it raises is the model's to know
             _log.info("tool %s of run %s failed", tool.name, self._run_id, exc_info=True)
             doubt = "; part of it may have been done" if tool.writes else ""
-            return "done", _error(f"{type(error).__name__}: {clean(str(error), 2000)}{doubt}")
+            return "done", _error(f"{type(error).__name__}: {clean(str(error), 2000)}{doubt}"), False
         if tool.writes:
-            return "unknown", _error(UNKNOWN.format(why=why))
-        return "done", _error(why)
+            return "unknown", _error(UNKNOWN.format(why=why)), again
+        return "done", _error(why), again
 
-    async def _end(self, row: CallRow, state: CallState, told: ToolResult) -> CallRow:
-        await self._runs.end_call(row.key, state, told)
+    async def _end(self, row: CallRow, state: CallState, told: ToolResult, began_us: int | None = None) -> CallRow:
+        await self._runs.end_call(row.key, state, told, started_at_us=began_us)
         ended = msgspec.structs.replace(row, state=state, result=told)
         self._told(ended)
         return ended
@@ -203,6 +209,10 @@ class Calls:
     async def refuse(self, row: CallRow, text: str) -> CallRow:
         """End a call that waited, without making it."""
         return await self._end(row, "refused", result(row.call_id, row.tool, text, is_error=True))
+
+
+def _nobody(row: CallRow) -> None:
+    pass
 
 
 def _error(text: str) -> Output:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from pointsman.domain.message import Message, OutputFormat, Text, ToolChoice
+from pointsman.domain.message import CacheMark, Message, OutputFormat, Text, ToolChoice, ToolResult
 from pointsman.domain.record import TurnRecord
 from pointsman.domain.reply import Reply
 from pointsman.domain.usage import Usage
@@ -49,8 +49,8 @@ class Bound(msgspec.Struct, frozen=True):
 class Loop:
     """One run on its way. ``go`` takes it as far as it gets; everything it has done is in the store at every moment."""
 
-    def __init__(
-        self, bound: Bound, run: RunRow, ask: Ask, begin: Begin, runs: AgentRuns, told: Told | None = None
+    def __init__(  # noqa: PLR0913 - one run and what it works with, by name
+        self, bound: Bound, run: RunRow, ask: Ask, *, begin: Begin, runs: AgentRuns, told: Told | None = None
     ) -> None:
         self.bound = bound
         self.run = run
@@ -59,7 +59,7 @@ class Loop:
         self.records: list[TurnRecord] = []
         self._begin = begin
         self._runs = runs
-        self._told = told or (lambda what: None)
+        self._told = told or _nobody
         self._ends_at = time.monotonic() + bound.agent.total_s
         stored = runs.calls(run.id)
         self.calls = Calls(bound.agent, bound.tools, runs, run.id, self._told)
@@ -179,11 +179,12 @@ class Loop:
         contract = bound.agent.contract if final else None
         wanted = OutputFormat("json_schema", contract, bound.name) if contract is not None else None
         system = Message("system", (Text(bound.prompt),))
+        messages = (system, *given.messages, *self.transcript.messages)
         number = str(self.transcript.model_steps + 1)
         return msgspec.structs.replace(
             given,
             model="auto",
-            messages=(system, *given.messages, *self.transcript.messages),
+            messages=_marked(messages),
             tools=tools,
             tool_choice=ToolChoice("none") if last and tools else None,
             output_format=(given.output_format or wanted) if final else None,
@@ -200,6 +201,25 @@ class Loop:
         stop = "end_turn" if reply.stop_reason == "tool_use" else reply.stop_reason
         parts = tuple(part for part in reply.parts if not _is_inner(part))
         return msgspec.structs.replace(reply, parts=parts, usage=used, stop_reason=stop)
+
+
+def _nobody(what: TurnRecord | CallRow) -> None:
+    pass
+
+
+def _marked(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Ask for the whole prompt to be cached: the next step sends it again, longer by one reply and its results.
+
+    Providers that cache by themselves take no notice. Where the client marked places of its own, they stay the only ones.
+    """
+    if any(getattr(part, "cache", None) is not None for message in messages for part in message.parts):
+        return messages
+    last = messages[-1]
+    part = last.parts[-1] if last.parts else None
+    if not isinstance(part, Text | ToolResult):
+        return messages
+    marked = msgspec.structs.replace(part, cache=CacheMark())
+    return (*messages[:-1], msgspec.structs.replace(last, parts=(*last.parts[:-1], marked)))
 
 
 def _is_inner(part: Any) -> bool:

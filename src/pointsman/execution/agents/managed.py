@@ -30,8 +30,15 @@ class ManagedRun:
 
     relayed = False
 
-    def __init__(
-        self, ask: Ask, run_id: str, policy: str, runs: AgentRuns, loop: Loop | None, ready: Reply | None = None
+    def __init__(  # noqa: PLR0913 - what a run is known by, by name
+        self,
+        ask: Ask,
+        run_id: str,
+        runs: AgentRuns,
+        *,
+        policy: str,
+        loop: Loop | None = None,
+        ready: Reply | None = None,
     ) -> None:
         self.ask = ask
         self.run_id = run_id
@@ -56,7 +63,9 @@ class ManagedRun:
     @property
     def state(self) -> RunState:
         """How the run stands."""
-        return self.ending.state if self.ending is not None else "running"
+        if self.ending is not None:
+            return self.ending.state
+        return "running" if self._loop is not None else "done"
 
     @property
     def decision(self) -> Decision:

@@ -55,7 +55,9 @@ UPDATE agent_call SET state = 'planned' WHERE run_id = ? AND state = 'waiting'
 UPDATE agent_call SET state = 'started', attempts = attempts + 1, started_at_us = :now WHERE key = :key
 
 -- name: end_call
-UPDATE agent_call SET state = :state, result = :result, ended_at_us = :now WHERE key = :key
+UPDATE agent_call SET state = :state, result = :result, ended_at_us = :now,
+    started_at_us = coalesce(started_at_us, :started_at_us), attempts = max(attempts, :attempts)
+WHERE key = :key
 
 -- name: calls_of
 SELECT * FROM agent_call WHERE run_id = ? ORDER BY step, i
