@@ -14,7 +14,7 @@ from pointsman.contracts.fitting import Fitting
 from pointsman.contracts.refusals import refuses, refuses_in_json
 from pointsman.contracts.schema_bounds import load
 from pointsman.contracts.strict_json import NotJson, decode
-from pointsman.contracts.unwrapping import Inner, declared_names, nearly_inside, text_of, valid_inside
+from pointsman.contracts.unwrapping import Inner, all_names, declared_names, nearly_inside, text_of, valid_inside
 from pointsman.contracts.verdict import Failure, Repair, Verdict
 from pointsman.domain.message import JsonObject, OutputFormat
 
@@ -191,7 +191,7 @@ class Contract:
             return self._beyond_schema(text, value) if text is not None else ()
         if not self._explainable(value):
             return (Failure("wrong_type", "", "it does not satisfy the schema, which is too intertwined to say where"),)
-        found = faults(self._validator.iter_errors(value))
+        found = faults(self._validator.iter_errors(value), all_names(self.schema))
         dropped = self._expected.dropped(value) if self._expected else ()
         return found + tuple(one for one in dropped if one not in found)
 

@@ -24,17 +24,24 @@ _SHOWN = 120
 _UNEXPECTED = ("additionalProperties", "unevaluatedProperties")
 
 
-def faults(errors: Iterable[ValidationError]) -> tuple[Failure, ...]:
-    """Return what is wrong, in the order of the reply, each once."""
+def faults(errors: Iterable[ValidationError], declared: frozenset[str] = frozenset()) -> tuple[Failure, ...]:
+    """Return what is wrong, ordered by place, each once. ``declared``: the names of all fields the schema knows anywhere."""
     found: dict[tuple[Kind, str], Failure] = {}
     other_type: set[str] = set()
+    knock_on: set[tuple[Kind, str]] = set()
     for error in itertools.islice(errors, MOST):
+        if error.kind.name == "unevaluatedProperties":
+            # Where one part of a merged schema fails, its fields count as unknown too.
+            knock_on.update(
+                (one.kind, one.pointer) for one in _unexpected(error) if one.pointer.rpartition("/")[2] in declared
+            )
         if error.kind.name == "type":
             other_type.add(pointer(error.instance_path))
         for failure in _of(error):
             found.setdefault((failure.kind, failure.pointer), failure)
     # A number where a word is wanted is no bad choice of word.
     told = [one for one in found.values() if not (one.kind == "bad_enum" and one.pointer in other_type)]
+    told = [one for one in told if (one.kind, one.pointer) not in knock_on] or told
     return tuple(sorted(told, key=lambda failure: failure.pointer.split("/"))[:MOST])
 
 
@@ -49,6 +56,8 @@ def _of(error: ValidationError) -> list[Failure]:
     if told is not None:
         return told(error)
     place = pointer(error.instance_path)
+    if error.instance_path and isinstance(error.instance_path[-1], int) and word == "falseSchema":
+        return [Failure("wrong_type", place, "there are more items than the schema has")]
     if word not in _KINDS and error.schema_path and error.schema_path[-1] in _UNEXPECTED:
         return [Failure("extra_field", place, "this field is not in the schema")]
     return [Failure(_KINDS.get(word, "wrong_type"), place, _sentence(error))]

@@ -89,15 +89,12 @@ def _in_one_fence(body: str) -> tuple[str, Any] | None:
 
 def _failures(*, fenced: bool, text: bool, repairs: tuple[Repair, ...]) -> tuple[Failure, ...]:
     found = [Failure("fenced", "", "the JSON stands in a code fence")] if fenced else []
-    if text:
-        found.append(Failure("invalid_json", "", "text stands before or after the JSON"))
+    said = ["text stands before or after the JSON"] if text else []
     if repairs:
-        found.append(Failure("invalid_json", "", "not JSON as the standard has it: " + _listed(repairs)))
+        said.append("not JSON as the standard has it: " + ", ".join(repair.what for repair in repairs))
+    if said:
+        found.append(Failure("invalid_json", "", "; ".join(said)))
     return tuple(found)
-
-
-def _listed(repairs: tuple[Repair, ...]) -> str:
-    return ", ".join(repair.what for repair in repairs)
 
 
 def _values(body: str, *, array_wanted: bool) -> tuple[list[Reading], list[str]]:
@@ -105,9 +102,10 @@ def _values(body: str, *, array_wanted: bool) -> tuple[list[Reading], list[str]]
     values: list[Reading] = []
     gaps: list[str] = []
     begun = at = tries = 0
+    lead = len(body) - len(body.lstrip())
     while opener := _OPENER.search(body, at):
         start = opener.start()
-        if not array_wanted and (words := _CITATION.match(body, start)) and body[:start].strip():
+        if not array_wanted and (words := _CITATION.match(body, start)) and start > lead:
             at = words.end()
             continue
         try:

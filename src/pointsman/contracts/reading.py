@@ -31,6 +31,7 @@ _LOOSE = {
 }
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_CUT_NUMBER = re.compile(r"-?[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]*)?\Z")
 _WORD = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 _NEXT_KEY = re.compile(r'"(?:[^"\\\n]|\\.)*+"\s*:')
 _AFTER_NUMBER = frozenset(" \t\r\n,]}/#")
@@ -223,7 +224,7 @@ class Reading:
     def _number(self) -> None:
         found = _NUMBER.match(self._text, self._at)
         end = self._at if found is None else found.end()
-        if end == len(self._text):
+        if _CUT_NUMBER.match(self._text, self._at):
             raise Unreadable("it ends inside or after a number", end, cut=True)
         if found is None or self._text[end] not in _AFTER_NUMBER:
             raise Unreadable(f"{self._text[self._at : end + 10]!r} is not a number as JSON writes it", self._at)

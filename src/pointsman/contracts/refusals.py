@@ -15,6 +15,7 @@ _REFUSAL = re.compile(
     | \bi\ (?:can(?:['’]t|not|\ not)|won['’]t|will\ not|must\ decline|am\ (?:unable|not\ able|not\ allowed))
         \ (?:to\ )?(?:help|assist|comply|provide|do\ (?:that|this)|answer|fulfil|share|continue|process|generate|create|support
             |complete|discuss|engage|participate|produce|carry|respond|reveal|disclose)
+    | \bi\ (?:must|have\ to)\ (?:decline|refuse)
     | \bi(?:['’]m|\ am)\ (?:unable|not\ (?:able|allowed|permitted))\ to\b
     | \bas\ an?\ (?:ai|artificial\ intelligence|large\ language|language)\b
     | \b(?:against|violates?)\ (?:my|our|the)\ (?:\w+\ )?(?:guidelines|polic(?:y|ies)|programming|rules)

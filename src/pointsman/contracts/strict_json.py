@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from decimal import Decimal
 from typing import Any
 
 MAX_CHARS = 2_000_000
@@ -16,6 +17,9 @@ MAX_CHARS = 2_000_000
 
 MAX_DEPTH = 100
 """The deepest nesting that is read."""
+
+_EXACT = 15
+"""Every number of this many characters is a float without loss that matters here: its whole part stays what it is."""
 
 _STRUCTURE = re.compile(r'[\[{]+|[\]}]+|"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
 
@@ -80,6 +84,9 @@ def _number(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
         raise NotJson(f"the number {digits:.40} is too large")
+    if len(digits) > _EXACT and value.is_integer() and Decimal(digits) != Decimal(digits).to_integral_value():
+        # 9007199254740993.5 would count as the integer 9007199254740994.
+        raise NotJson(f"the number {digits:.40} cannot be read without losing digits")
     return value
 
 

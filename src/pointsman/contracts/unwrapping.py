@@ -155,3 +155,18 @@ def declared_names(document: JsonObject) -> frozenset[str]:
         for word in ("allOf", "anyOf", "oneOf"):
             stack += node.get(word) or ()
     return frozenset(found)
+
+
+def all_names(document: JsonObject) -> frozenset[str]:
+    """Return the names of all fields that a schema declares, at any depth."""
+    found: set[str] = set()
+    stack: list[Any] = [document]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            properties = node.get("properties")
+            found |= properties.keys() if isinstance(properties, dict) else set()
+            stack += node.values()
+        elif isinstance(node, list):
+            stack += node
+    return frozenset(found)

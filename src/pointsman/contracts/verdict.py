@@ -84,7 +84,7 @@ def retry_message(verdict: Verdict) -> str:
     if "truncated" in verdict.kinds:
         lines.append("The reply was cut off: answer more briefly, so that the whole JSON fits.")
     lines.append(
-        "Send the whole JSON again, corrected: one JSON value, nothing before or after it, no code fence. "
+        "Send the whole JSON again, corrected: one JSON value, nothing before or after it, no code fence.\n"
         "Keep what was right as it was, and do not invent values."
     )
     return "\n".join(lines)
