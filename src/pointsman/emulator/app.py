@@ -14,6 +14,8 @@ import msgspec
 from pointsman.emulator import faults
 from pointsman.emulator.access import check_key, key_of
 from pointsman.emulator.answering import answers, tally
+from pointsman.emulator.batch_jobs import BatchCall, BatchJobs
+from pointsman.emulator.batches import answer_batch, batch_call
 from pointsman.emulator.cache import PromptCache
 from pointsman.emulator.exchange import Ask, RejectedError, Reply
 from pointsman.emulator.faces import Face, Incoming
@@ -62,6 +64,7 @@ class Emulator:
         self._matcher = Matcher(self.script)
         self._cache = PromptCache(clock)
         self._limiter = Limiter(self.script.rate_limit, clock, wall)
+        self._batches = BatchJobs(self.script.batches, self._respond, wall)
         self._serial = 0
         self._records: deque[Recorded] = deque()
         self._remember = remember
@@ -118,9 +121,13 @@ class Emulator:
         record.raw = await connection.read()
         self._keep(record)
         try:
-            if target.what == "unknown":
+            if (call := batch_call(record)) is not None:
+                target = msgspec.structs.replace(target, face=call.face)
+                record.dialect = call.face.dialect
+                await self._batch(connection, record, call)
+            elif target.what == "unknown":
                 raise unknown_path(record)
-            if target.what in {"models", "model"}:
+            elif target.what in {"models", "model"}:
                 await self._models(connection, record, target)
             else:
                 await self._answer(connection, record, target)
@@ -128,6 +135,30 @@ class Emulator:
             if connection.started:
                 raise
             await self._refuse(connection, record, target.face, error)
+
+    async def _batch(self, connection: Connection, record: Recorded, call: BatchCall) -> None:
+        answered = answer_batch(self._batches, call, self.script.keys)
+        if answered.lost:
+            await connection.pause(None)
+        headers = call.face.headers(record.serial, None) | {"content-type": answered.kind}
+        await self._send_json(connection, record, answered.status, headers, answered.body)
+
+    def _respond(self, face: Face, incoming: Incoming, key: str) -> tuple[int, Any]:
+        """Answer one item of a batch, as an ordinary request would be answered."""
+        self._serial += 1
+        headers = dict(incoming.headers)
+        record = Recorded(self._serial, face.dialect, "POST", incoming.path, headers, incoming.body)
+        record.model = incoming.model or str(incoming.body.get("model") or "")
+        try:
+            check_key(face.dialect, key, self.script.keys)
+            ask = _understood(face, incoming, self._table)
+            rule = self._matcher.find(ask, headers) or Rule()
+            if rule.fault is not None and rule.fault.kind == "status":
+                raise faults.refusal(rule.fault)
+            playing = self._prepared(record, face, ask, rule, {})
+        except RejectedError as error:
+            return error.status, error.body if error.body is not None else face.error(error, self._serial)
+        return 200, face.whole(playing.reply, playing.quirks)
 
     async def _models(self, connection: Connection, record: Recorded, target: Target) -> None:
         face = target.face

@@ -150,6 +150,22 @@ class Rule(_Part, frozen=True):
     times: _Positive | None = None
 
 
+class BatchesSaid(_Part, frozen=True):
+    """How batches go. ``polls``: a batch is under way for so many looks at it. ``refuse``: the first n submissions get a 429.
+
+    ``lose``: the first n are taken, but their answer is never sent. ``expire``: globs of the custom ids that are not done in
+    time. ``fail``: whole batches fail (every item does, where the server fails no batches). ``broken_line``: the first
+    line of the results is cut short. An item is answered by the rules; a fault ``status`` makes it fail.
+    """
+
+    polls: _Count = 1
+    refuse: _Count = 0
+    lose: _Count = 0
+    expire: tuple[str, ...] = ()
+    fail: bool = False
+    broken_line: bool = False
+
+
 class RateLimit(_Part, frozen=True):
     """Limits enforced per key and model; ``model`` is a glob of the models it holds for."""
 
@@ -172,6 +188,7 @@ class Script(_Part, frozen=True):
     rate_limit: RateLimit | None = None
     models: tuple[ModelFacts, ...] = ()
     any_model: bool = False
+    batches: BatchesSaid = BatchesSaid()
 
 
 def load_script(path: Path | str) -> Script:
