@@ -78,15 +78,15 @@ class Connection(asyncio.Protocol):
 
     def pause(self) -> None:
         """Stop reading: the caller is slower than the provider."""
-        if self._transport is not None and not self._paused:
+        if not self._paused and self.usable:
             self._paused = True
-            self._transport.pause_reading()
+            cast(asyncio.Transport, self._transport).pause_reading()
 
     def resume(self) -> None:
         """Read on."""
-        if self._transport is not None and self._paused:
+        if self._paused and self.usable:
             self._paused = False
-            self._transport.resume_reading()
+            cast(asyncio.Transport, self._transport).resume_reading()
 
     def abort(self) -> None:
         """Cut the connection at once; the answer it carries, if any, fails."""
@@ -197,12 +197,13 @@ class Connection(asyncio.Protocol):
 
     def _settle(self) -> None:
         """After a whole answer: give the connection back, or drop it when nothing else may follow on it."""
-        transport = self._transport
+        transport = cast(asyncio.Transport, self._transport)
         # An answer that overtook its request leaves a connection in the middle of that request.
-        if transport is None or not self._keep or self._rest is not None or transport.get_write_buffer_size():
+        if not self._keep or not self.usable or self._rest is not None or transport.get_write_buffer_size():
             self.abort()
             return
-        self.resume()
+        if self._paused:
+            self.resume()
         self._home.give(self)
 
     def _end(self, reason: Cut) -> None:
@@ -216,7 +217,7 @@ class Connection(asyncio.Protocol):
 
     def _write_on(self) -> None:
         rest = self._rest
-        while rest is not None and not self._full and self._transport is not None:
-            self._transport.write(rest[:_ONE_WRITE])
+        while rest is not None and not self._full and self.usable:
+            cast(asyncio.Transport, self._transport).write(rest[:_ONE_WRITE])
             rest = rest[_ONE_WRITE:] if len(rest) > _ONE_WRITE else None
         self._rest = rest

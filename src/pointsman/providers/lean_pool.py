@@ -17,6 +17,9 @@ from pointsman.providers.lean_connection import Connection
 _FAMILY_DELAY_S = 0.25
 """How long one address may be silent before the next is tried beside it (RFC 8305, section 5)."""
 
+_NAME_S = 10.0
+"""How long the addresses of a name are used without asking again."""
+
 _CLOSE_S = 1.0
 
 
@@ -35,6 +38,9 @@ class Lane:
         self.place = place
         self.idle: list[Connection] = []
         self._pool = pool
+        self._addresses: list[AddrInfoType] = []
+        self._known_until = 0.0
+        self._lookup: asyncio.Task[None] | None = None
 
     def take(self) -> Connection | None:
         """Return an idle connection, which is the caller's from now on; None: there is none."""
@@ -63,15 +69,27 @@ class Lane:
                     server_hostname=place.host if tls else None,
                 )
         except BaseException:
+            self._known_until = 0.0  # another address may answer
             connection.abort()
             raise
         return connection
 
     async def _socket(self, loop: asyncio.AbstractEventLoop) -> socket.socket:
         """Connect to whichever address of the name answers first (uvloop itself tries them one after the other)."""
-        found = await loop.getaddrinfo(self.place.host, self.place.port, type=socket.SOCK_STREAM)
-        addresses: list[AddrInfoType] = list(found)
-        return await start_connection(addresses, happy_eyeballs_delay=_FAMILY_DELAY_S, interleave=1)
+        if loop.time() >= self._known_until:
+            # A burst of callers asks the name server once: its threads are few.
+            if self._lookup is None:
+                self._lookup = loop.create_task(self._resolve(loop))
+            await asyncio.shield(self._lookup)
+        return await start_connection(list(self._addresses), happy_eyeballs_delay=_FAMILY_DELAY_S, interleave=1)
+
+    async def _resolve(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            found = await loop.getaddrinfo(self.place.host, self.place.port, type=socket.SOCK_STREAM)
+        finally:
+            self._lookup = None
+        self._addresses = list(found)
+        self._known_until = loop.time() + _NAME_S
 
     def opened(self, connection: Connection) -> None:
         """Keep count of a connection."""

@@ -327,15 +327,14 @@ def test_three_hundred_callers_who_leave_spoil_nothing(over: Over) -> None:
             body = b"%c%d" % (number % 97 + 32, number)
             assert await client.ask(body=body) == (body * 50 if body[0] % 2 else body)
 
-        async with echoing(play) as server:
-            async with over.at(server.base_url) as client:
-                for first in range(0, 300, 30):
-                    leaving = [leave(client, n) for n in range(first, first + 30)]
-                    staying = [stay(client, n) for n in range(first, first + 10)]
-                    await asyncio.gather(*leaving, *staying)
-                for n in range(20):
-                    await stay(client, n)
-            await asyncio.wait_for(server.until_open(0), 5)
+        async with echoing(play) as server, over.at(server.base_url, keep_alive_s=0.1) as client:
+            for first in range(0, 300, 30):
+                leaving = [leave(client, n) for n in range(first, first + 30)]
+                staying = [stay(client, n) for n in range(first, first + 10)]
+                await asyncio.gather(*leaving, *staying)
+            for n in range(20):
+                await stay(client, n)
+            await asyncio.wait_for(server.until_open(0), 5)  # none is held by anybody but the pool
 
     over.run(test)
 

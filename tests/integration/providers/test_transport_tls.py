@@ -110,16 +110,18 @@ def test_callers_who_leave_while_connecting_leave_nothing_open(
     over: Over, authority: Authority, tmp_path: Path
 ) -> None:
     async def test() -> None:
-        async with echoing(_repeat, authority.server(tmp_path, "localhost")) as server:
-            async with over.at(server.base_url, tls=authority.trust) as client:
-                for turns in range(40):
-                    task = asyncio.create_task(client.ask(body=b"gone"))
-                    for _ in range(turns):
-                        await asyncio.sleep(0)
-                    task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await task
-                assert await client.ask(body=b"stays") == b"stays"
-            await asyncio.wait_for(server.until_open(0), 5)
+        async with (
+            echoing(_repeat, authority.server(tmp_path, "localhost")) as server,
+            over.at(server.base_url, tls=authority.trust, keep_alive_s=0.1) as client,
+        ):
+            for turns in range(40):
+                task = asyncio.create_task(client.ask(body=b"gone"))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            assert await client.ask(body=b"stays") == b"stays"
+            await asyncio.wait_for(server.until_open(0), 5)  # none is held by anybody but the pool
 
     over.run(test)
