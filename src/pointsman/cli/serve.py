@@ -54,6 +54,7 @@ def command(
     sock = listen(host, port)
     with contextlib.ExitStack() as stack:
         router = _router(chosen, store, stack, local=local, emulated=emulated, script=script)
+        _check(router)
         keys = None if no_auth else _keys(router)
         from pointsman.server.gateway.asgi import Gateway
 
@@ -81,6 +82,14 @@ def _router(
 
         return stack.enter_context(build_local_router(store=store))
     return build_router(policy, store=store)
+
+
+def _check(router: Router) -> None:
+    from pointsman.store.health import damage
+
+    found = damage(router.store.path)
+    if found is not None:
+        note(f"warning: {found}")
 
 
 def _keys(router: Router) -> KeyRing:

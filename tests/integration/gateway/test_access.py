@@ -54,6 +54,14 @@ def send(guarded: Guarded, path: str = OPENAI, **headers: str) -> Any:
         return client.post(path, body(), **headers)
 
 
+def test_a_store_that_is_none_ends_the_start(tmp_path: Path) -> None:
+    (tmp_path / "t.db").write_bytes(b"garbage" * 1000)
+    command = [sys.executable, "-m", "pointsman", "serve", "--port", "0", "--emulated", "--store", "sqlite:///t.db"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=20, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr == "error: store t.db: it is not a SQLite database. Name another file with --store.\n"
+
+
 def test_either_header_will_do(guarded: Guarded) -> None:
     for headers in (
         {"authorization": f"Bearer {guarded.secret}"},
