@@ -276,6 +276,28 @@ def test_a_slow_reader_holds_the_server_back(over: Over) -> None:
     over.run(test)
 
 
+def test_a_connection_whose_reader_was_slow_is_used_again(over: Over) -> None:
+    async def test() -> None:
+        size, written = 400_000, asyncio.Event()
+
+        async def play(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size + b"x" * size)
+            await writer.drain()
+            written.set()
+
+        async with over.client(play, answer(b"two")) as (client, server):
+            found = await client.post()
+            await written.wait()
+            for _ in range(50):  # all that is to come comes before a byte is read
+                await asyncio.sleep(0)
+            assert await found.read() == b"x" * size
+            found.close()
+            assert await asyncio.wait_for(client.ask(), 5) == b"two"
+            assert server.connections == 1
+
+    over.run(test)
+
+
 def test_two_hundred_streams_at_once_are_not_mixed_up(over: Over) -> None:
     async def test() -> None:
         async def play(body: bytes, writer: asyncio.StreamWriter) -> None:
