@@ -10,6 +10,7 @@
     |   |   +-- UnsupportedParameter
     |   |   +-- RequestTooLarge
     |   |   +-- Unauthorized
+    |   |   +-- Forbidden
     |   |   +-- NotFound
     |   |   +-- MethodNotAllowed
     |   +-- StoreError        the store cannot be opened, read or written
@@ -99,6 +100,13 @@ class Unauthorized(RequestError):
 
     code = "unauthorized"
     status = 401
+
+
+class Forbidden(RequestError):
+    """The client key is known, and may not do this."""
+
+    code = "forbidden"
+    status = 403
 
 
 class NotFound(RequestError):

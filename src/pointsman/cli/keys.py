@@ -26,6 +26,7 @@ app = typer.Typer(
 def create(
     name: Annotated[str, typer.Argument(help="Whose key it is, e.g. support-bot.")],
     models: Annotated[str | None, typer.Option(help="Only these model ids, with commas; default: all.")] = None,
+    operator: Annotated[bool, typer.Option("--operator", help="It may define agents and decide approvals.")] = False,
     json: AsJson = False,
     store: StoreUrl = DEFAULT_URL,
 ) -> None:
@@ -33,9 +34,9 @@ def create(
     allowed = _allowed(models)
     _warn_of_unknown(allowed or ())
     with open_store(store) as opened:
-        key_id, secret = create_key(opened, name, allowed)
+        key_id, secret = create_key(opened, name, allowed, operator=operator)
     if json:
-        print_json({"id": key_id, "name": name, "models": allowed, "secret": secret})
+        print_json({"id": key_id, "name": name, "models": allowed, "operator": operator, "secret": secret})
         return
     err().print(plain(f"Key {key_id} for {name}. Keep the secret: it is stored hashed and cannot be shown again."))
     # The secret alone on stdout, so that it can be piped into a secret store.
@@ -104,7 +105,7 @@ def _table(keys: list[KeyInfo]) -> Table:
     for key in keys:
         table.add_row(
             plain(key.id),
-            plain(key.name),
+            plain(key.name + (" (operator)" if key.operator else "")),
             plain(", ".join(key.models) if key.models is not None else "all"),
             at(key.created_at_us),
             "" if key.revoked_at_us is None else at(key.revoked_at_us),

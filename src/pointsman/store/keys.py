@@ -31,11 +31,15 @@ _POLL_S = 1.0
 
 
 class ClientKey(msgspec.Struct, frozen=True):
-    """A key that may be used. ``models`` are the only model ids it may reach; None: all of them."""
+    """A key that may be used. ``models`` are the only model ids it may reach; None: all of them.
+
+    ``operator``: it may also define agents and decide approvals.
+    """
 
     id: str
     name: str
     models: tuple[str, ...] | None = None
+    operator: bool = False
 
 
 class KeyInfo(msgspec.Struct, frozen=True):
@@ -46,9 +50,12 @@ class KeyInfo(msgspec.Struct, frozen=True):
     models: tuple[str, ...] | None
     created_at_us: int
     revoked_at_us: int | None
+    operator: bool = False
 
 
-def create_key(store: Store, name: str, models: tuple[str, ...] | None = None) -> tuple[str, str]:
+def create_key(
+    store: Store, name: str, models: tuple[str, ...] | None = None, *, operator: bool = False
+) -> tuple[str, str]:
     """Make a key and return its id and its secret, which cannot be shown again.
 
     Raises:
@@ -60,7 +67,7 @@ def create_key(store: Store, name: str, models: tuple[str, ...] | None = None) -
     secret = f"{_PREFIX}{key_id}_{secrets.token_urlsafe(_SECRET_BYTES)}"
     allowed = None if models is None else msgspec.json.encode(models).decode()
     with _writing(store) as connection:
-        values = (key_id, name.strip(), _hash(secret), allowed, time.time_ns() // 1000)
+        values = (key_id, name.strip(), _hash(secret), allowed, time.time_ns() // 1000, operator)
         connection.execute(load_queries("keys")["insert_key"], values)
     return key_id, secret
 
@@ -69,7 +76,7 @@ def list_keys(store: Store) -> list[KeyInfo]:
     """Return all keys, revoked ones too, oldest first."""
     with store.reading() as connection:
         rows = connection.execute(load_queries("keys")["list_keys"]).fetchall()
-    return [KeyInfo(row[0], row[1], _models(row[2]), row[3], row[4]) for row in rows]
+    return [KeyInfo(row[0], row[1], _models(row[2]), row[3], row[4], bool(row[5])) for row in rows]
 
 
 def revoke_key(store: Store, key_id: str) -> bool:
@@ -133,7 +140,9 @@ class KeyRing:
             version = self._connection.execute("PRAGMA data_version").fetchone()[0]
             if version != self._version:
                 rows = self._connection.execute(self._query).fetchall()
-                self._keys = {row[0]: (ClientKey(row[0], row[1], _models(row[2])), row[3]) for row in rows}
+                self._keys = {
+                    row[0]: (ClientKey(row[0], row[1], _models(row[2]), bool(row[4])), row[3]) for row in rows
+                }
                 self._version = version
 
     def close(self) -> None:

@@ -68,6 +68,13 @@ ROUTES: Final = (
     Route("GET", "/v1/conversations/{conversation}/outcome", "outcomes", "show_outcome"),
     Route("POST", "/v1/turns/{turn}/feedback", "outcomes", "give_feedback"),
     Route("GET", "/v1/turns/{turn}/feedback", "outcomes", "show_feedback"),
+    Route("POST", "/v1/agents", "agents", "register_agent"),
+    Route("GET", "/v1/agents", "agents", "list_agents"),
+    Route("GET", "/v1/agents/{agent}", "agents", "show_agent"),
+    Route("GET", "/v1/agent-runs/{run}", "agents", "show_run"),
+    Route("POST", "/v1/agent-runs/{run}/approve", "agents", "approve_run"),
+    Route("POST", "/v1/agent-runs/{run}/decline", "agents", "decline_run"),
+    Route("POST", "/v1/agent-runs/{run}/resume", "agents", "resume_run"),
 )
 
 Found = Callable[[], Handler]

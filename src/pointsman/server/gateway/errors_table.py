@@ -63,6 +63,8 @@ BY_CODE: dict[str, Row] = {
     "unsupported_parameter": Row((400, _INVALID, "unsupported_parameter"), (400, _INVALID)),
     "request_too_large": Row((413, _INVALID, "request_too_large"), (413, "request_too_large")),
     "unauthorized": Row((401, _INVALID, "invalid_api_key"), (401, "authentication_error")),
+    "forbidden": Row((403, _INVALID, "forbidden"), (403, "permission_error")),
+    "agent_stopped": Row((504, "server_error", "agent_stopped"), (504, "timeout_error")),
     "not_found": Row((404, _INVALID, "not_found"), (404, "not_found_error")),
     "method_not_allowed": Row((405, _INVALID, "method_not_allowed"), (405, _INVALID)),
     "catalog_error": Row((404, _INVALID, "model_not_found"), (404, "not_found_error")),
