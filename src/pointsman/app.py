@@ -33,8 +33,8 @@ from pointsman.execution.calls import Deadlines
 from pointsman.execution.engine import Attempts, Dispatch, Engine, Running
 from pointsman.execution.guard_build import build_guard
 from pointsman.execution.held_replies import HeldReplies
-from pointsman.execution.python_tools import PythonTool
 from pointsman.execution.memory import MemoryBook
+from pointsman.execution.python_tools import PythonTool
 from pointsman.execution.redaction import Redactor, redaction_key, redactor_for
 from pointsman.execution.sessions import Sessions, recalled
 from pointsman.execution.stages import TurnStages
@@ -148,7 +148,7 @@ class Router:
             routing=self.routing,
             dispatch=dispatch,
             keeper=self.store,
-            sessions=Sessions(self._recall, memory=memory.recall),
+            sessions=Sessions(self._recall, memory=memory),
             flagship=flagships[0] if flagships else None,
             unhealthy=self._unhealthy,
             stages=TurnStages(HeldReplies(self._stronger, self._keep_rejection), {}),
@@ -358,6 +358,8 @@ class Router:
         return conversation_id if self.redactor is None else self.redactor.name(conversation_id)
 
     def _keep_rejection(self, rejection: Rejection, schema: JsonObject) -> None:
+        if self.redactor is not None:
+            rejection = _redacted(rejection, self.redactor)
         task = asyncio.ensure_future(record_rejection(self.store, rejection, schema))
         self._background.add(task)
         task.add_done_callback(self._written)
@@ -375,6 +377,15 @@ class Router:
             return None
         record = self.store.turn(found[0].id)
         return None if record is None else recalled(record)
+
+
+def _redacted(rejection: Rejection, redactor: Redactor) -> Rejection:
+    return msgspec.structs.replace(
+        rejection,
+        raw=redactor.text(rejection.raw),
+        failures=tuple((kind, where, redactor.text(what)) for kind, where, what in rejection.failures),
+        conversation_id=None if rejection.conversation_id is None else redactor.name(rejection.conversation_id),
+    )
 
 
 def build_router(

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keys": ("pointsman.cli.keys", "Create, list and revoke client keys."),
     "contracts": ("pointsman.cli.contracts", "Sum up rejected replies; check replies against a schema."),
     "outcomes": ("pointsman.cli.outcomes", "Import and show how conversations ended."),
+    "memory": ("pointsman.cli.memory", "Show and delete what is remembered of conversations."),
     "prompts": ("pointsman.cli.prompts", "List, compare, change and roll back prompts."),
     "models": ("pointsman.cli.models", "List the models of the catalogue with abilities and prices."),
     "cost": ("pointsman.cli.cost", "Work out the monthly bill of a workload."),

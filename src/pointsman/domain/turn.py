@@ -60,7 +60,7 @@ class Session(msgspec.Struct, frozen=True):
     """What is known of a conversation before this turn, beyond the messages the client sends.
 
     ``last_at`` is Unix time in seconds. ``open_risky_action`` names an action that waits for the customer's word
-    ("shall I refund it?"); None: none is known.
+    ("shall I refund it?"); None: none is known. ``promised`` are the agent's commitments so far, in its own words.
     """
 
     conversation_id: str = ""
@@ -70,6 +70,7 @@ class Session(msgspec.Struct, frozen=True):
     last_at: float | None = None
     escalated: bool = False
     open_risky_action: str | None = None
+    promised: tuple[str, ...] = ()
 
 
 EMPTY_SESSION = Session()

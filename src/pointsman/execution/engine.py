@@ -22,6 +22,7 @@ from pointsman.execution.ask import Ask
 from pointsman.execution.calls import Call
 from pointsman.execution.guard import out_of_money
 from pointsman.execution.hop import Attempts, Dispatch
+from pointsman.execution.memory import MemoryBook
 from pointsman.execution.records import TurnOutcome, turn_record
 from pointsman.execution.running import Running
 from pointsman.execution.sessions import Sessions
@@ -33,6 +34,7 @@ from pointsman.routing.router import Routing
 __all__ = ["Attempts", "Dispatch", "Engine", "Keeper", "Running"]
 
 _PROBE_S = 1.0
+_LONG = 64 * 1024
 
 
 class Keeper(Protocol):
@@ -66,6 +68,7 @@ class Engine:
         unhealthy: Mapping[str, str],
         stages: Stages = no_stages,
         redact: Redact | None = None,
+        memory: MemoryBook | None = None,
     ) -> None:
         self.routing = routing
         self.dispatch = dispatch
@@ -75,6 +78,7 @@ class Engine:
         self.unhealthy = unhealthy
         self.stages = stages
         self._redact = redact
+        self.memory = memory
         self._store_problem: str | None = None
         self._lost: TurnRecord | None = None
         self._probe: asyncio.Future[None] | None = None
@@ -134,7 +138,9 @@ class Engine:
         """Write the record; return it once it is durable."""
         record = turn_record(ask, decision, outcome, self.flagship, self.dispatch.catalog.rates)
         if self._redact is not None:
-            record = self._redact(record)
+            # What is long takes long to search: the other turns go on meanwhile.
+            long = sum(len(raw) for _, raw in record.request) > _LONG
+            record = await asyncio.to_thread(self._redact, record) if long else self._redact(record)
         try:
             # Shielded: a client that leaves while the record is being written must not undo it.
             await asyncio.shield(self.keeper.append(record))

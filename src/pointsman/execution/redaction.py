@@ -247,3 +247,10 @@ def redaction_key(store: Path, environ: Mapping[str, str] = os.environ) -> bytes
 def redactor_for(redact: tuple[Kind, ...], store: Path) -> Redactor | None:
     """Return the redactor a policy asks for (``privacy.redact``), None when it asks for none."""
     return Redactor(redact, key=redaction_key(store)) if redact else None
+
+
+def customer_names(customer: str, store: Path) -> tuple[str, ...]:
+    """Return what a customer's id may be stored as: as it is, and as a token where the store has a redaction key."""
+    if not os.environ.get(KEY_VARIABLE) and not Path(f"{store}.redaction-key").exists():
+        return (customer,)
+    return tuple(dict.fromkeys((customer, Redactor(key=redaction_key(store)).text(customer))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -80,6 +80,11 @@ class Running:
     def answering(self) -> str:
         """See ``Desk.answering``."""
         return self.decision.model if self._hop is None or self._hop.call is None else self.model.id
+
+    @property
+    def steps(self) -> Sequence[StepRecord]:
+        """See ``Desk.steps``."""
+        return self._steps
 
     @property
     def rates(self) -> RateState | None:
@@ -235,7 +240,12 @@ class Running:
         reply = self.reply
         self._engine.sessions.remember(self.ask, self.decision, self.model.id, reply)
         self._engine.states.keep(self.ask, reply, self.model.id)
-        return await self._finish("ok", None)
+        memory = self._engine.memory
+        noted = None if memory is None else memory.note(self.ask, self.decision, reply, self._handoffs)
+        record = await self._finish("ok", None)
+        if noted is not None:
+            await noted
+        return record
 
     async def cancel(self) -> None:
         """The client left: cut the upstream call and keep what was streamed."""

@@ -13,6 +13,9 @@ from pointsman.domain.record import TurnRecord
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import EMPTY_SESSION, Session
 from pointsman.execution.ask import Ask
+from pointsman.execution.memory import MemoryBook, escalated, open_risky_action
+
+_PROMISES = 5
 
 Recall = Callable[[str, str | None], Session | None]
 """Looks a conversation of a client key up in the store after a restart; None when it is not known there."""
@@ -26,13 +29,8 @@ def recalled(record: TurnRecord) -> Session:
         last_model=record.steps[-1].model,
         last_route=record.decision.route,
         last_at=record.at_us / 1e6,
-        escalated=_escalated(record.decision),
+        escalated=escalated(record.decision),
     )
-
-
-def _escalated(decision: Decision) -> bool:
-    history = decision.signals.get("history", {})
-    return bool(history.get("escalated") or decision.signals.get("sentiment", {}).get("asks_human"))
 
 
 class Sessions:
@@ -42,8 +40,9 @@ class Sessions:
     who opened with the same words, while nobody shares a call.
     """
 
-    def __init__(self, recall: Recall, limit: int = 20_000) -> None:
+    def __init__(self, recall: Recall, limit: int = 20_000, memory: MemoryBook | None = None) -> None:
         self._recall = recall
+        self._memory = memory
         self._limit = limit
         self._known: OrderedDict[tuple[str | None, str], Session] = OrderedDict()
         self._loops: OrderedDict[tuple[str | None, str], tuple[str, str]] = OrderedDict()
@@ -63,6 +62,7 @@ class Sessions:
         # The id comes from the client: one key's conversations must not be another's.
         place = (ask.key_id, ask.conversation_id)
         session = self._known.get(place)
+        known = session is not None
         if session is not None:
             self._known.move_to_end(place)
         elif any(message.role == "assistant" for message in ask.turn.messages):
@@ -70,21 +70,41 @@ class Sessions:
         if session is None:
             return EMPTY_SESSION
         if ask.explicit_conversation:
-            return session
+            return session if known else self._with_memory(ask, session)
         return Session(session.conversation_id, session.turns, session.last_model, session.last_route, session.last_at)
+
+    def _promised(self, ask: Ask, before: Session, decision: Decision, reply: Reply) -> tuple[str, ...]:
+        if self._memory is None or not ask.explicit_conversation:
+            return ()
+        return (*before.promised, *self._memory.promises(decision, reply))[-_PROMISES:]
+
+    def _with_memory(self, ask: Ask, session: Session) -> Session:
+        """Return a session read from the store with what was kept of the conversation besides its last turn."""
+        if self._memory is None:
+            return session
+        memory = self._memory.recall(ask)
+        return msgspec.structs.replace(
+            session,
+            escalated=session.escalated or memory.escalated,
+            open_risky_action=session.open_risky_action or memory.open_risky_action,
+            promised=session.promised or memory.promised,
+        )
 
     def remember(self, ask: Ask, decision: Decision, model: str, reply: Reply) -> None:
         """Keep what the next turn of this conversation must know. ``model`` is the one that answered."""
         place = (ask.key_id, ask.conversation_id)
-        before = self._known.get(place, EMPTY_SESSION)
+        before = self._known.get(place) or (
+            self._with_memory(ask, EMPTY_SESSION) if ask.explicit_conversation else EMPTY_SESSION
+        )
         self._known[place] = Session(
             conversation_id=ask.conversation_id,
             turns=before.turns + (0 if ask.turn.in_tool_loop else 1),
             last_model=model,
             last_route=decision.route,
             last_at=ask.arrived_us / 1e6,
-            escalated=before.escalated or _escalated(decision),
-            open_risky_action=None,
+            escalated=before.escalated or escalated(decision),
+            open_risky_action=open_risky_action(ask.turn, reply) if ask.explicit_conversation else None,
+            promised=self._promised(ask, before, decision, reply),
         )
         self._known.move_to_end(place)
         for call in reply.tool_calls:

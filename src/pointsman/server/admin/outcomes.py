@@ -39,14 +39,14 @@ async def report_outcome(call: AdminCall, /) -> AdminAnswer:
     """Keep what is said of a conversation; fields that are not named stay as they were."""
     fields(call.body)
     body = typed(_OUTCOME, call.body)
-    report = report_of(call.args["conversation"], body)
+    report = report_of(call.router.stored_name(call.args["conversation"]), body)
     outcome = await Outcomes(call.router.store).report(report, Sender(call.key_id))
     return AdminAnswer(msgspec.json.encode(outcome_json(outcome)))
 
 
 async def show_outcome(call: AdminCall, /) -> AdminAnswer:
     """Return what is known of a conversation; null where nothing was said."""
-    conversation = call.args["conversation"]
+    conversation = call.router.stored_name(call.args["conversation"])
     found = Outcomes(call.router.store).outcome(conversation, Sender(call.key_id))
     found = found or Outcome(conversation, call.key_id, None, None, None, None, None, None, 0)
     return AdminAnswer(msgspec.json.encode(outcome_json(found)))
@@ -59,6 +59,9 @@ async def give_feedback(call: AdminCall, /) -> AdminAnswer:
     said = {name: getattr(body, name) for name in ("thumb", "rating", "label", "comment", "route", "intent")}
     if all(value is None for value in said.values()):
         raise RequestError(f"the body says nothing of the turn; name one or more of {', '.join(said)}")
+    redactor = call.router.redactor
+    if redactor is not None:
+        said = {name: redactor.value(value) for name, value in said.items()}
     routes = call.router.policy.routes
     if body.route is not None and body.route not in routes:
         raise bad("route", f"the policy has no route {body.route!r}; it has {', '.join(routes)}")
