@@ -33,6 +33,7 @@ from pointsman.routing.sections import (
 )
 from pointsman.routing.sections_agents import Agent
 from pointsman.routing.sections_budgets import Breaker, Budgets
+from pointsman.routing.sections_memory import MemorySection
 from pointsman.routing.sections_signals import OwnFields
 
 
@@ -55,6 +56,7 @@ class Policy(Section):
     sticky: Sticky = Sticky()
     context: Context = Context()
     safety: Safety = Safety()
+    memory: MemorySection = MemorySection()
     agents: dict[str, Agent] = Field(default_factory=dict, description="Agents that Pointsman runs, by name.")
     budgets: Budgets = Budgets()
     breaker: Breaker = Breaker()
