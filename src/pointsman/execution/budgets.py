@@ -268,7 +268,7 @@ class Budgets:
         return BudgetExceeded(
             f"the budget of {_title(charge)} is {in_dollars(cap.usd)}, {_usd(state.spent)} spent{busy}: {left}; "
             f"a call of {quote.model} may cost up to {_usd(need)}",
-            retry_after=_until_next(cap.per, self._clock()),
+            retry_after=_until_next(cap.per, self._clock()) if need <= charge.limit else None,
             cheaper=cheaper,
         )
 

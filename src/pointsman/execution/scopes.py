@@ -60,8 +60,9 @@ def words(of: Of, account_id: str) -> str:
         return "all turns together"
     key, _, name = account_id.partition("/")
     if of in {"user", "conversation"}:
-        return f"{of} {name}" if name else f"turns without {of}"
-    return f"{of} {key}" if account_id else f"turns without {of}"
+        whose = f" of key {key.replace('%2F', '/')}" if key else ""
+        return f"{of} {name}{whose}" if name else f"turns without {of}{whose}"
+    return f"{of} {account_id}" if account_id else f"turns without {of}"
 
 
 def _within(key: str | None, name: str | None) -> str:
