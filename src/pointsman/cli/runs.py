@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pointsman.cli.console import out, plain, print_json
+from pointsman.cli.console import TIER_STYLE, out, plain, print_json
 from pointsman.cli.figures import UNKNOWN, count, dollars, for_json, usd
-from pointsman.cli.replay_view import TIER_STYLE, short
+from pointsman.cli.replay_view import short
 from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson, Limit, StoreUrl, at
 from pointsman.cli.turn_view import ms

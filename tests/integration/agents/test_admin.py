@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.agents import POLICY, TOOLS, Ledger, agent, says
-from support.gateway import GatewayUnderTest, gateway
 
 from pointsman.emulator.script import Script
 from pointsman.execution.python_tools import python_tool
 from pointsman.routing.policy import parse_policy
 from pointsman.store.keys import create_key
+from support.agents import POLICY, TOOLS, Ledger, agent, says
+from support.gateway import GatewayUnderTest, gateway
 
 REFUND = ("refund", {"order": "A1", "cents": 500})
 RULES = (says("", REFUND, contains="refund", results=False), says("All right."))
