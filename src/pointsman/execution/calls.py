@@ -20,6 +20,7 @@ from pointsman.domain.reply import Event, ReasoningDelta, Reply
 from pointsman.domain.turn import Turn
 from pointsman.errors import ProviderError, ProviderTimeout, StreamBroken
 from pointsman.execution.assemble import Assembler, events_of, has_content
+from pointsman.execution.stall import StallClock
 from pointsman.providers.openai_chat_stream import without_usage_chunk
 from pointsman.providers.seam import Answer, Dialect, Endpoint, Outgoing, StreamDecoder, Transport
 
@@ -78,6 +79,7 @@ class Call:
         self._over = False
         self._begun = False
         self._shown = False
+        self._pauses = StallClock()
         self._ends_at = time.monotonic() + deadlines.total_s
 
     def _encode(self, body: bytes | None) -> Outgoing:
@@ -220,7 +222,7 @@ class Call:
     async def _read_on(self) -> None:
         left, idle = self._ends_at - time.monotonic(), self.deadlines.idle_s
         try:
-            async with asyncio.timeout(min(idle, left)):
+            with self._pauses.within(min(idle, left)):
                 await self._read_chunk()
         except TimeoutError:
             what = f"the stream stalled for {idle:g} s" if idle <= left else "the stream did not end in the turn's time"
@@ -262,7 +264,7 @@ class Call:
         """After the terminal event, read the end of the body, so that the connection can be used again."""
         try:
             if self._chunks is not None:
-                async with asyncio.timeout(_DRAIN_S):
+                with self._pauses.within(_DRAIN_S):
                     async for _ in self._chunks:
                         pass
         except (TimeoutError, ProviderError):
@@ -272,5 +274,6 @@ class Call:
 
     def close(self) -> None:
         """Give the connection back, or cut it when the reply was not read to its end."""
+        self._pauses.close()
         if self._answer is not None:
             self._answer.close()
