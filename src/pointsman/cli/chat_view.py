@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pointsman.cli.console import TIER_STYLE, fail, out, plain, short
+from pointsman.cli.console import TIER_STYLE, fail, out, plain
 from pointsman.cli.figures import count, usd
+from pointsman.cli.replay_view import short
 from pointsman.domain.record import TurnRecord
 from pointsman.errors import PointsmanError
 from pointsman.execution.agents.approval import action
