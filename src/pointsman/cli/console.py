@@ -44,6 +44,10 @@ def safe(text: str) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+TIER_STYLE = {"small": "cyan", "mid": "blue", "flagship": "magenta"}
+"""Colours of the tiers; the word always stands beside or behind them."""
+
+
 def plain(text: str, style: str = "") -> Text:
     """Return untrusted ``text`` as rich text: markup in it is shown, not obeyed."""
     from rich.text import Text

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pointsman.cli.console import plain, program, safe
+from pointsman.cli.console import TIER_STYLE, plain, program, safe
 from pointsman.cli.figures import UNKNOWN, dollars, usd
-from pointsman.cli.replay_view import TIER_STYLE, short
+from pointsman.cli.replay_view import short
 from pointsman.domain.decision import Reason
 from pointsman.evaluation.demo_file import DemoConversation
 from pointsman.evaluation.demo_summary import DemoSummary, Group, PlayedTurn, answered_by

@@ -13,30 +13,21 @@ from rich.text import Text
 
 from pointsman.catalog.book import Catalog
 from pointsman.cli.console import err, out
+from pointsman.domain.money import in_dollars, in_figures
 from pointsman.errors import UsageError
 
 UNKNOWN = "–"
-_CENT = Decimal("0.01")
-_LEAST = Decimal("0.0001")
 _PIPED_WIDTH = 160  # a pipe has no width: wide enough that no table is folded
 
 
 def usd(value: Decimal | None) -> str:
     """Return dollars with two decimals, four below a cent, more where four would show nothing; unknown is a dash."""
-    number = dollars(value)
-    if value is None:
-        return number
-    return f"-${number[1:]}" if number.startswith("-") else f"${number}"
+    return UNKNOWN if value is None else in_dollars(value)
 
 
 def dollars(value: Decimal | None) -> str:
     """Return what ``usd`` returns without the sign, for a column whose heading says dollars."""
-    if value is None:
-        return UNKNOWN
-    if value == 0 or abs(value) >= _CENT:
-        return f"{value:,.2f}"
-    digits = max(4, 1 - value.adjusted()) if abs(value) < _LEAST else 4
-    return f"{value:.{digits}f}"
+    return UNKNOWN if value is None else in_figures(value)
 
 
 def count(value: int | Decimal | None) -> str:

@@ -16,12 +16,11 @@ from rich.text import Text
 from pointsman.catalog.book import Catalog, retired, unreleased
 from pointsman.catalog.models import Model
 from pointsman.catalog.prices import MILLION, Rates
-from pointsman.cli.console import out, print_json
+from pointsman.cli.console import TIER_STYLE, out, print_json
 from pointsman.cli.figures import UNKNOWN, for_json, moment, plain_number, show, size, warn_if_stale, width
-from pointsman.domain.decision import TIERS, Tier
+from pointsman.domain.decision import TIERS
 from pointsman.errors import UsageError
 
-_TIER_STYLES: dict[Tier, str] = {"small": "cyan", "mid": "blue", "flagship": "magenta"}
 _PRICES = ("tier", "in", "cached", "write", "out", "batch in/out")
 _ABILITIES = ("context", "effective", "abilities")
 _NEAR = 0.7  # likeness from which a name is taken for a slip of the pen: opneai is one, nope is not
@@ -104,7 +103,7 @@ def _cells(book: Catalog, model: Model, when: datetime) -> dict[str, Text | str]
     batch = book.rates(model.id, when, "batch")
     long = "+" if rates is not None and rates.long is not None else ""
     return {
-        "tier": Text(model.tier, style=_TIER_STYLES[model.tier]),
+        "tier": Text(model.tier, style=TIER_STYLE[model.tier]),
         "context": size(model.context_window),
         "effective": size(model.effective_context),
         "in": _price(rates, "input") + long,

@@ -10,12 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pointsman.cli.console import out, plain
+from pointsman.cli.console import TIER_STYLE, out, plain
 from pointsman.cli.figures import UNKNOWN, dollars, usd
 from pointsman.evaluation.importers.reader import ConversationFile, Line
 from pointsman.evaluation.route_summary import Bill, Sampled, Share, Summary
 
-TIER_STYLE = {"small": "cyan", "mid": "blue", "flagship": "magenta"}
 _REASONS_SHOWN = 12
 _SAID = 160
 

@@ -8,14 +8,24 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from pointsman.cli.console import out, plain, print_json
+from pointsman.cli.console import TIER_STYLE, out, plain, print_json
 from pointsman.cli.figures import UNKNOWN, count, dollars, for_json, usd
 from pointsman.cli.outcome_view import outcome_columns, outcome_notes
-from pointsman.cli.replay_view import TIER_STYLE
 from pointsman.cli.stacked import show_stacked
-from pointsman.cli.store_options import AsJson, Limit, Since, StoreUrl, Until, since_us, until_us
+from pointsman.cli.store_options import (
+    AsJson,
+    Limit,
+    OnlyConversation,
+    OnlyModel,
+    OnlyRoute,
+    OnlyStatus,
+    Since,
+    StoreUrl,
+    Until,
+    since_us,
+    until_us,
+)
 from pointsman.cli.turn_view import ms
-from pointsman.domain.record import Status
 from pointsman.errors import UsageError
 from pointsman.store import DEFAULT_URL, ReportRow, TurnFilter, open_store
 from pointsman.store.reports import DIMENSIONS, ENOUGH
@@ -25,10 +35,10 @@ def command(
     by: Annotated[str, typer.Option(help=f"One or more of: {', '.join(DIMENSIONS)}.")] = "route",
     since: Since = None,
     until: Until = None,
-    status: Annotated[Status | None, typer.Option(help="Only turns that ended so.")] = None,
-    route: Annotated[str | None, typer.Option(help="Only this route.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only this model (provider/name).")] = None,
-    conversation: Annotated[str | None, typer.Option(help="Only this conversation id.")] = None,
+    status: OnlyStatus = None,
+    route: OnlyRoute = None,
+    model: OnlyModel = None,
+    conversation: OnlyConversation = None,
     limit: Limit = 50,
     json: AsJson = False,
     store: StoreUrl = DEFAULT_URL,
@@ -136,7 +146,11 @@ def _money_table(dimensions: tuple[str, ...], rows: list[ReportRow]) -> Table:
         share = row.saving_usd / row.flagship_usd * 100 if row.saving_usd is not None and row.flagship_usd else None
         table.add_row(
             *_group_cells(row),
-            *(count(n) for n in (row.input_uncached, row.cache_read, row.cache_write, row.output, row.reasoning)),
+            count(row.input_uncached),
+            _known(row.cache_read, row.cache_read_known, row.usage_known),
+            _known(row.cache_write, row.cache_write_known, row.usage_known),
+            count(row.output),
+            _known(row.reasoning, row.reasoning_known, row.usage_known),
             dollars(row.cost_usd),
             dollars(row.flagship_usd),
             dollars(row.saving_usd),
@@ -144,6 +158,11 @@ def _money_table(dimensions: tuple[str, ...], rows: list[ReportRow]) -> Table:
             Text("" if row.cost_known == row.turns else f"cost known for {row.cost_known} of {row.turns}", style="dim"),
         )
     return table
+
+
+def _known(tokens: int | None, known: int, of: int) -> str:
+    """Return the sum of the known, with the number of turns that it leaves out: not every provider reports every kind."""
+    return count(tokens) if tokens is None or known == of else f"{count(tokens)} ({of - known:,} unknown)"
 
 
 def _table(dimensions: tuple[str, ...]) -> Table:

@@ -11,13 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pointsman.cli.console import plain
+from pointsman.cli.console import TIER_STYLE, plain
 from pointsman.cli.figures import usd
 from pointsman.domain.decision import Decision
 from pointsman.domain.turn import Turn
 from pointsman.routing.policy import Policy
 
-TIER_STYLE = {"small": "cyan", "mid": "blue", "flagship": "magenta"}
 _QUOTE = 72
 # "intent.recognised = false, intent.risk = 'none'" is read as "intent recognised no, intent risk none".
 _SAID = (
@@ -52,7 +51,7 @@ def _verdict(decision: Decision) -> Text:
     verdict = Text()
     verdict.append(decision.route, style="bold")
     verdict.append(" -> ")
-    verdict.append(decision.model, style=f"bold {TIER_STYLE[decision.tier]}")
+    verdict.append(decision.model, style=f"bold {TIER_STYLE.get(decision.tier, '')}".strip())
     confidence = "unknown (not measured yet)" if decision.confidence is None else f"{decision.confidence:.2f}"
     verdict.append(
         f" ({decision.tier}), about {money(decision.expected_cost_usd)}, confidence {confidence}, "

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pointsman.domain.record import Status
 from pointsman.store.period import parse_moment
 
 StoreUrl = Annotated[str, typer.Option("--store", help="Where turns are kept.", envvar="POINTSMAN_STORE")]
@@ -16,6 +17,10 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, typer.Option("--until", help="Only turns before then, written like --since.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="How many to show.")]
+OnlyStatus = Annotated[Status | None, typer.Option("--status", help="Only turns that ended so.")]
+OnlyRoute = Annotated[str | None, typer.Option("--route", help="Only this route.")]
+OnlyModel = Annotated[str | None, typer.Option("--model", help="Only this model (provider/name).")]
+OnlyConversation = Annotated[str | None, typer.Option("--conversation", help="Only this conversation id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print only JSON.")]
 
 

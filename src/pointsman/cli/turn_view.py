@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pointsman.cli.console import plain
+from pointsman.cli.console import TIER_STYLE, plain
 from pointsman.cli.figures import UNKNOWN, count, dollars, usd
-from pointsman.cli.replay_view import TIER_STYLE, short
+from pointsman.cli.replay_view import short
 from pointsman.cli.route_view import flip_lines, signal_text
 from pointsman.domain.decision import Decision
 from pointsman.domain.record import StepRecord, TurnRecord

@@ -8,13 +8,25 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from pointsman.cli.console import out, plain, print_json, program
+from pointsman.cli.console import TIER_STYLE, out, plain, print_json, program
 from pointsman.cli.figures import UNKNOWN, count, dollars, for_json
-from pointsman.cli.replay_view import TIER_STYLE, short
+from pointsman.cli.replay_view import short
 from pointsman.cli.stacked import show_stacked
-from pointsman.cli.store_options import AsJson, Limit, Since, StoreUrl, Until, at, since_us, until_us
+from pointsman.cli.store_options import (
+    AsJson,
+    Limit,
+    OnlyConversation,
+    OnlyModel,
+    OnlyRoute,
+    OnlyStatus,
+    Since,
+    StoreUrl,
+    Until,
+    at,
+    since_us,
+    until_us,
+)
 from pointsman.cli.turn_view import ms
-from pointsman.domain.record import Status
 from pointsman.store import DEFAULT_URL, TurnFilter, TurnRow, open_store
 
 
@@ -22,10 +34,10 @@ def command(
     limit: Limit = 20,
     since: Since = None,
     until: Until = None,
-    status: Annotated[Status | None, typer.Option(help="Only turns that ended so.")] = None,
-    route: Annotated[str | None, typer.Option(help="Only this route.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only this model (provider/name).")] = None,
-    conversation: Annotated[str | None, typer.Option(help="Only this conversation id.")] = None,
+    status: OnlyStatus = None,
+    route: OnlyRoute = None,
+    model: OnlyModel = None,
+    conversation: OnlyConversation = None,
     resolved: Annotated[
         bool | None, typer.Option("--resolved/--unresolved", help="Only of conversations reported so.")
     ] = None,

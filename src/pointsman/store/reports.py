@@ -69,7 +69,8 @@ class ReportRow(msgspec.Struct, frozen=True):
     ``by`` holds the group's value per dimension. ``errors`` are turns with no reply or a broken one; ``errors_low`` and
     ``errors_high`` bound their true share (Wilson, 95 %). ``cancelled`` turns were left by the client. First-token times
     are over the ``ttft_n`` streamed turns that have one, in ms. ``tokens_per_s`` is output per second of streaming after the
-    first token. Tokens are sums over ``usage_known`` turns. ``cost_usd`` sums the ``cost_known`` turns. ``flagship_usd``,
+    first token. Tokens are sums over ``usage_known`` turns; those that fewer providers report, over as many as
+    their ``..._known`` says. ``cost_usd`` sums the ``cost_known`` turns. ``flagship_usd``,
     ``compared_usd`` (what they did cost) and ``saving_usd`` cover the ``both_known`` turns where both costs are known.
     ``outcomes`` is None where no outcome was ever reported to this store.
     """
@@ -88,9 +89,12 @@ class ReportRow(msgspec.Struct, frozen=True):
     usage_known: int
     input_uncached: int | None
     cache_read: int | None
+    cache_read_known: int
     cache_write: int | None
+    cache_write_known: int
     output: int | None
     reasoning: int | None
+    reasoning_known: int
     cost_known: int
     cost_usd: Decimal | None
     both_known: int
@@ -187,9 +191,12 @@ def _row(
         usage_known=row["usage_known"],
         input_uncached=row["input_uncached"],
         cache_read=row["cache_read"],
+        cache_read_known=row["cache_read_known"],
         cache_write=row["cache_write"],
+        cache_write_known=row["cache_write_known"],
         output=row["output"],
         reasoning=row["reasoning"],
+        reasoning_known=row["reasoning_known"],
         cost_known=row["cost_known"],
         cost_usd=from_halves(row["cost_micro"], row["cost_rest"]),
         both_known=row["both_known"],

@@ -129,6 +129,19 @@ def test_turn_as_json_has_everything(pointsman: Run, url: str) -> None:
     assert [step["status"] for step in told["steps"]] == ["error", "ok"]
 
 
+def test_a_report_says_for_how_many_turns_a_kind_of_token_is_unknown(pointsman: Run, url: str) -> None:
+    with open_store(url) as store:
+        store.append_sync(record("turn_c1", usage=Usage(300, 80, cache_read=1200)))
+    shown = pointsman("report", "--store", url)
+    assert "1,200 (2 unknown)" in shown.stdout
+    data = json.loads(pointsman("report", "--store", url, "--json").stdout)
+    assert (data["total"]["cache_read"], data["total"]["cache_read_known"], data["total"]["usage_known"]) == (
+        1200,
+        1,
+        3,
+    )
+
+
 def test_report_gives_a_verdict_and_counts_what_is_known(pointsman: Run, url: str) -> None:
     shown = pointsman("report", "--store", url, "--by", "route, tier")
     assert shown.returncode == 0, shown.stderr

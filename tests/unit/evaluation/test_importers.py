@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pointsman.domain.message import ToolCall, ToolResult
 from pointsman.errors import UsageError
 from pointsman.evaluation.conversation import Conversation, turns
-from pointsman.evaluation.importers.reader import ConversationFile, Line, read_tools
+from pointsman.evaluation.importers.reader import ConversationFile, Line, read_tool_book
 from pointsman.evaluation.tokens import answer_usages
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"a": 1}'}}
@@ -119,7 +119,7 @@ def test_a_deeply_nested_tools_file_is_one_clear_error(tmp_path: Path) -> None:
     tools = write(tmp_path, "[" * 100_000, name="tools.json")
 
     with pytest.raises(UsageError, match="nested too deeply"):
-        read_tools(tools)
+        read_tool_book(tools)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_missing_schemas_are_said_aloud(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["{", '"x"', '[{"nothing": 1}]'])
 def test_a_wrong_tools_file_is_named(tmp_path: Path, content: str) -> None:
     with pytest.raises(UsageError, match="not a list of OpenAI tools"):
-        read_tools(write(tmp_path, content, name="tools.json"))
+        read_tool_book(write(tmp_path, content, name="tools.json"))
 
 
 ANYTHING = st.recursive(

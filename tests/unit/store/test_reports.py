@@ -72,3 +72,12 @@ def test_a_report_takes_times_and_filters(store: Store, make: MakeRecord) -> Non
 def test_an_unknown_dimension_is_refused(store: Store) -> None:
     with pytest.raises(StoreError, match="route, model"):
         store.report(("route; DROP TABLE turn",))
+
+
+def test_a_kind_of_token_that_some_turns_do_not_report_is_known_for_fewer(store: Store, make: MakeRecord) -> None:
+    store.append_sync(make(1, usage=Usage(300, 80, cache_read=0)))
+    store.append_sync(make(2, usage=Usage(300, 80)))
+    store.append_sync(make(3, usage=None))
+    whole = store.report()[0]
+    assert (whole.cache_read, whole.cache_read_known, whole.usage_known) == (0, 1, 2)
+    assert (whole.reasoning, whole.reasoning_known) == (None, 0)

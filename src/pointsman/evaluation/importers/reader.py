@@ -65,7 +65,7 @@ class ConversationFile:
         self.notes: list[str] = []
         self._guessed = format_name == "auto"
         self._importer = None if self._guessed else importer_named(format_name)
-        self._book = None if tools is None else read_tools(tools)
+        self._book = None if tools is None else read_tool_book(tools)
         self._tools_given = tools
         self._system: str | None = None
         self._ready = False
@@ -128,7 +128,7 @@ class ConversationFile:
         elif tools:
             beside = self.path.with_name(tools)
             if beside.is_file():
-                self._book = read_tools(beside)
+                self._book = read_tool_book(beside)
                 self.notes.append(f"tools from {tools}")
             else:
                 self.notes.append(f"no {tools} beside it: tools without schemas (--tools FILE gives them)")
@@ -153,7 +153,7 @@ def importer_named(name: str) -> Importer:
     raise UsageError(f"--format {name}: no such format. Known are auto, {known}.")
 
 
-def read_tools(path: Path) -> ToolBook:
+def read_tool_book(path: Path) -> ToolBook:
     """Read tool schemas: a JSON list of OpenAI tools, or an object of them by name.
 
     Raises:

@@ -9,8 +9,11 @@ SELECT {keys}
     count(input_uncached) AS usage_known,
     sum(input_uncached) AS input_uncached,
     sum(output) AS output,
+    count(cache_read) AS cache_read_known,
     sum(cache_read) AS cache_read,
+    count(cache_write) AS cache_write_known,
     sum(cache_write) AS cache_write,
+    count(reasoning) AS reasoning_known,
     sum(reasoning) AS reasoning,
     sum(CASE WHEN ttft_ms IS NOT NULL AND duration_ms > ttft_ms THEN output END) AS streamed_output,
     sum(CASE WHEN ttft_ms IS NOT NULL AND duration_ms > ttft_ms AND output IS NOT NULL
