@@ -9,6 +9,8 @@ import msgspec
 
 Tier = Literal["small", "mid", "flagship"]
 TIERS: tuple[Tier, ...] = ("small", "mid", "flagship")
+DecidedTier = Tier | Literal["none"]
+"""The tier of a decision's model; "none" where no model could be chosen."""
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -52,7 +54,7 @@ class Decision(msgspec.Struct, frozen=True):
     id: str
     route: str
     model: str
-    tier: Tier
+    tier: DecidedTier
     policy: str
     confidence: float | None = None
     reasons: tuple[Reason, ...] = ()

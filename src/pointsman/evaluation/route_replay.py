@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from pointsman.catalog.prices import Rates
-from pointsman.domain.decision import Decision, Tier
+from pointsman.domain.decision import DecidedTier, Decision
 from pointsman.domain.turn import Session, Turn
 from pointsman.domain.usage import Usage
 from pointsman.errors import NoEligibleModel
@@ -21,6 +21,7 @@ from pointsman.evaluation.conversation import Conversation, turns
 from pointsman.evaluation.picks import Picks
 from pointsman.evaluation.route_summary import NOT_A_REASON, Bill, ReasonCount, Refused, Summary, quantile, share
 from pointsman.evaluation.tokens import answer_usages
+from pointsman.execution.memory import escalated
 
 RatesOf = Callable[[str], Rates | None]
 
@@ -50,7 +51,7 @@ class RouteReplay:
         self._conversations = 0
         self._policy: str | None = None
         self._routes: Counter[str] = Counter()
-        self._models: Counter[tuple[str, Tier]] = Counter()
+        self._models: Counter[tuple[str, DecidedTier]] = Counter()
         self._reasons: Counter[tuple[str, str]] = Counter()
         self._examples: dict[tuple[str, str], str] = {}
         self._times = array("d")
@@ -168,14 +169,12 @@ class _Money:
 
 def _after(session: Session, decision: Decision) -> Session:
     """Return what is remembered after a turn, as the gateway remembers it; recordings have no clock."""
-    history = decision.signals.get("history") or {}
-    sentiment = decision.signals.get("sentiment") or {}
     return Session(
         conversation_id=session.conversation_id,
         turns=session.turns + 1,
         last_model=decision.model,
         last_route=decision.route,
-        escalated=session.escalated or bool(history.get("escalated") or sentiment.get("asks_human")),
+        escalated=session.escalated or escalated(decision),
     )
 
 

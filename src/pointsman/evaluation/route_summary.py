@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from pointsman.domain.decision import Tier
+from pointsman.domain.decision import DecidedTier
 from pointsman.domain.intervals import wilson
 
 NOT_A_REASON = frozenset({"eligibility", "cost"})
@@ -22,7 +22,7 @@ class Share(msgspec.Struct, frozen=True):
     share: float
     low: float
     high: float
-    tier: Tier | None = None
+    tier: DecidedTier | None = None
     cost_usd: Decimal | None = None
 
 
@@ -64,7 +64,7 @@ class Sampled(msgspec.Struct, frozen=True):
     said: str
     route: str
     model: str
-    tier: Tier
+    tier: DecidedTier
     confidence: float | None
     reasons: tuple[str, ...]
     decided_us: float
@@ -96,7 +96,7 @@ class Summary(msgspec.Struct, frozen=True):
     sample: tuple[Sampled, ...]
 
 
-def share(name: str, n: int, of: int, *, tier: Tier | None = None, cost: Decimal | None = None) -> Share:
+def share(name: str, n: int, of: int, *, tier: DecidedTier | None = None, cost: Decimal | None = None) -> Share:
     """Return the share ``n`` of ``of`` turns with its interval."""
     low, high = wilson(n, of) or (0.0, 1.0)
     return Share(name, n, n / of, low, high, tier, cost)

@@ -128,7 +128,7 @@ class Engine:
             id=decision_id,
             route="none",
             model="none",
-            tier="small",
+            tier="none",
             policy=self.routing.policy.version,
             excluded=error.excluded if isinstance(error, NoEligibleModel) else (),
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from pointsman.domain.decision import Tier
+from pointsman.domain.decision import DecidedTier
 from pointsman.domain.record import Status, TurnRecord
 from pointsman.domain.turn import Channel
 from pointsman.domain.usage import Usage
@@ -60,7 +60,7 @@ class TurnRow(msgspec.Struct, frozen=True):
     requested_model: str
     model: str
     route: str
-    tier: Tier
+    tier: DecidedTier
     policy: str
     channel: Channel
     stream: bool

@@ -138,6 +138,7 @@ def test_a_key_reaches_only_its_models(guarded: Guarded) -> None:
     assert "allow-list" in refused.json["error"]["message"]
     record = guarded.running.turn(refused.headers["x-pointsman-decision-id"])
     assert (record.status, record.error_code) == ("error", "no_eligible_model")
+    assert (record.decision.route, record.decision.tier, record.decision.model) == ("none", "none", "none")
     assert [item.constraint for item in record.decision.excluded] == ["allow_list"]
     with openai.OpenAI(api_key=guarded.narrow, base_url=guarded.running.openai_url, max_retries=0) as client:
         assert {model.id for model in client.models.list()} == {"auto", MINI}
