@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman.contracts import verdict as verdicts
 from pointsman.contracts.compiling import compiled, version_of
-from pointsman.contracts.expected import Expected, marked
+from pointsman.contracts.expected import Expected, marked, unmarked
 from pointsman.contracts.faults import faults, pointer
 from pointsman.contracts.finding import Found, NotFound, find
 from pointsman.contracts.fitting import Fitting
@@ -87,7 +87,7 @@ class Contract:
 
     def output_format(self) -> OutputFormat:
         """Return what to ask a provider for, so that the reply is likely to satisfy the contract."""
-        return OutputFormat("json_schema", self.schema, self.name, self.strict)
+        return OutputFormat("json_schema", unmarked(self.schema), self.name, self.strict)
 
     def check(self, text: str, *, truncated: bool = False, refusal: bool = False) -> Verdict:
         """Say what becomes of a reply. Never raises, whatever the text holds.

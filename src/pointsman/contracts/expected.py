@@ -33,6 +33,13 @@ def marked(schema: Any) -> bool:
     return False
 
 
+def unmarked(schema: Any) -> Any:
+    """Return the schema without the mark: providers that hold a model to a schema may refuse words they do not know."""
+    if isinstance(schema, dict):
+        return {word: unmarked(value) for word, value in schema.items() if word != MARK or value is not True}
+    return [unmarked(value) for value in schema] if isinstance(schema, list) else schema
+
+
 class Expected:
     """Finds expected fields that a valid value left out. ``fits`` tells whether a value fits a subschema."""
 

@@ -12,10 +12,13 @@ from typing import Any
 
 from pointsman.domain.message import JsonObject
 from pointsman.errors import RequestError
+from pointsman.providers.schema_bounds import kinds_of
+from pointsman.providers.schema_flat import flat
 
 _FORMATS = frozenset(
     {"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"},
 )
+_SIMPLE = ("string", "number", "boolean", "null")
 _PRIMITIVE = (str, int, float, bool, type(None))
 _MAX_DEPTH = 64
 
@@ -23,22 +26,27 @@ _MAX_DEPTH = 64
 def for_anthropic(schema: JsonObject) -> JsonObject:
     """Return ``schema`` in Anthropic's subset.
 
+    A node that names no type is given those its keywords speak of, or every simple one: closed objects have no "any".
+
     Raises:
-        RequestError: a node has neither a type nor a combination, or the schema is nested too deep.
+        RequestError: the schema is recursive, nested too deep, or no schema at all.
     """
-    return _subset(schema, "response_format.schema", 0)
+    return _subset(flat(schema), "response_format.schema", 0)
 
 
 def _subset(schema: object, where: str, depth: int) -> JsonObject:
+    if schema is True:
+        schema = {}
     if not isinstance(schema, dict):
         raise RequestError(f"{where}: a JSON Schema must be an object for this provider", param="response_format")
     if depth > _MAX_DEPTH:
         raise RequestError(f"{where}: the schema is nested deeper than {_MAX_DEPTH}", param="response_format")
     rest = dict(schema)
     kept: JsonObject = {}
-    defs = rest.pop("$defs", None)
-    if isinstance(defs, dict):
-        kept["$defs"] = {name: _subset(node, f"{where}.$defs.{name}", depth + 1) for name, node in defs.items()}
+    for word in ("$defs", "definitions"):
+        defs = rest.pop(word, None)
+        if isinstance(defs, dict):
+            kept[word] = {name: _subset(node, f"{where}.{word}.{name}", depth + 1) for name, node in defs.items()}
     if "$ref" in rest:
         kept["$ref"] = rest.pop("$ref")
         return kept
@@ -74,6 +82,7 @@ def _literals_or_type(rest: JsonObject, kept: JsonObject, where: str, depth: int
             kept[target] = [_subset(node, f"{where}.{word}", depth + 1) for node in variants]
     if literal or "anyOf" in kept or "allOf" in kept:
         return None if literal else kind
+    kind = _spoken_of(rest) if kind is None else kind
     if isinstance(kind, list) and kind:
         # A type union is written as alternatives; each keeps the keywords meant for it.
         kept["anyOf"] = [_subset({"type": one, **_of_type(one, rest)}, where, depth + 1) for one in kind]
@@ -85,6 +94,12 @@ def _literals_or_type(rest: JsonObject, kept: JsonObject, where: str, depth: int
         raise RequestError(f"{where}: this provider needs a type (or anyOf, enum, const) here", param="response_format")
     kept["type"] = kind
     return kind
+
+
+def _spoken_of(rest: JsonObject) -> object:
+    """Return the type that the keywords of a node without one speak of, or all simple ones."""
+    found = kinds_of(rest)
+    return found[0] if found else list(_SIMPLE)
 
 
 _KEYWORDS = {
@@ -111,8 +126,13 @@ def _object(rest: JsonObject, kept: JsonObject, where: str, depth: int) -> None:
 
 
 def _array(rest: JsonObject, kept: JsonObject, where: str, depth: int) -> None:
-    items = rest.pop("items", None)
-    if items is not None:
+    items = rest.get("items")
+    first = rest.get("prefixItems")
+    if isinstance(first, list) and first:
+        # Item by item cannot be said: each may be any of them, and the description tells the order.
+        items = {"anyOf": [*first, items] if isinstance(items, dict) else first}
+    if items is not None and items is not False:
+        rest.pop("items", None)
         kept["items"] = _subset(items, f"{where}[]", depth + 1)
     if rest.get("minItems") in {0, 1}:
         kept["minItems"] = rest.pop("minItems")
@@ -138,12 +158,13 @@ def is_strict(schema: Any, depth: int = 0) -> bool:
     if depth == 0 and (schema.get("type") != "object" or "anyOf" in schema):
         return False
     if "$ref" in schema:
-        return len(schema.keys() - {"$defs", "description"}) == 1
+        return len(schema.keys() - {"$defs", "definitions", "description"}) == 1
     if _is_object(schema):
         properties = schema.get("properties", {})
         if schema.get("additionalProperties") is not False or set(schema.get("required", ())) != set(properties):
             return False
-    below = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values(), *schema.get("anyOf", ())]
+    below = [*schema.get("properties", {}).values(), *schema.get("anyOf", ())]
+    below += [node for word in ("$defs", "definitions") for node in schema.get(word, {}).values()]
     if "items" in schema:
         below.append(schema["items"])
     return all(is_strict(node, depth + 1) for node in below)

@@ -204,6 +204,11 @@ def test_a_request_brings_its_own_contract() -> None:
     contract = Contract.from_output_format(wanted)
     assert contract is not None
     assert contract.output_format() == wanted
+    hoped = {"type": "object", "properties": {"x-expected": {"type": "string", "x-expected": True}}}
+    assert Contract(hoped).output_format().schema == {
+        "type": "object",
+        "properties": {"x-expected": {"type": "string"}},
+    }
 
 
 def test_a_tool_call_is_held_to_the_parameters() -> None:
