@@ -292,14 +292,22 @@ class Router:
             parts=parts + tools + messages,
         )
 
-    async def count_tokens(self, turn: Turn, body: bytes) -> tuple[int, bool]:
+    async def count_tokens(
+        self, turn: Turn, body: bytes, key_name: str | None = None, allowed: frozenset[str] | None = None
+    ) -> tuple[int, bool]:
         """Return the prompt tokens of an Anthropic-style request, and whether the count is our estimate.
 
         Where an Anthropic model would serve the turn, its own endpoint counts; elsewhere bytes / 4 is all there is offline.
+        Only models that the client may use are asked: ``allowed`` by its key (None: any), and by the policy's lists.
+
+        Raises:
+            NoEligibleModel: the client named a model that it may not use.
         """
         estimate = int(as_plain(measure_all(turn, EMPTY_SESSION))["size"]["prompt_tokens"])
         try:
-            decision = self.decide(turn)
+            pin = self.pin_of(turn.model)
+            limits = Limits(pin=pin, unhealthy=self._unhealthy, allowed=allowed, key=key_name)
+            decision = self.decide(turn, limits=limits)
             target = self.engine.dispatch.target(self.catalog.get(decision.model))
             if target.dialect.name != "anthropic":
                 return estimate, True
@@ -309,6 +317,10 @@ class Router:
             raw = await answer.read()
             answer.close()
             return int(msgspec.json.decode(raw)["input_tokens"]), False
+        except NoEligibleModel as error:
+            if [item.constraint for item in error.excluded] == ["allow_list"]:
+                raise
+            return estimate, True
         except (PointsmanError, msgspec.DecodeError, KeyError, TypeError, ValueError):
             return estimate, True
 

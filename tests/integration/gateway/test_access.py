@@ -129,6 +129,16 @@ def test_counting_asks_for_a_key(guarded: Guarded) -> None:
     assert send(guarded, "/v1/messages/count_tokens").status == 401
 
 
+def test_counting_asks_only_models_the_key_may_use(guarded: Guarded) -> None:
+    count = f"{ANTHROPIC}/count_tokens"
+    assert guarded.post(guarded.secret, HAIKU, count).status == 200
+    refused = guarded.post(guarded.narrow, HAIKU, count)
+    assert refused.status == 400
+    assert "allow-list" in refused.json["error"]["message"]
+    counted = guarded.post(guarded.narrow, path=count)
+    assert (counted.status, counted.headers["x-pointsman-estimated"]) == (200, "1")
+
+
 def test_a_key_reaches_only_its_models(guarded: Guarded) -> None:
     assert guarded.post(guarded.narrow, MINI).status == 200
     routed = guarded.post(guarded.narrow)

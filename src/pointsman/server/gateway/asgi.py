@@ -191,10 +191,11 @@ class Gateway:
         await _until_gone(response.run, running.cancel, scope, receive)
 
     async def _count_tokens(self, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
-        self._authenticate(headers)
+        key = self._authenticate(headers)
         body = await self._body(headers, receive)
         turn = self._anthropic.decode_count(body, headers).turn
-        tokens, estimated = await self._router.count_tokens(turn, body)
+        name, models = (key.name, key.models) if key else (None, None)
+        tokens, estimated = await self._router.count_tokens(turn, body, name, frozenset(models) if models else None)
         extra = [(b"x-pointsman-estimated", b"1")] if estimated else []
         await _json(send, 200, self._anthropic.encode_count(tokens), extra)
 
