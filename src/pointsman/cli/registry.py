@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "chat": ("pointsman.cli.chat", "Talk to an agent in the terminal."),
     "runs": ("pointsman.cli.runs", "List agents' runs, or tell one: steps, tool calls, cost."),
     "report": ("pointsman.cli.report", "Sum up stored turns: errors, latency, tokens, cost."),
+    "batch": ("pointsman.cli.batch", "Send work that can wait to the providers' batch APIs."),
     "budgets": ("pointsman.cli.budgets", "Show what is spent of each budget."),
     "keys": ("pointsman.cli.keys", "Create, list and revoke client keys."),
     "contracts": ("pointsman.cli.contracts", "Sum up rejected replies; check replies against a schema."),

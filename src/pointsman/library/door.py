@@ -18,10 +18,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 import msgspec
 
 from pointsman.app import Router, build_router
+from pointsman.catalog.models import Model
 from pointsman.domain.decision import Decision
 from pointsman.domain.message import ToolCall
 from pointsman.domain.reply import Event
+from pointsman.domain.turn import Turn
 from pointsman.errors import PointsmanError, UsageError
+from pointsman.execution.batch import BatchDesk, PollPlan
 from pointsman.execution.engine import Running
 from pointsman.execution.python_tools import BadArguments, PythonTool, python_tool
 from pointsman.library.asks import Asked, Said, WishArgs, Wishes, ask_of
@@ -144,6 +147,24 @@ class Pointsman:
     def _still_closed(self, what: str) -> None:
         if self._router is not None:
             raise UsageError(f"register every {what} before the first turn: turns are running already")
+
+    def batch_desk(self, plan: PollPlan | None = None) -> BatchDesk:
+        """Return the desk that takes work that can wait to the providers' batch APIs; only while this is open."""
+        router = self.router
+        flagships = router.policy.tiers.models("flagship")
+
+        def admit(turn: Turn, model: Model) -> None:
+            router.decide(msgspec.structs.replace(turn, model=model.id))
+
+        return BatchDesk(
+            router.engine.dispatch,
+            router.store,
+            policy=router.policy.version,
+            flagship=flagships[0] if flagships else None,
+            redactor=router.redactor,
+            admit=admit,
+            plan=plan,
+        )
 
     @property
     def tools(self) -> Mapping[str, PythonTool]:

@@ -179,15 +179,15 @@ class Batches:
         statement = self._sql["set_item"]
         await self._store.write(lambda connection: _run_many(connection, statement, rows))
 
-    async def send_again(self, batch_id: str, positions: Sequence[Sequence[int]]) -> None:
-        """Let items wait again, each group in a new part."""
+    async def send_again(self, batch_id: str, groups: Sequence[Sequence[ItemRow]]) -> None:
+        """Let items that failed wait again, each group in a new part. One that another process has sent again stays there."""
         sql = self._sql
 
         def job(connection: sqlite3.Connection) -> None:
-            for group in positions:
+            for group in groups:
                 (n,) = connection.execute(sql["next_part"], (batch_id,)).fetchone()
                 connection.execute(sql["add_part"], (batch_id, n))
-                rows = [{"id": batch_id, "part": n, "position": position} for position in group]
+                rows = [{"id": batch_id, "part": n, "position": i.position, "was": i.attempt} for i in group]
                 connection.executemany(sql["send_again"], rows)
 
         await self._store.write(job)

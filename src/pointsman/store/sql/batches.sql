@@ -41,7 +41,7 @@ WHERE batch_id = :id AND position = :position AND state = 'waiting'
 
 -- name: send_again
 UPDATE batch_item SET state = 'waiting', part = :part, attempt = attempt + 1, error_code = NULL, error_text = NULL
-WHERE batch_id = :id AND position = :position
+WHERE batch_id = :id AND position = :position AND attempt = :was AND state IN ('error', 'expired')
 
 -- name: next_part
 SELECT coalesce(max(n), 0) + 1 FROM batch_part WHERE batch_id = ?
