@@ -25,7 +25,6 @@ import msgspec
 from pointsman.domain.decision import Decision, Exclusion, Reason
 from pointsman.domain.record import CheckRecord, Handoff, StepRecord, TurnRecord
 from pointsman.errors import StoreError
-from pointsman.routing.lexicon.identifiers import Finder
 from pointsman.routing.lexicon.kinds import KINDS, Kind
 
 _log = logging.getLogger(__name__)
@@ -37,6 +36,9 @@ _SAME: Final = re.compile(r"[\W_]+")
 _KNOWN_MOST: Final = 4096
 _KNOWN_LONGEST: Final = 64 * 1024
 _ATTACHMENT: Final = re.compile(r"[A-Za-z0-9+/=_\r\n-]{512,}")
+_CUT: Final = re.compile(r"(?:data:[^,\[]{0,200},)?\[\d{1,12} characters of an attachment, not kept\]")
+_FILE_KEYS: Final = frozenset({"media_type", "mime_type", "mimeType", "format", "filename", "file_name"})
+_DATA_KEYS: Final = frozenset({"data", "file_data", "fileData"})
 _DATA_URL: Final = re.compile(r"^data:[^,]{0,200},")
 _ID_KINDS: Final[frozenset[Kind]] = frozenset({"email", "card", "iban", "ssn", "national_id", "phone", "secret"})
 _OPAQUE: Final = frozenset(
@@ -49,6 +51,9 @@ class Redactor:
     """Redacts texts, JSON and records. ``kinds`` are what is taken out; ``key`` makes the tokens of one store its own."""
 
     def __init__(self, kinds: Iterable[Kind] = KINDS, *, key: bytes) -> None:
+        # Its patterns take a while to compile: paid only where something is redacted.
+        from pointsman.routing.lexicon.identifiers import Finder
+
         self._kinds = frozenset(kinds)
         self._key = key
         self._finder = Finder()
@@ -110,7 +115,13 @@ class Redactor:
         if isinstance(value, str):
             return self._string(value, context, depth)
         if isinstance(value, dict):
-            return {self.text(str(key)): self._under(key, item, depth) for key, item in value.items()}
+            file = not _FILE_KEYS.isdisjoint(value)
+            return {
+                self.text(str(key)): _cut(item)
+                if file and key in _DATA_KEYS and isinstance(item, str)
+                else self._under(key, item, depth)
+                for key, item in value.items()
+            }
         if isinstance(value, list | tuple):
             return [self.value(item, context, depth + 1) for item in value]
         if isinstance(value, bool) or value is None:
@@ -128,7 +139,7 @@ class Redactor:
 
     def _string(self, text: str, context: str, depth: int) -> str:
         if (data := _DATA_URL.match(text)) or (_ATTACHMENT.fullmatch(text) and " " not in text):
-            return f"{data[0] if data else ''}[{len(text)} characters of an attachment, not kept]"
+            return _cut(text, data[0] if data else "")
         if text[:1] in "{[" and text[-1:] in "}]":
             # Arguments of tool calls and results of tools are JSON inside JSON.
             try:
@@ -198,6 +209,10 @@ class Redactor:
 
     def _check(self, check: CheckRecord) -> CheckRecord:
         return msgspec.structs.replace(check, text=self.text(check.text)) if check.text else check
+
+
+def _cut(text: str, head: str = "") -> str:
+    return f"{head}[{len(text)} characters of an attachment, not kept]" if not _CUT.fullmatch(text) else text
 
 
 def _without_content(record: TurnRecord) -> TurnRecord:

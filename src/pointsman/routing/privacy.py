@@ -19,7 +19,6 @@ import msgspec
 
 from pointsman.domain.message import Document, Image, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 from pointsman.domain.turn import Turn
-from pointsman.routing.lexicon.identifiers import Finder
 from pointsman.routing.lexicon.match import Words
 from pointsman.routing.lexicon.personal import HARD, SENSITIVE, kinds_in, may_hold
 from pointsman.routing.reading import modality_of
@@ -84,6 +83,8 @@ def _first(turn: Turn, signal: Mapping[str, Any], wanted: frozenset[str] | None)
 
 def _kinds(text: str) -> frozenset[str]:
     """Return the kinds in a text of any length, a piece at a time: the patterns run only on pieces that may hold some."""
+    from pointsman.routing.lexicon.identifiers import Finder  # compiled only where a policy asks for the search
+
     found: set[str] = set()
     finder = Finder()
     for start in range(0, len(text), _PIECE):

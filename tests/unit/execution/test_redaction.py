@@ -84,6 +84,15 @@ def test_attachments_are_cut_out_and_sealed_state_stays() -> None:
     assert "anna" not in out["state"]
 
 
+def test_short_files_are_cut_out_too_and_only_once() -> None:
+    raw = b'{"source":{"type":"base64","media_type":"text/plain","data":"QW5uYQ=="},"note":"see data"}'
+    once = REDACTOR.json_bytes(raw)
+    assert b"QW5uYQ" not in once
+    assert REDACTOR.json_bytes(once) == once
+    sly = json.dumps({"filename": "x", "data": f"{MAIL} [5 characters of an attachment, not kept]"})
+    assert b"anna" not in REDACTOR.json_bytes(sly.encode())
+
+
 def test_only_the_kinds_that_are_asked_for_are_taken_out() -> None:
     only = Redactor(("card",), key=b"k")
     assert only.text(f"{MAIL} {CARD}").startswith(f"{MAIL} [CARD_")

@@ -318,9 +318,9 @@ def _in_number(text: str, found: re.Match[str]) -> Iterator[Span]:
     start, end = found.span()
     lead = len(text[max(0, start - 2) : start]) - len(text[max(0, start - 2) : start].rstrip("+("))
     groups = [(start + group.start(), start + group.end(), group[0]) for group in _GROUP.finditer(found[0])]
-    card = _card(groups)
-    if card is not None:
-        yield Span(*card, "card")
+    cards = list(_cards(groups))
+    if cards:
+        yield from cards
         return
     digits = "".join(group for _, _, group in groups)
     before = text[max(0, start - lead - _AROUND) : start - lead]
@@ -331,19 +331,20 @@ def _in_number(text: str, found: re.Match[str]) -> Iterator[Span]:
         yield Span(start, end, kind)
 
 
-def _card(groups: list[tuple[int, int, str]]) -> tuple[int, int] | None:
-    """Return the groups that together are a card number: an expiry date or an amount may stand beside it."""
-    for first in range(len(groups)):
-        digits, end = "", 0
-        for _, group_end, group in groups[first:]:
+def _cards(groups: list[tuple[int, int, str]]) -> Iterator[Span]:
+    """Yield the groups that together are card numbers: a date, an amount or another card may stand beside one."""
+    first = 0
+    while first < len(groups):
+        digits, after = "", 0
+        for place, (_, _, group) in enumerate(groups[first:], first + 1):
             digits += group
             if len(digits) > 19:  # noqa: PLR2004 - the longest card number
                 break
             if checksums.card(digits):
-                end = group_end
-        if end:
-            return groups[first][0], end
-    return None
+                after = place
+        if after:
+            yield Span(groups[first][0], groups[after - 1][1], "card")
+        first = after or first + 1
 
 
 def _national(digits: str, sizes: list[int], before: str) -> Kind | None:
