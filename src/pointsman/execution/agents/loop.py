@@ -170,6 +170,7 @@ class Loop:
             started_ns=time.perf_counter_ns(),
             routing=self.bound.synthesis if synthesis else self.bound.steps,
             open_risky_action=self._risky,
+            agent=self.bound.name,
         )
 
     def _turn(self, *, synthesis: bool, last: bool) -> Any:
