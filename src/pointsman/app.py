@@ -33,9 +33,13 @@ from pointsman.execution.calls import Deadlines
 from pointsman.execution.engine import Attempts, Dispatch, Engine, Running
 from pointsman.execution.guard_build import build_guard
 from pointsman.execution.held_replies import HeldReplies
+from pointsman.execution.kit import Kit
 from pointsman.execution.memory import MemoryBook
+from pointsman.execution.memory import render as recalled_text
+from pointsman.execution.prompts import PromptBook
 from pointsman.execution.python_tools import PythonTool
 from pointsman.execution.redaction import Redactor, redaction_key, redactor_for
+from pointsman.execution.routes import route_stages
 from pointsman.execution.sessions import Sessions, recalled
 from pointsman.execution.stages import TurnStages
 from pointsman.providers.grammar_tools import GrammarTools
@@ -151,7 +155,7 @@ class Router:
             sessions=Sessions(self._recall, memory=memory),
             flagship=flagships[0] if flagships else None,
             unhealthy=self._unhealthy,
-            stages=TurnStages(HeldReplies(self._stronger, self._keep_rejection), {}),
+            stages=TurnStages(HeldReplies(self._stronger, self._keep_rejection), route_stages(self._kit(memory))),
             redact=None if self.redactor is None else self.redactor.record,
             memory=memory,
         )
@@ -357,6 +361,10 @@ class Router:
         return tuple(
             sorted((name for name in others if tiers[name] >= own), key=lambda name: (tiers[name] <= own, tiers[name]))
         )
+
+    def _kit(self, memory: MemoryBook) -> Kit:
+        """Return what the stages of routes work with."""
+        return Kit(self.policy, self.catalog, PromptBook(self.store), lambda ask: recalled_text(memory.recall(ask)))
 
     def _memory_redactor(self) -> Redactor | None:
         """Memory goes with the next turn, which may go elsewhere: under a confinement it holds no personal data either."""

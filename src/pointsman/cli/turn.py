@@ -16,6 +16,7 @@ from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson, StoreUrl, at
 from pointsman.cli.turn_view import decision_line, ms, show_decision, steps_table
 from pointsman.cli.turns import status_text
+from pointsman.cli.way_view import show_way
 from pointsman.domain.record import TurnRecord
 from pointsman.errors import NotFound
 from pointsman.store import DEFAULT_URL, Store, open_store
@@ -85,6 +86,7 @@ def _show(console: Console, record: TurnRecord, keys: dict[str, str]) -> None:
         show_stacked(steps_table(record.steps), keys=1)
     else:
         console.print(plain("  none: no model was called"))
+    show_way(console, record)
     console.print(plain("\nConversation", "bold"))
     for block in conversation(record):
         console.print(block)
@@ -119,7 +121,11 @@ def _facts(record: TurnRecord, keys: dict[str, str]) -> list[tuple[str, str]]:
 
 
 def _json(record: TurnRecord) -> dict[str, Any]:
-    data: dict[str, Any] = for_json(msgspec.structs.replace(record, request=(), reply=b""))
+    data: dict[str, Any] = for_json(msgspec.structs.replace(record, request=(), reply=b"", handoffs=()))
+    data["handoffs"] = [
+        {"kind": one.kind, "source": one.source, "target": one.target, "artifact": _body(bytes(one.artifact))}
+        for one in record.handoffs
+    ]
     data["request"] = [{"name": name, "body": _body(body)} for name, body in record.request]
     data["reply"] = _body(record.reply) if record.reply else None
     return data

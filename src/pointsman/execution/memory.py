@@ -202,7 +202,9 @@ def open_risky_action(turn: Turn, reply: Reply) -> str | None:
 def escalated(decision: Decision) -> bool:
     """Return whether the turn was about handing the case to a person."""
     history = decision.signals.get("history", {})
-    return bool(history.get("escalated") or decision.signals.get("sentiment", {}).get("asks_human"))
+    if history.get("escalated") or decision.signals.get("sentiment", {}).get("asks_human"):
+        return True
+    return any(reason.kind == "plan" and reason.name == "escalate" for reason in decision.reasons)
 
 
 def promises(reply: Reply, clean: Callable[[str], str] = str) -> tuple[str, ...]:

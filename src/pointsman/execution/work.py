@@ -7,7 +7,7 @@ may consult models on the way, and returns the wish to go on with. What must hol
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -54,6 +54,11 @@ class Desk(Protocol):
     @property
     def answering(self) -> str:
         """The model id of the call whose reply is being checked; the decision's before there is one."""
+        ...
+
+    @property
+    def steps(self) -> Sequence[StepRecord]:
+        """The calls made so far that have ended, in the order they did."""
         ...
 
     async def consult(self, wish: Wish) -> Reply:

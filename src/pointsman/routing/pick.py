@@ -13,13 +13,9 @@ from pointsman.errors import NoEligibleModel
 from pointsman.routing.choice import Bench, Candidate, Order, Slate, rank
 from pointsman.routing.course import Course, towards
 from pointsman.routing.policy import Policy
+from pointsman.routing.route_parts import summarizer, worker
 from pointsman.routing.steps import Step
 
-# What these routes will one day do in several calls is done by one model so far; decisions say so.
-_ALONE = {
-    "plan": "; it answers by itself, without a separate planner",
-    "summarize": "; it reads the whole input and answers by itself",
-}
 # Sorts after every known cost.
 _UNKNOWN = float("inf")
 _PLACE = {tier: place for place, tier in enumerate(TIERS)}
@@ -166,7 +162,16 @@ class Picker:
         group = f"tier {course.only}" if course.only else f"route {course.route}"
         if course.first is not None and chosen.model.id in self._bench.group(course.first):
             group = f"what the rule prefers ({course.first})"
-        return [Reason("cost", order, _why(chosen, ranked, order, group) + _ALONE.get(course.route, ""))]
+        return [Reason("cost", order, _why(chosen, ranked, order, group) + self._beside(course.route))]
+
+    def _beside(self, route: str) -> str:
+        """Return what others do on this route, for the reason."""
+        if (target := worker(self._policy, route)) is not None:
+            planner = self._policy.routes[route].planner
+            return f"; {'it' if planner is None else planner} plans, and {target} replies by the plan"
+        if (target := summarizer(self._policy, route)) is not None:
+            return f"; {target} condenses the long message first, and the rest is routed again"
+        return ""
 
     def _climb(
         self, names: tuple[str, ...], course: Course, eligible: tuple[Candidate, ...]

@@ -14,6 +14,7 @@ from pointsman.domain.decision import TIERS, Tier
 from pointsman.errors import PolicyError
 from pointsman.routing.policy_errors import Problem, from_validation, raise_problems
 from pointsman.routing.policy_names import cross_check
+from pointsman.routing.route_parts import helper_places
 from pointsman.routing.sections import (
     BUILT_IN_RANKS,
     RANK_ORDER,
@@ -97,6 +98,7 @@ class Policy(Section):
         listed += [model for route in self.routes.values() for model in route.models]
         listed += [rule.target for rule in self.rules]
         listed += [self.sticky.steps or "", self.sticky.synthesis or ""]
+        listed += [target for _, target in helper_places(self)]
         return tuple(name for name in dict.fromkeys(listed) if "/" in name)
 
     def model_places(self) -> list[tuple[tuple[str | int, ...], str]]:
@@ -114,6 +116,7 @@ class Policy(Section):
                 places += [(("limits", "allow", kind, who, n), name) for n, name in enumerate(names)]
         for field in ("steps", "synthesis"):
             places.append((("sticky", field), getattr(self.sticky, field) or ""))
+        places += helper_places(self)
         return [(path, name) for path, name in places if "/" in name]
 
     def rank(self, route: str) -> int:

@@ -13,6 +13,7 @@ from pointsman.routing import signals
 from pointsman.routing.agent_policy import check_agent
 from pointsman.routing.conditions import BadCondition, Condition, Vocabulary, near
 from pointsman.routing.policy_errors import Problem
+from pointsman.routing.route_parts import helper_places, idle_keys
 from pointsman.routing.sections import BUILT_IN_RANKS, PINNED
 from pointsman.routing.sections_signals import python_type
 
@@ -40,8 +41,8 @@ def cross_check(policy: Policy) -> list[Problem]:
     """Return everything that does not fit."""
     if wrong := _signals(policy):
         return wrong  # what rules may speak of is not known then
-    found = [*_tiers(policy), *_routes(policy), *_providers(policy), *_rules(policy), *_sticky(policy), *_allow(policy)]
-    return found + _agents(policy)
+    found = [*_tiers(policy), *_routes(policy), *_route_parts(policy), *_providers(policy), *_rules(policy)]
+    return found + _sticky(policy) + _allow(policy) + _agents(policy)
 
 
 def _signals(policy: Policy) -> list[Problem]:
@@ -95,6 +96,18 @@ def _routes(policy: Policy) -> list[Problem]:
     if policy.default_route not in policy.routes:
         text = f"there is no route {policy.default_route!r}{near(policy.default_route, policy.routes)}"
         found.append(Problem(("default_route",), text))
+    return found
+
+
+def _route_parts(policy: Policy) -> list[Problem]:
+    found = [Problem(path, text) for path, text in idle_keys(policy)]
+    for path, target in helper_places(policy):
+        if target in TIERS and not policy.tiers.models(target):
+            found.append(Problem(path, f"tier {target} has no models; list some under tiers.{target}"))
+        elif target not in TIERS and "/" not in target:
+            found.append(Problem(path, f"there is no tier {target!r}{near(target, TIERS)}"))
+        elif "/" in target:
+            found += _model_id(path, target)
     return found
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from pointsman.domain.decision import TIERS, Tier
+from pointsman.domain.plan import extended
 from pointsman.routing.lexicon.kinds import KINDS, Kind
 
 Host = Literal["anthropic", "openai", "google", "groq", "together", "ollama", "vllm", "llamacpp", "openai-compatible"]
@@ -121,6 +122,20 @@ class Tiers(Section):
         return found
 
 
+Kept = Literal["ids", "amounts", "dates", "addresses", "commitments"]
+
+
+class Verify(Section):
+    """Checks of a tool call before the client gets it; a call that fails one is made again by a stronger model."""
+
+    arguments: bool = Field(default=True, alias="schema", description="Arguments must fit the tool's JSON Schema.")
+    grounding: bool = Field(default=True, description="Values of arguments must stand in the conversation.")
+    agreement: str | None = Field(
+        default=None, description="Tier or model that makes the same step beside it and must call the same tools."
+    )
+    only_writes: bool = Field(default=False, description="Leave calls alone whose tool is named like a mere look-up.")
+
+
 class Route(Section):
     """How a turn is handled: which models may answer it."""
 
@@ -134,6 +149,27 @@ class Route(Section):
     output_tokens: int = Field(
         default=400, gt=0, le=200_000, description="Tokens a reply is expected to take, for cost."
     )
+    worker: str | None = Field(
+        default=None, description="Tier or model that replies by the planner's plan; none: the route's models reply."
+    )
+    planner: str | None = Field(default=None, description="Tier or model that plans; left out, the route's models.")
+    plan_schema: dict[str, Any] | None = Field(
+        default=None, alias="schema", description="JSON Schema of an object whose fields are added to the plan."
+    )
+    summarizer: str | None = Field(
+        default=None, description="Tier or model that condenses a long message; none: it is read as it is."
+    )
+    summary_tokens: int = Field(default=400, ge=50, le=20_000, description="Tokens a summary should take.")
+    keep: tuple[Kept, ...] = Field(
+        default=("ids", "amounts", "dates", "addresses", "commitments"), description="What a summary must not lose."
+    )
+    verify: Verify | None = Field(default=None, description="Checks of tool calls before the client gets them.")
+
+    @field_validator("plan_schema")
+    @classmethod
+    def _extends_a_plan(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        extended(value)
+        return value
 
     @model_validator(mode="after")
     def _has_candidates(self) -> Self:

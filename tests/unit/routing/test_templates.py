@@ -189,8 +189,8 @@ def test_voice_says_which_first_token_time_it_could_not_check(starter: Starter, 
 
 
 def test_one_model_answers_and_the_reasons_say_so(starter: Starter, ask: Ask, decide: Decide) -> None:
-    assert "answers by itself" in decide(starter("rubric"), ask(ANGRY)).reasons[-1].text
-    assert "reads the whole input and answers by itself" in decide(starter("rubric"), ask(LONG)).reasons[-1].text
+    assert "it plans, and small replies by the plan" in decide(starter("rubric"), ask(ANGRY)).reasons[-1].text
+    assert "small condenses the long message first" in decide(starter("rubric"), ask(LONG)).reasons[-1].text
 
 
 def test_unknown_names_are_refused_with_the_known_ones() -> None:

@@ -1,0 +1,141 @@
+"""Whether a reply says something: compared by content words and by values, not letter by letter.
+
+A fact that must be mentioned is found by its values (all of them) and most of its content words. A forbidden phrase is found
+as it stands, or with its content words in order close together, unless they are denied ("we cannot promise a refund").
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from pointsman.execution.facts import facts, offered, plain, stands
+from pointsman.routing.lexicon.match import wordset
+
+Hit = Literal["exact", "near"]
+
+_WORD: Final = re.compile(r"\w+")
+_WIDE: Final = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_SENTENCE: Final = re.compile(r"[.!?;]\s")
+_STOP: Final = wordset(
+    """a an the of to in on at by for with and or from as is are was were be been it its this that these those we you i he she
+    they our your my his her their us me will would shall should can could may might do does did has have had there then than so
+    der die das den dem des ein eine einen einem einer und oder zu im am von mit fur auf ist sind war wir sie ich ihr ihre ihnen
+    le la les un une des du de et ou pour avec est sont nous vous je el los las una y o con es son su sus"""
+)
+_DENIALS: Final = wordset(
+    """not no never cannot cant wont dont doesnt didnt isnt arent couldnt wouldnt unable without neither nor t kein keine keinen
+    nicht nie pas jamais sans sin nunca non mai"""
+)
+_ENDINGS: Final = (
+    *("ations", "ation", "ungen", "ments", "ment", "ings", "ing", "ung", "ies", "ied"),
+    *("es", "ed", "en", "et", "er", "s", "e", "y"),
+)
+_STEM: Final = 3
+_ENOUGH: Final = 0.6
+_FEW: Final = 2
+_GAP: Final = 2
+_DENIAL_REACH: Final = 4
+
+
+def mentions(text: str, item: str) -> bool:
+    """Tell whether ``text`` mentions a fact or phrase."""
+    said, wanted = _folded(text), _folded(item)
+    if not wanted or wanted in said:
+        return True
+    values = [fact for fact in facts(item) if fact.kind not in {"number", "time"} or len(wanted.split()) <= _FEW]
+    known = offered([text])
+    if not all(stands(fact, known) for fact in values):
+        return False
+    rest = _without(item, [fact.raw for fact in values])
+    words = _content(rest)
+    if not words:
+        return bool(values)
+    have = set(_stems(said))
+    found = sum(word in have for word in words)
+    # A value names its fact by itself: the words around it may be others.
+    enough = 0.0 if values else 1.0 if len(words) <= _FEW else _ENOUGH
+    return found >= enough * len(words)
+
+
+def forbidden_in(text: str, phrase: str) -> Hit | None:
+    """Return whether ``text`` says a forbidden phrase: as it stands, or in a form that comes near it."""
+    said, banned = _folded(text), _folded(phrase)
+    if not banned:
+        return None
+    if f" {banned} " in f" {said} " or (_WIDE.search(banned) and banned.replace(" ", "") in said.replace(" ", "")):
+        return "exact"
+    values = facts(phrase)
+    words = _content(_without(phrase, [fact.raw for fact in values]))
+    known = offered([text])
+    if values and not all(stands(fact, known) for fact in values):
+        return None
+    if values and not words:
+        return "exact"
+    if not words:
+        return None
+    return "near" if any(_near(_stems(_folded(one)), words) for one in _sentences(text)) else None
+
+
+def _near(said: Sequence[str], words: Sequence[str]) -> bool:
+    """Tell whether the words stand in order within a short stretch that nothing denies."""
+    reach = len(words) + max(_GAP, len(words) // 2)
+    content = [(place, word) for place, word in enumerate(said) if word not in _STOP]
+    for start, (place, word) in enumerate(content):
+        if word != words[0]:
+            continue
+        window = [one for _, one in content[start : start + reach]]
+        denied = not _DENIALS.isdisjoint(said[max(0, place - _DENIAL_REACH) : place + reach])
+        if not denied and _in_order(window, words):
+            return True
+    return False
+
+
+def _in_order(window: Sequence[str], words: Sequence[str]) -> bool:
+    rest = iter(window)
+    return all(word in rest for word in words)
+
+
+def _sentences(text: str) -> list[str]:
+    return _SENTENCE.split(plain(text) + " ")
+
+
+def _folded(text: str) -> str:
+    """Return a text in one case, without accents, punctuation and doubled spaces."""
+    bare = unicodedata.normalize("NFKD", plain(text).casefold())
+    kept = "".join(mark for mark in bare if not unicodedata.combining(mark))
+    return " ".join(_WORD.findall(kept.replace("'", "").replace("\u2019", "").replace("_", " ")))
+
+
+def _content(text: str) -> list[str]:
+    return [word for word in _stems(_folded(text)) if word not in _STOP]
+
+
+def _stems(folded: str) -> list[str]:
+    found: list[str] = []
+    for word in folded.split():
+        if _WIDE.search(word):
+            # No spaces between words there: pairs of characters stand for them.
+            found += [word[n : n + 2] for n in range(max(1, len(word) - 1))]
+        else:
+            found.append(_stem(word))
+    return found
+
+
+def _stem(word: str) -> str:
+    if word in _STOP or word in _DENIALS or word.isdigit():
+        return word
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= _STEM:
+            word = word[: -len(ending)]
+            break
+    return word[:-1] if len(word) > _STEM and word[-1] == word[-2] else word
+
+
+def _without(text: str, pieces: list[str]) -> str:
+    rest = plain(text)
+    for piece in pieces:
+        rest = rest.replace(piece, " ", 1)
+    return rest
