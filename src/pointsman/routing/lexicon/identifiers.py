@@ -50,7 +50,7 @@ _NINO_HEAD: Final = re.compile(r"(?<![A-Z0-9])(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-P
 _NIE_HEAD: Final = re.compile(r"(?<![A-Z0-9])[XYZ][ .-]?$", _I)
 _IBAN_HEAD: Final = re.compile(r"[0-9]{2}(?:(?<=[A-Z]{2}[0-9]{2})|(?<=[A-Z]{2}[ .-][0-9]{2}))(?=[ .-]?[A-Z0-9])", _I)
 _IBAN_BODY: Final = re.compile(r"[A-Z]{2}[ .-]?[0-9]{2}(?:[ .-]?[A-Z0-9]){11,30}", _I)
-_SSN: Final = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}([ .-])(?!00)\d{2}\1(?!0000)\d{4}(?![\d-])")
+_SSN: Final = re.compile(r"[0-9](?<![0-9-][0-9])(?<!9)[0-9]{2}([ .-])(?!00)[0-9]{2}\1(?!0000)[0-9]{4}(?![0-9-])")
 _BARE_SSN: Final = re.compile(r"(?!000|666|9\d\d)\d{3}(?!00)\d{2}(?!0000)\d{4}")
 _DATE: Final = re.compile(
     r"\b\d{1,4}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{1,2}(?:st|nd|rd|th|\.)? (?:of )?[^\W\d]{3,10}\.?,? \d{4}\b"
@@ -145,9 +145,7 @@ class Finder:
         What everyday words tell of plain ASCII (addresses, passwords), ``personal.kinds_in`` sees faster.
         """
         folded, _ = self._folding.fold(text)
-        parts = list(_finders(folded))
-        if folded is text:
-            parts = [part for part in parts if part in _FORMATS]
+        parts = list(_sure_finders(text, _masked(text)) if folded is text else _finders(folded))
         return {span.kind for span in _without_overlaps([span for part in parts for span in part(folded)])}
 
 
@@ -185,7 +183,7 @@ _SECRET_CUES: Final = (
         "akia",
         "aiza",
     ),
-    *("glpat", "pm_live", "eyj", "private key"),
+    *("glpat", "pm_live", "eyJ", "PRIVATE KEY"),
 )
 _BIRTH_CUES: Final = (
     "born",
@@ -229,19 +227,29 @@ _SIX: Final = b"000000"
 
 def _finders(text: str) -> Iterator[_Part]:
     """Yield what is worth running: each has a precondition that is a pass or a few in C."""
+    masked = _masked(text)
+    yield from _sure_finders(text, masked)
+    if b"0" in masked and (text.count(".") > 2 or text.count(":") > 1):  # noqa: PLR2004 - what an address has at least
+        yield _ips
     low = text.lower()
-    if "@" in text or "%40" in text:
-        yield _emails
-    masked = text.encode("ascii", "replace").translate(_MASK, _SEPARATORS)
-    if b"0" in masked:
-        if _SIX in masked:
-            yield _lettered
-            yield _numbers
-        if text.count(".") > 2 or text.count(":") > 1:  # noqa: PLR2004 - what an address has at least
-            yield _ips
-    for cues, part in _CUED if b"0" in masked else _CUED_WITHOUT_DIGITS:
+    for cues, part in _CUED if b"0" in masked else _CUED[:1]:
         if any(cue in low for cue in cues):
             yield part
+
+
+def _sure_finders(text: str, masked: bytes) -> Iterator[_Part]:
+    """Yield those of them whose finds have a format of their own."""
+    if "@" in text or "%40" in text:
+        yield _emails
+    if _SIX in masked:
+        yield _lettered
+        yield _numbers
+    if any(cue in text for cue in _SECRET_CUES):
+        yield _secrets
+
+
+def _masked(text: str) -> bytes:
+    return text.encode("ascii", "replace").translate(_MASK, _SEPARATORS)
 
 
 def _emails(text: str) -> Iterator[Span]:
@@ -309,7 +317,8 @@ def _compact(found: re.Match[str]) -> tuple[str, list[int]]:
 
 def _numbers(text: str) -> Iterator[Span]:
     for found in _SSN.finditer(text):
-        yield Span(found.start(), found.end(), "ssn")
+        if not found[0].startswith(("000", "666")):
+            yield Span(found.start(), found.end(), "ssn")
     for found in _NUMBER.finditer(text):
         yield from _in_number(text, found)
 
@@ -390,18 +399,14 @@ def _addresses(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
             yield Span(found.start(), found.end(), "address")
 
 
-_CUED_WITHOUT_DIGITS: Final = ((_PASSWORD_CUES, _passwords), (_SECRET_CUES, _secrets))
 _CUED: Final[tuple[tuple[tuple[str, ...], _Part], ...]] = (
-    *_CUED_WITHOUT_DIGITS,
+    (_PASSWORD_CUES, _passwords),
     (_BIRTH_CUES, _births),
     (_PASSPORT_CUES, _passports),
     (_STREET_CUES, partial(_addresses, _STREET)),
     (_STRASSE_CUES, partial(_addresses, _STRASSE)),
     (_RUE_CUES, partial(_addresses, _RUE)),
 )
-
-
-_FORMATS: Final[tuple[_Part, ...]] = (_emails, _lettered, _numbers, _secrets)
 
 
 def _ips(text: str) -> Iterator[Span]:
