@@ -153,17 +153,17 @@ class Contract:
             return self._rejected((*cut, *found.failures, *map(_uncertain, candidates)))
         meant = nearly_inside(found.value, self._declared)
         if meant is not None:
-            wrong = tuple(
-                Failure(one.kind, meant.pointer + one.pointer, one.message) for one in self._faults(meant.value)
-            )
+            wrong = _below(meant, self._faults(meant.value))
             return self._rejected((*cut, *found.failures, _wrapped(meant), *wrong))
         return self._rejected((*cut, *found.failures, *self._faults(found.value, found.text)))
 
     def _unwrapped(self, found: Found, inner: Inner) -> Verdict:
         text = text_of(found.text, inner.steps)
-        return self._repaired(
-            Found(text, inner.value, (*found.failures, _wrapped(inner)), (*found.repairs, *inner.repairs))
-        )
+        failures = (*found.failures, _wrapped(inner))
+        wrong = self._beyond_schema(text, inner.value)
+        if wrong:
+            return self._rejected((*failures, *_below(inner, wrong)))
+        return self._repaired(Found(text, inner.value, failures, (*found.repairs, *inner.repairs)))
 
     def _repaired(self, found: Found) -> Verdict:
         if not self._repair:
@@ -206,6 +206,10 @@ _CUT = Failure("truncated", "", "the reply ran into the output limit")
 
 def _wrapped(inner: Inner) -> Failure:
     return Failure("wrapped_payload", inner.pointer, "the payload stands inside another value instead of alone")
+
+
+def _below(inner: Inner, wrong: tuple[Failure, ...]) -> tuple[Failure, ...]:
+    return tuple(Failure(one.kind, inner.pointer + one.pointer, one.message) for one in wrong)
 
 
 def _uncertain(inner: Inner) -> Failure:

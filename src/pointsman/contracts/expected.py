@@ -41,29 +41,39 @@ def unmarked(schema: Any) -> Any:
 
 
 class Expected:
-    """Finds expected fields that a valid value left out. ``fits`` tells whether a value fits a subschema."""
+    """Finds expected fields that a value left out. ``fits`` tells whether a value fits a subschema."""
 
     def __init__(self, document: JsonObject, *, every: bool, fits: Callable[[JsonObject, Any], bool]) -> None:
         self._document = document
         self._every = every
         self._fits = fits
-        self._steps = 0
 
     def dropped(self, value: Any) -> tuple[Failure, ...]:
         """Return one failure for each expected field that is not there."""
-        self._steps = 0
+        walk = _Walk(self._document, self._every, self._fits)
         found = {
             path: Failure("dropped_optional", pointer(path), f"the field {path[-1]!r} is optional, but expected here")
-            for path in self._walk(self._document, value, ())
+            for path in walk.missing(self._document, value, ())
         }
         return tuple(found.values())
 
-    def _walk(self, schema: Any, value: Any, path: Path) -> Iterator[Path]:
+
+class _Walk:
+    """One walk over a value and its schema side by side, of bounded length."""
+
+    def __init__(self, document: JsonObject, every: bool, fits: Callable[[JsonObject, Any], bool]) -> None:
+        self._document = document
+        self._every = every
+        self._fits = fits
+        self._steps = 0
+
+    def missing(self, schema: Any, value: Any, path: Path) -> Iterator[Path]:
+        """Yield the place of each expected field that is not there."""
         self._steps += 1
         if not isinstance(schema, dict) or self._steps > _MOST_STEPS:
             return
         for part in self._here(schema, value):
-            yield from self._walk(part, value, path)
+            yield from self.missing(part, value, path)
         properties = schema.get("properties")
         if isinstance(value, dict) and isinstance(properties, dict):
             yield from self._fields(schema, properties, value, path)
@@ -84,7 +94,7 @@ class Expected:
         required = schema.get("required") or ()
         for name, part in properties.items():
             if name in value:
-                yield from self._walk(part, value[name], (*path, name))
+                yield from self.missing(part, value[name], (*path, name))
             elif name not in required and (self._every or (isinstance(part, dict) and part.get(MARK) is True)):
                 yield (*path, name)
 
@@ -92,4 +102,4 @@ class Expected:
         first = schema.get("prefixItems") or ()
         for number, one in enumerate(value):
             part = first[number] if number < len(first) else schema.get("items")
-            yield from self._walk(part, one, (*path, number))
+            yield from self.missing(part, one, (*path, number))

@@ -20,7 +20,8 @@ _OPENER = re.compile(r"[\[{]")
 _FENCE = re.compile(r"(?:^|(?<=\n))[ \t]*(?:```|~~~)[^\n`~]*|```")
 _FENCES = ("```", "~~~")
 _LABEL = re.compile(r"[\w+.-]*")
-_THINKING = re.compile(r"\s*<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_THINKS = re.compile(r"\s*<(?:think|thinking|reasoning)>", re.IGNORECASE)
+_THOUGHT = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
 _BRACKETED_WORDS = re.compile(r"\{[^{}\[\]\"':]{1,80}\}|\[[^{}\[\]\"':]{1,200}\]")
 _CITATION = re.compile(r"\[[0-9]{1,3}(?:\s*[,-]\s*[0-9]{1,3})*\]")
 _KEY = re.compile(r"[\"'][^\"'\n]{1,100}[\"']\s*:")
@@ -56,10 +57,7 @@ def find(text: str, *, array_wanted: bool) -> Found:
     Raises:
         NotFound: see the class.
     """
-    body, repairs = text, []
-    if thinking := _THINKING.match(text):
-        body = text[thinking.end() :]
-        repairs.append(Repair("reasoning before the reply removed"))
+    body, repairs = _without_reasoning(text)
     whole = _in_one_fence(body)
     if whole is not None:
         failures = _failures(fenced=True, text=False, repairs=())
@@ -70,6 +68,17 @@ def find(text: str, *, array_wanted: bool) -> Found:
     repairs += _around(gaps, fenced=fenced, several=len(values) > 1)
     failures = _failures(fenced=fenced, text=bool(repairs) and not fenced, repairs=chosen.repairs)
     return Found(spelled, value, failures, (*repairs, *chosen.repairs))
+
+
+def _without_reasoning(text: str) -> tuple[str, list[Repair]]:
+    """Return what follows a block of reasoning. A value inside the block is a draft, not the reply."""
+    opens = _THINKS.match(text)
+    closes = _THOUGHT.search(text)
+    if opens is None and (closes is None or text.lstrip().startswith(("{", "[", *_FENCES))):
+        return text, []
+    if closes is None:
+        raise NotFound("the reasoning before the reply does not end", cut=True)
+    return text[closes.end() :], [Repair("reasoning before the reply removed")]
 
 
 def _in_one_fence(body: str) -> tuple[str, Any] | None:

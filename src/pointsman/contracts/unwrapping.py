@@ -20,6 +20,8 @@ from pointsman.contracts.verdict import Repair
 from pointsman.domain.message import JsonObject
 
 _DEEPEST = 4
+_MOST = 10
+"""How many inner values that satisfy the schema are told; one is too many to choose from already at two."""
 _CALL_WORDS = frozenset({"name", "type", "id"})
 _CALL_PAYLOADS = frozenset({"arguments", "parameters", "input", "properties", "args"})
 
@@ -77,9 +79,11 @@ def _one_step(outer: Inner, declared: frozenset[str]) -> Iterator[Inner]:
 
 
 def _alone(value: JsonObject, key: str) -> bool:
-    beside = value.keys() - {key}
-    if not beside:
+    if len(value) == 1:
         return True
+    if len(value) > 1 + len(_CALL_WORDS):
+        return False
+    beside = value.keys() - {key}
     return key in _CALL_PAYLOADS and beside <= _CALL_WORDS and all(isinstance(value[one], str) for one in beside)
 
 
@@ -120,6 +124,8 @@ def valid_inside(
         covered = any(inner.steps[: len(one.steps)] == one.steps for one in found)
         if isinstance(inner.value, dict | list) and inner.value and not covered and valid(inner.value):
             found.append(inner)
+        if len(found) >= _MOST:
+            break
     certain = found[0] if len(found) == 1 and found[0].certain else None
     return certain, tuple(found)
 

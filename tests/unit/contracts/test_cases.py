@@ -86,6 +86,8 @@ def test_the_labelled_replies_are_many_and_cover_every_kind() -> None:
 
 def test_no_labelled_reply_is_repaired_where_repair_is_switched_off() -> None:
     for case in cases_of("around"):
+        if case["outcome"] == "ok":
+            continue
         verdict = Contract(SCHEMAS[case["schema"]], repair=False).check(case["raw"])
         assert verdict.outcome == "rejected"
         assert verdict.kinds

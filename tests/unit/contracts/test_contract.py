@@ -11,7 +11,7 @@ import pytest
 from inline_snapshot import snapshot
 from pydantic import BaseModel, Field, field_validator
 
-from pointsman.contracts import Contract, ToolContract, retry_message
+from pointsman.contracts import Contract, Shelf, ToolContract, retry_message
 from pointsman.domain.message import OutputFormat, Tool, ToolCall
 from pointsman.errors import UsageError
 
@@ -119,6 +119,9 @@ def test_a_recursive_schema_that_explodes_is_still_answered() -> None:
         "```json" + " " * 200_000 + "```x",
         "{'a': '" + "it's " * 50_000 + "'}",
         "<think>" * 50_000,
+        json.dumps({f"k{n}": json.loads(GOOD) for n in range(20_000)}),
+        json.dumps([json.loads(GOOD)] * 20_000),
+        '{"intent": "refund", "order_id": ' + "9" * 4_000 + "}",
         GOOD[:-2] + "\ud800" + GOOD[-2:],
     ],
     ids=lambda reply: reply[:8] + f"-{len(reply)}",
@@ -190,6 +193,11 @@ def test_a_pydantic_model_is_a_contract_with_its_own_validators() -> None:
     own = contract.check('```\n{"orderNumber": "B-1", "lines": []}\n```')
     assert [(one.kind, one.pointer) for one in own.failures] == [("fenced", ""), ("wrong_type", "/orderNumber")]
     assert "begin with A-" in own.failures[1].message
+    inside = contract.check('{"order": {"orderNumber": "B-1", "lines": []}}')
+    assert [(one.kind, one.pointer) for one in inside.failures] == [
+        ("wrapped_payload", "/order"),
+        ("wrong_type", "/order/orderNumber"),
+    ]
     strict = Contract.from_pydantic(Order, expect_optional=True)
     assert strict.check('{"orderNumber": "A-1", "lines": []}').kinds == ("dropped_optional",)
 
@@ -209,6 +217,19 @@ def test_a_request_brings_its_own_contract() -> None:
         "type": "object",
         "properties": {"x-expected": {"type": "string"}},
     }
+
+
+def test_a_schema_that_comes_with_every_request_is_compiled_once() -> None:
+    shelf = Shelf(most=2)
+    first = shelf.of(OutputFormat("json_schema", TRIAGE, "triage"))
+    assert shelf.of(OutputFormat("json_schema", json.loads(json.dumps(TRIAGE)), "triage")) is first
+    assert shelf.of(None) is shelf.of(OutputFormat("text")) is None
+    for n in range(3):
+        shelf.of(OutputFormat("json_schema", TRIAGE, f"other-{n}"))
+    assert shelf.of(OutputFormat("json_schema", TRIAGE, "triage")) is not first
+    tool = Tool("refund", "x", TRIAGE)
+    assert shelf.of_tool(tool) is shelf.of_tool(Tool("refund", "y", TRIAGE))
+    assert shelf.of_tool(tool) is not shelf.of_tool(Tool("cancel", "x", TRIAGE))
 
 
 def test_a_tool_call_is_held_to_the_parameters() -> None:
