@@ -1,6 +1,7 @@
 """Batches as a server keeps them: jobs that end after so many polls, with results in another order than they were asked.
 
-Time plays no part: a job is done when it has been looked at ``polls`` times, so tests need not wait.
+Time plays no part: a job is done when it has been looked at ``polls`` times (lists show it too), so tests need not
+wait.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def _failed(custom_id: str) -> Verdict:
 
 def _list(jobs: BatchJobs, call: BatchCall) -> Answered:
     found, more = page(jobs.jobs(call.key, "anthropic"), call, "after_id")
-    data = [_batch(job, call) for job in found]
+    data = [_batch(jobs.look(job), call) for job in found]
     ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {"first_id": None, "last_id": None}
     return Answered(_encode({"data": data, "has_more": more} | ends))
 

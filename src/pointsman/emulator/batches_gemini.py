@@ -73,7 +73,7 @@ def _list(jobs: BatchJobs, call: BatchCall) -> Answered:
     size = int(call.record.query.get("pageSize") or 50)
     start = int(call.record.query.get("pageToken") or 0)
     found = jobs.jobs(call.key, "gemini")
-    body: dict[str, Any] = {"operations": [_operation(job) for job in found[start : start + size]]}
+    body: dict[str, Any] = {"operations": [_operation(jobs.look(job)) for job in found[start : start + size]]}
     if start + size < len(found):
         body["nextPageToken"] = str(start + size)
     return Answered(_encode(body))

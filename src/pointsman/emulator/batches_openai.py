@@ -118,7 +118,7 @@ def _items(data: bytes, call: BatchCall) -> tuple[list[Item], list[str]]:
 
 def _list(jobs: BatchJobs, call: BatchCall) -> Answered:
     found, more = page(jobs.jobs(call.key, "openai"), call, "after")
-    data = [_batch(jobs, job) for job in found]
+    data = [_batch(jobs, jobs.look(job)) for job in found]
     ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {}
     return Answered(_encode({"object": "list", "data": data, "has_more": more} | ends))
 
