@@ -24,7 +24,15 @@ from pointsman.domain.message import JsonObject
 from pointsman.domain.record import TurnRecord
 from pointsman.domain.reply import Event, Reply
 from pointsman.domain.turn import EMPTY_SESSION, Session, Turn
-from pointsman.errors import BudgetExceeded, NoEligibleModel, NotFound, PointsmanError, RateLimited, UsageError
+from pointsman.errors import (
+    BudgetExceeded,
+    NoEligibleModel,
+    NotFound,
+    PointsmanError,
+    ProviderError,
+    RateLimited,
+    UsageError,
+)
 from pointsman.execution.agents.agents import PREFIX, Agents
 from pointsman.execution.agents.loop import Told
 from pointsman.execution.agents.managed import ManagedRun
@@ -233,12 +241,13 @@ class Router:
             NoEligibleModel: every model is excluded.
             BudgetExceeded: every model that could answer might cost more than is left.
             RateLimited: the client sent too many turns.
+            ProviderError: every model that could answer is set aside, and the policy tries none of them.
 
         In all cases the turn is recorded, and the error's ``turn_id`` names it.
         """
         try:
             return self.engine.start(ask, pin=self.pin_of(ask.turn.model))
-        except (NotFound, NoEligibleModel, BudgetExceeded, RateLimited) as error:
+        except (NotFound, NoEligibleModel, BudgetExceeded, RateLimited, ProviderError) as error:
             error.turn_id = new_id()
             await self.engine.refuse(ask, error, error.turn_id)
             raise

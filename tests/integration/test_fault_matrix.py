@@ -265,5 +265,7 @@ def test_when_all_models_are_set_aside_one_is_tried_all_the_same(tmp_path: Path)
     with gateway(tmp_path / "u.db", script_, parse_policy(strict, "t.yaml")) as running:
         assert ask(running, "openai", stream=False).error is not None
         refused = ask(running, "openai", stream=False)
-        assert refused.error is not None
+        assert isinstance(refused.error, openai.InternalServerError)
+        assert refused.error.status_code == 503
         assert "kept failing" in str(refused.error)
+        assert running.turns()[-1].error_code == "set_aside"

@@ -27,24 +27,19 @@ _LONGER = 2
 _LONGEST = 4
 _MOST_CALLS = 1000
 """Calls a window remembers: at a higher rate the window is shorter, and its memory bounded."""
-_NOT_ITS_HEALTH = frozenset(
+_ITS_HEALTH = frozenset(
     {
-        "invalid_request",
-        "unsupported_parameter",
-        "context_length",
-        "too_large",
-        "content_filter",
-        "rate_limit",
-        "quota",
-        "billing",
-        "authentication",
-        "permission",
-        "cancelled",
-        "internal",
-        "invalid_tool_arguments",
-        "conflict",
+        "server_error",
+        "overloaded",
+        "timeout",
+        "stalled",
+        "malformed_reply",
+        "oversized_frame",
+        "not_found",
+        "invalid_endpoint",
     }
 )
+"""Kinds of failure that tell of the endpoint; all others tell of the request, the account, the client or ourselves."""
 
 
 def outcome_of(error: PointsmanError | None) -> Outcome:
@@ -53,8 +48,8 @@ def outcome_of(error: PointsmanError | None) -> Outcome:
 
 
 def outcome_of_kind(kind: str | None) -> Outcome:
-    """Return what a failure of this kind says of the endpoint's health. None is no failure of the provider at all."""
-    return "nothing" if kind is None or kind in _NOT_ITS_HEALTH else "failed"
+    """Return what a failure of this kind says of the endpoint's health."""
+    return "failed" if kind in _ITS_HEALTH else "nothing"
 
 
 class _Circuit:

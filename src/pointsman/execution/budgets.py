@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -108,23 +109,22 @@ class Budgets:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         most: int = 50_000,
     ) -> None:
-        self._caps = tuple(caps)
+        self._caps = tuple((cap, to_pico(cap.usd) or 0) for cap in caps)
         self._book = book
         self._clock = clock
         self._most = most
         self._named = {(cap.of, cap.name, cap.per) for cap in caps if cap.name is not None}
         self._states: OrderedDict[Account, _State] = OrderedDict()
-        self._limits = {cap: to_pico(cap.usd) or 0 for cap in self._caps}
         self._waiting: set[asyncio.Future[None]] = set()
         self._writes: set[asyncio.Task[None]] = set()
 
     @property
     def prefers_cheaper(self) -> bool:
         """Whether a cap wants a cheaper model to be tried when a call does not fit."""
-        return any(cap.at_cap == "cheaper" for cap in self._caps)
+        return any(cap.at_cap == "cheaper" for cap, _ in self._caps)
 
-    async def reserve(self, scopes: Scopes, quote: Quote, call_id: str) -> Hold:
-        """Reserve the worst case of one call, waiting where the policy says so.
+    async def reserve(self, scopes: Scopes, quote: Quote, call_id: str, limit_s: float = math.inf) -> Hold:
+        """Reserve the worst case of one call, waiting where the policy says so, but at most ``limit_s`` seconds.
 
         Raises:
             BudgetExceeded: it does not fit; the message names the cap.
@@ -137,7 +137,7 @@ class Budgets:
             short = self._short(charges, quote)
             if short is None:
                 return self._hold(charges, quote, call_id)
-            left_s = (short.cap.wait_s or WAIT_S) - (loop.time() - started)
+            left_s = min(limit_s, short.cap.wait_s or WAIT_S) - (loop.time() - started)
             if short.cap.at_cap != "queue" or left_s <= 0 or not _may_free(short, quote):
                 raise self._refusal(short, quote)
             await self._settled_within(left_s)
@@ -159,12 +159,12 @@ class Budgets:
     def _charges(self, scopes: Scopes) -> list[_Charge]:
         now = self._clock()
         found = []
-        for cap in self._caps:
+        for cap, limit in self._caps:
             who = scope_id(scopes, cap.of)
             if who is None or not self._applies(cap, scopes.name(cap.of)):
                 continue
             account = Account(cap.of, who, scopes.turn if cap.per == "turn" else period_of(cap.per, now))
-            found.append(_Charge(cap, account, self._state(account, kept=cap.per != "turn"), self._limits[cap]))
+            found.append(_Charge(cap, account, self._state(account, kept=cap.per != "turn"), limit))
         return found
 
     def _applies(self, cap: Cap, name: str | None) -> bool:

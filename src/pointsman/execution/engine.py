@@ -20,7 +20,7 @@ from pointsman.domain.turn import Turn
 from pointsman.errors import NoEligibleModel, PointsmanError
 from pointsman.execution.ask import Ask
 from pointsman.execution.calls import Call
-from pointsman.execution.guard import out_of_money
+from pointsman.execution.guard import out_of_money, set_aside
 from pointsman.execution.hop import Attempts, Dispatch
 from pointsman.execution.memory import MemoryBook
 from pointsman.execution.records import TurnOutcome, turn_record
@@ -92,6 +92,7 @@ class Engine:
             NoEligibleModel: every model is excluded; the turn is recorded all the same (see ``refuse``).
             BudgetExceeded: only money is short, for every model that could answer.
             RateLimited: the client sent too many turns.
+            ProviderError: every model that could answer is set aside, and the policy tries none of them.
         """
         guard = self.dispatch.guard
         if guard is not None:
@@ -109,10 +110,13 @@ class Engine:
         except NoEligibleModel as error:
             if short := out_of_money(error.excluded):
                 raise short from error
-            if not guard.tries_anyway or sound.unhealthy is self.unhealthy:
+            if sound.unhealthy is self.unhealthy:
                 raise
             # Health is a guess about the next call: where nobody else can answer, it is worth that call.
-            return Running(self, ask, self.route(ask, ask.turn, limits), limits)
+            decision = self.route(ask, ask.turn, limits)
+            if not guard.tries_anyway:
+                raise set_aside(error.excluded) from error
+            return Running(self, ask, decision, limits)
 
     def rates(self, ask: Ask) -> RateState | None:
         """Return what is left of the client's rate limits; None where there are none."""

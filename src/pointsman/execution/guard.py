@@ -15,6 +15,7 @@ What a call is taken to have cost, when it did not end well:
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
@@ -142,15 +143,16 @@ class Watch:
         if self._budgets is not None:
             await self._budgets.drain()
 
-    async def admit(self, ask: Ask, model: Model, turn: Turn, purpose: str, *, force: bool = False) -> CallPermit:
-        """Return leave for a call; ``force`` asks no breaker.
+    async def admit(
+        self, ask: Ask, model: Model, turn: Turn, *, limit_s: float = math.inf, force: bool = False
+    ) -> CallPermit:
+        """Return leave for a call, waiting for it at most ``limit_s`` seconds; ``force`` asks no breaker.
 
         Raises:
             ProviderError: of kind ``set_aside``: the endpoint keeps failing.
             BudgetExceeded: it could cost more than is left.
             RateLimited: it could take more tokens than may be taken now.
         """
-        del purpose
         report = self._breakers.enter(model.id, force=force)
         if report is None:
             reason = self._breakers.refusal(model.id) or "it kept failing"
@@ -162,12 +164,14 @@ class Watch:
                 retry_after=self._breakers.due_in(model.id) or None,
             )
         try:
-            return await self._permit(ask, model, turn, report)
+            return await self._permit(ask, model, turn, report, limit_s)
         except BaseException:
             report("nothing")
             raise
 
-    async def _permit(self, ask: Ask, model: Model, turn: Turn, report: Callable[[Outcome], None]) -> CallPermit:
+    async def _permit(
+        self, ask: Ask, model: Model, turn: Turn, report: Callable[[Outcome], None], limit_s: float
+    ) -> CallPermit:
         if self._budgets is None and self._rates is None:
             return CallPermit(self._spread.take(model.provider, model.id), report, None, None)
         scopes = scopes_of(ask)
@@ -175,7 +179,7 @@ class Watch:
         quote = self._within_rates(scopes, quote)
         hold = None
         if self._budgets is not None:
-            hold = await self._budgets.reserve(scopes, quote, f"{scopes.turn}#{next(self._numbers)}")
+            hold = await self._budgets.reserve(scopes, quote, f"{scopes.turn}#{next(self._numbers)}", limit_s)
             quote = msgspec.structs.replace(quote, tokens=hold.max_output or quote.tokens)
         try:
             ticket = None if self._rates is None else self._rates.take(scopes, quote.most_tokens)
@@ -211,6 +215,12 @@ class Watch:
         if usual is not None and quote.tokens >= usual:
             return None
         return msgspec.structs.replace(turn, max_output_tokens=quote.tokens)
+
+
+def set_aside(excluded: tuple[Exclusion, ...]) -> ProviderError:
+    """Return the error of a turn that only models could answer that are set aside, where the policy tries none of them."""
+    why = "; ".join(f"{item.model}: {item.text}" for item in excluded if item.constraint == "health")
+    return ProviderError(why or "every model is set aside", kind=SET_ASIDE, retry="no")
 
 
 def out_of_money(excluded: tuple[Exclusion, ...]) -> BudgetExceeded | None:

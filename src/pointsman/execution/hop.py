@@ -174,7 +174,7 @@ class Hop:
         self._attempt = attempt
         model = self._dispatch.catalog.get(model_id)
         try:
-            call = self._written(model, await self._admitted(model, force=force))
+            call = self._written(model, await self._admitted(model, ends_at - time.monotonic(), force=force))
         except PointsmanError as error:
             if is_refusal(error) or (self._made and isinstance(error, BudgetExceeded | RateLimited)):
                 return error
@@ -196,11 +196,11 @@ class Hop:
             return error
         return None
 
-    async def _admitted(self, model: Model, *, force: bool) -> Permit | None:
-        guard, wish = self._dispatch.guard, self.wish
+    async def _admitted(self, model: Model, limit_s: float, *, force: bool) -> Permit | None:
+        guard = self._dispatch.guard
         if guard is None:
             return None
-        self._permit = await guard.admit(self._ask, model, wish.turn, wish.purpose, force=force)
+        self._permit = await guard.admit(self._ask, model, self.wish.turn, limit_s=limit_s, force=force)
         return self._permit
 
     def _written(self, model: Model, permit: Permit | None) -> Call:

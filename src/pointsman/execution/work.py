@@ -7,6 +7,7 @@ may consult models on the way, and returns the wish to go on with. What must hol
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -165,8 +166,10 @@ class Guard(Protocol):
         """Wait until what was spent so far is written."""
         ...
 
-    async def admit(self, ask: Ask, model: Model, turn: Turn, purpose: str, *, force: bool = False) -> Permit:
-        """Return leave for the call; with ``force`` the endpoint's health is not asked.
+    async def admit(
+        self, ask: Ask, model: Model, turn: Turn, *, limit_s: float = math.inf, force: bool = False
+    ) -> Permit:
+        """Return leave for the call, waiting for it at most ``limit_s`` seconds; ``force``: the endpoint's health is not asked.
 
         Raises:
             PointsmanError: the call may not be made; ``is_refusal`` tells whether another model may be.

@@ -3,9 +3,10 @@
 Prompt: a byte-level tokenizer (all providers' since 2020, and the byte fallback of SentencePiece) never makes more tokens
 than there are bytes, so the bytes of the neutral JSON of messages, tools and format are an upper bound of their tokens; its
 field names outweigh the few tokens a chat template adds per message, and tools are given ``_TOOLS_OVERHEAD`` on top for the
-instructions providers write around them. Pictures and files are billed by their own rules, so a turn that holds any counts as
-a full context window, which is a bound of every prompt. Price: the dearest way a prompt token can be billed (plain, cache
-write, long-context). Reply: the client's limit, else the policy's, else the model's own, times ``n``; reasoning is part of it.
+instructions providers write around them. Pictures are billed by their own rules, of which ``_PICTURE`` is the dearest. Files
+(PDF, audio, video) count as a full context window, which is a bound of every prompt. Price: the dearest way a prompt token can
+be billed (plain, cache write, long-context). Reply: the client's limit, else the policy's, else the model's own, times ``n``;
+reasoning is part of it.
 """
 
 from __future__ import annotations
@@ -16,14 +17,18 @@ import msgspec
 
 from pointsman.catalog.models import Model
 from pointsman.catalog.prices import Rates
-from pointsman.domain.message import Document, Image, ToolResult
+from pointsman.domain.message import Image, ToolResult
 from pointsman.domain.turn import Turn
 from pointsman.providers.anthropic_encode import FALLBACK_MAX_TOKENS
+from pointsman.providers.parameters import modality
 from pointsman.store.money import PICO
 
 _encode = msgspec.json.Encoder().encode
 _TOOLS_OVERHEAD = 1024
 """Tokens for the provider's own instructions around tools: Anthropic's documentation names 264 to 804 of them per model."""
+
+_PICTURE = 50_000
+"""Tokens of one picture: gpt-4o-mini's 2,833 + 5,667 for each of at most 8 tiles (OpenAI's vision guide) is the dearest known."""
 
 
 class Quote(msgspec.Struct, frozen=True):
@@ -106,10 +111,11 @@ class Measure(msgspec.Struct, frozen=True):
 
     def prompt_tokens(self, model: Model, turn: Turn) -> int | None:
         """Return a bound of the prompt's tokens; None where only the context window bounds it and that is unknown."""
-        if holds_files(turn):
+        pictures, picture_bytes, files = _media(turn)
+        if files:
             return model.context_window
-        size = len(_encode((turn.messages, turn.tools, turn.output_format)))
-        tokens = int(-(-size // self.bytes_per_token)) + (_TOOLS_OVERHEAD if turn.tools else 0)
+        size = len(_encode((turn.messages, turn.tools, turn.output_format))) - picture_bytes
+        tokens = int(-(-size // self.bytes_per_token)) + (_TOOLS_OVERHEAD if turn.tools else 0) + _PICTURE * pictures
         return tokens if model.context_window is None else min(tokens, model.context_window)
 
     def output_tokens(self, model: Model, turn: Turn) -> tuple[int | None, bool]:
@@ -124,14 +130,19 @@ class Measure(msgspec.Struct, frozen=True):
         return (wish if own is None else min(wish, own)), asked is not None
 
 
-def holds_files(turn: Turn) -> bool:
-    """Tell whether a turn holds pictures or files, whose tokens their bytes do not bound."""
+def _media(turn: Turn) -> tuple[int, int, bool]:
+    """Return how many pictures a turn holds, the bytes of their data, and whether it holds files."""
+    pictures = size = 0
+    files = False
     for message in turn.messages:
         for part in message.parts:
-            items = part.content if type(part) is ToolResult else (part,)
-            if any(isinstance(item, Image | Document) for item in items):
-                return True
-    return False
+            for item in part.content if type(part) is ToolResult else (part,):
+                if isinstance(item, Image):
+                    pictures += 1
+                    size += len(item.data or "")
+                elif modality(item) is not None:
+                    files = True
+    return pictures, size, files
 
 
 def prompt_price(rates: Rates, prompt: int | None) -> Decimal:

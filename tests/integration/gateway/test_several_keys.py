@@ -88,4 +88,4 @@ def test_when_every_key_is_limited_the_client_is_told_to_wait(tmp_path: Path) ->
         for _ in range(3):
             with pytest.raises(openai.RateLimitError) as caught:
                 ask(running, 1)
-        assert int(caught.value.response.headers["retry-after"]) > 90
+            assert int(caught.value.response.headers["retry-after"]) > 90

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pointsman.catalog.book import Catalog
 from pointsman.catalog.models import Model
 from pointsman.catalog.prices import Rates
-from pointsman.domain.message import Image, Message, Text, Tool, ToolResult
+from pointsman.domain.message import Document, Image, Message, Text, Tool, ToolResult
 from pointsman.domain.turn import Turn
 from pointsman.domain.usage import Usage
 from pointsman.execution.worst_case import Measure
@@ -58,11 +58,17 @@ def test_several_replies_cost_several_times() -> None:
 
 
 @pytest.mark.parametrize("place", ["message", "result"])
-def test_a_picture_counts_as_a_full_window(place: str) -> None:
-    picture = Image(url="https://example.org/a.png")
-    part = picture if place == "message" else ToolResult("1", (picture,))
-    asked = Turn((Message("user" if place == "message" else "tool", (part,)),))
-    assert Measure().prompt_tokens(SMALL, asked) == 100_000
+def test_pictures_and_files_count_by_rules_of_their_own(place: str) -> None:
+    def bound(*items: Image | Document | Text) -> int | None:
+        part = items if place == "message" else (ToolResult("1", items),)
+        return Measure().prompt_tokens(SMALL, Turn((Message("user" if place == "message" else "tool", part),)))
+
+    one = bound(Image("image/png", data="A" * 40_000))
+    assert one is not None
+    assert 50_000 < one < 51_000, "the bytes of its data are no tokens"
+    assert bound(Image(url="https://example.org/a.png"), Image(url="https://example.org/b.png")) == 100_000
+    assert bound(Document("application/pdf", data="A" * 40)) == 100_000, "a full window"
+    assert (bound(Document("text/plain", data="hello")) or 0) < 300
 
 
 def test_tools_add_what_providers_write_around_them() -> None:
