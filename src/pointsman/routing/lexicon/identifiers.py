@@ -165,25 +165,10 @@ _PASSWORD_CUES: Final = (
     "cvc",
     "security",
 )
-_SECRET_CUES: Final = (
-    *(
-        "sk-",
-        "sk_",
-        "pk-",
-        "pk_",
-        "rk-",
-        "rk_",
-        "ghp_",
-        "gho_",
-        "ghu_",
-        "ghs_",
-        "ghr_",
-        "github_pat",
-        "xox",
-        "akia",
-        "aiza",
-    ),
-    *("glpat", "pm_live", "eyJ", "PRIVATE KEY"),
+_SECRET_CUES: Final = ("AKIA", "AIza", "eyJ", "PRIVATE KEY")
+# The other keys have a prefix that ends in a dash or a line: one pass looks for those, and behind them.
+_SECRET_PREFIX: Final = re.compile(
+    r"[-_](?:(?<=[spr]k[-_])|(?<=gh[pousr]_)|(?<=github_pat_)|(?<=pm_live_)|(?<=glpat-)|(?<=xox[abprs]-))"
 )
 _BIRTH_CUES: Final = (
     "born",
@@ -244,7 +229,7 @@ def _sure_finders(text: str, masked: bytes) -> Iterator[_Part]:
     if _SIX in masked:
         yield _lettered
         yield _numbers
-    if any(cue in text for cue in _SECRET_CUES):
+    if _SECRET_PREFIX.search(text) or any(cue in text for cue in _SECRET_CUES):
         yield _secrets
 
 
