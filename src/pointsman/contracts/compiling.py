@@ -14,7 +14,7 @@ from pointsman.errors import UsageError
 if TYPE_CHECKING:
     import jsonschema_rs
 
-_REGEX_BYTES = 4 << 20
+_REGEX_BYTES = 10 << 20
 _BACKTRACKS = 50_000
 _VERSION_CHARS = 12
 
@@ -53,7 +53,8 @@ def compiled(schema: Any, name: str) -> tuple[jsonschema_rs.Validator, bool]:
         return _validator(schema, bounded), recursive
     except jsonschema_rs.ValidationError as error:
         where = pointer(error.instance_path) or "/"
-        raise UsageError(f"contract {name!r}: the JSON Schema is wrong at {where}: {error.message[:300]}") from None
+        said = f"{error.message[:300]} or too large a one" if error.message.endswith('"regex"') else error.message[:300]
+        raise UsageError(f"contract {name!r}: the JSON Schema is wrong at {where}: {said}") from None
 
 
 def _validator(
