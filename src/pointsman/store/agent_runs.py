@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -14,6 +14,7 @@ from pointsman.domain.message import Message, ToolResult
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
 from pointsman.errors import StoreError
+from pointsman.store.keys import KeyInfo, list_keys
 from pointsman.store.money import from_pico
 from pointsman.store.reading import mappings
 from pointsman.store.sql import load_queries
@@ -67,7 +68,10 @@ class StepRow(msgspec.Struct, frozen=True):
 
 
 class CallRow(msgspec.Struct, frozen=True):
-    """One tool call. ``key`` is its idempotency key; ``result`` what the model was told, None while it is open."""
+    """One tool call. ``key`` is its idempotency key; ``result`` what the model was told, None while it is open.
+
+    ``redacted``: the arguments as stored are not the ones of the call.
+    """
 
     key: str
     step: int
@@ -81,6 +85,7 @@ class CallRow(msgspec.Struct, frozen=True):
     attempts: int = 0
     started_at_us: int | None = None
     ended_at_us: int | None = None
+    redacted: bool = False
 
 
 class StepCost(msgspec.Struct, frozen=True):
@@ -113,16 +118,52 @@ class Ending(msgspec.Struct, frozen=True):
     expires_at_us: int | None = None
 
 
+class Redactor(Protocol):
+    """Takes personal data out of what is written."""
+
+    def json_bytes(self, raw: bytes) -> bytes:
+        """Return JSON, or text, without it."""
+        ...
+
+    def name(self, text: str) -> str:
+        """Return an id that a client chose without it; the same id always gives the same."""
+        ...
+
+
 def _now() -> int:
     return time.time_ns() // 1000
 
 
 class AgentRuns:
-    """The tables of agents and runs. Writes are durable when their coroutine returns."""
+    """The tables of agents and runs. Writes are durable when their coroutine returns.
 
-    def __init__(self, store: Store) -> None:
+    With a ``redactor`` what customers, models and tools said is redacted before it is written; where that fails, nothing
+    is written and the run ends.
+    """
+
+    def __init__(self, store: Store, redactor: Redactor | None = None) -> None:
         self._store = store
+        self._redactor = redactor
         self._queries = load_queries("agent_runs")
+
+    @property
+    def redacts(self) -> bool:
+        """Whether what is read back may differ from what was written."""
+        return self._redactor is not None
+
+    def _raw(self, value: Any) -> bytes:
+        return self._clean(msgspec.json.encode(value))
+
+    def _clean(self, raw: bytes) -> bytes:
+        if self._redactor is None:
+            return raw
+        try:
+            return self._redactor.json_bytes(raw)
+        except Exception as error:
+            raise StoreError(f"an agent's run cannot be kept: redaction failed ({type(error).__name__})") from error
+
+    def _named(self, conversation_id: str) -> str:
+        return conversation_id if self._redactor is None else self._redactor.name(conversation_id)
 
     async def save_agent(self, name: str, spec: str) -> None:
         """Keep an agent's definition, replacing an earlier one."""
@@ -139,31 +180,36 @@ class AgentRuns:
             "id": row.id,
             "agent": row.agent,
             "spec": row.spec,
-            "conversation_id": row.conversation_id,
+            "conversation_id": self._named(row.conversation_id),
             "key_id": row.key_id,
             "owner": row.owner,
             "opening": row.opening,
-            "turn": msgspec.json.encode(row.turn),
+            "turn": self._raw(row.turn),
             "now": row.started_at_us,
         }
         await self._write("insert_run", values)
 
-    async def claim(self, row: RunRow, owner: str) -> bool:
-        """Take a run over as ``owner``; False when someone else was faster. Also ends a wait for approval."""
-        values = {"id": row.id, "state": row.state, "before": row.owner, "owner": owner, "now": _now()}
+    async def claim(self, row: RunRow, owner: str, *, opening: bytes | None = None) -> bool:
+        """Take a run over as ``owner``; False when someone else was faster. Also ends a wait for approval.
+
+        ``opening`` is the hash of the request that does so, where it is another than the first.
+        """
+        values: dict[str, Any] = {"id": row.id, "state": row.state, "before": row.owner, "owner": owner, "now": _now()}
+        values["opening"] = opening
         query = self._queries["claim_run"]
         return await self._store.write(lambda connection: connection.execute(query, values).rowcount == 1)
 
     async def end(self, run_id: str, owner: str, ending: Ending) -> None:
         """Keep how a run ended, or that it waits."""
         values = msgspec.structs.asdict(ending) | {"id": run_id, "owner": owner, "now": _now()}
-        values["reply"] = None if ending.reply is None else msgspec.json.encode(ending.reply)
+        values["reply"] = None if ending.reply is None else self._raw(ending.reply)
+        values["error_text"] = None if ending.error_text is None else self._clean(ending.error_text.encode()).decode()
         await self._write("end_run", values)
 
     async def add_step(self, run_id: str, step: StepRow, calls: Sequence[CallRow] = ()) -> None:
         """Keep a message and the tool calls it asks for, in one transaction."""
-        row = (run_id, step.n, step.kind, step.phase, step.turn_id, msgspec.json.encode(step.message))
-        rows = [_call_values(run_id, call) for call in calls]
+        row = (run_id, step.n, step.kind, step.phase, step.turn_id, self._raw(step.message))
+        rows = [self._call_values(run_id, call) for call in calls]
 
         def job(connection: sqlite3.Connection) -> None:
             connection.execute(self._queries["insert_step"], row)
@@ -174,7 +220,7 @@ class AgentRuns:
 
     async def approve(self, run_id: str, words: StepRow) -> None:
         """Keep the customer's yes and free the calls that waited for it, in one transaction."""
-        row = (run_id, words.n, words.kind, words.phase, None, msgspec.json.encode(words.message))
+        row = (run_id, words.n, words.kind, words.phase, None, self._raw(words.message))
 
         def job(connection: sqlite3.Connection) -> None:
             connection.execute(self._queries["insert_step"], row)
@@ -190,7 +236,7 @@ class AgentRuns:
         self, key: str, state: CallState, result: ToolResult, *, started_at_us: int | None = None
     ) -> None:
         """Keep what became of a call. ``started_at_us``: when it was made, for a call whose start was not noted."""
-        raw = msgspec.json.encode(result)
+        raw = self._raw(result)
         made = 0 if started_at_us is None else 1
         values = {"key": key, "state": state, "result": raw, "started_at_us": started_at_us, "attempts": made}
         await self._write("end_call", {**values, "now": _now()})
@@ -214,7 +260,7 @@ class AgentRuns:
 
     def of_conversation(self, agent: str, conversation_id: str, key_id: str | None, limit: int = 20) -> list[RunRow]:
         """Return the runs of an agent in a client key's conversation, newest first."""
-        values = {"agent": agent, "conversation_id": conversation_id, "key_id": key_id, "limit": limit}
+        values = {"agent": agent, "conversation_id": self._named(conversation_id), "key_id": key_id, "limit": limit}
         with self._store.reading() as connection:
             return [_run(row) for row in mappings(connection.execute(self._queries["runs_of_conversation"], values))]
 
@@ -233,11 +279,26 @@ class AgentRuns:
             rows = mappings(connection.execute(self._queries["calls_of"], (run_id,)))
         return [_call(row) for row in rows]
 
+    def waiting(self, run_id: str) -> list[CallRow]:
+        """Return the calls of a run that wait for an approval."""
+        return [call for call in self.calls(run_id) if call.state == "waiting"]
+
+    def keys(self) -> list[KeyInfo]:
+        """Return the client keys: a run that goes on without its client is bound by its key all the same."""
+        return list_keys(self._store)
+
     def costs(self, run_id: str) -> list[StepCost]:
         """Return what each model step of a run used and cost, in order."""
         with self._store.reading() as connection:
             rows = mappings(connection.execute(self._queries["costs_of"], (run_id,)))
         return [_cost(row) for row in rows]
+
+    def _call_values(self, run_id: str, call: CallRow) -> dict[str, Any]:
+        values = msgspec.structs.asdict(call) | {"run_id": run_id}
+        values["arguments"] = self._clean(call.arguments.encode("utf-8", "replace")).decode()
+        values["redacted"] = values["arguments"] != call.arguments
+        values["result"] = None if call.result is None else self._raw(call.result)
+        return values
 
     async def _write(self, query: str, values: dict[str, Any]) -> None:
         sql = self._queries[query]
@@ -246,12 +307,6 @@ class AgentRuns:
             connection.execute(sql, values)
 
         await self._store.write(job)
-
-
-def _call_values(run_id: str, call: CallRow) -> dict[str, Any]:
-    values = msgspec.structs.asdict(call) | {"run_id": run_id}
-    values["result"] = None if call.result is None else msgspec.json.encode(call.result)
-    return values
 
 
 def _decode(raw: bytes, kind: Any) -> Any:
@@ -268,7 +323,7 @@ def _run(row: dict[str, Any]) -> RunRow:
 
 def _call(row: dict[str, Any]) -> CallRow:
     values = {name: row[name] for name in CallRow.__struct_fields__}
-    values["writes"] = bool(row["writes"])
+    values["writes"], values["redacted"] = bool(row["writes"]), bool(row["redacted"])
     values["result"] = None if row["result"] is None else _decode(row["result"], ToolResult)
     return CallRow(**values)
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -23,7 +25,7 @@ from pointsman.execution.agents.approval import DECLINED, EXPIRED, approves, exp
 from pointsman.execution.agents.loop import Begin, Bound, Loop, Told
 from pointsman.execution.agents.managed import ManagedRun
 from pointsman.execution.agents.owner import Owner
-from pointsman.execution.agents.tools import Offered, bind, python_tools
+from pointsman.execution.agents.tools import Offered, bind, python_tools, result
 from pointsman.execution.ask import Ask
 from pointsman.execution.python_tools import PythonTool
 from pointsman.routing.agent_policy import check_agent, policy_for
@@ -31,9 +33,10 @@ from pointsman.routing.policy import Policy
 from pointsman.routing.policy_errors import spell
 from pointsman.routing.router import Routing, new_id
 from pointsman.routing.sections_agents import Agent, McpServer
-from pointsman.store.agent_runs import AgentRuns, RunRow, StepRow
+from pointsman.store.agent_runs import AgentRuns, CallRow, Ending, RunRow, StepRow
 
 PREFIX = "agent/"
+_LOOPS_KEPT = 1000
 _SECOND_TRY_US = 3600 * 1_000_000
 """How long a request without a conversation name counts as a second try of one that was cut short."""
 
@@ -79,6 +82,10 @@ class Agents:
         self._folder = Path(policy.source).parent if policy.source else Path()
         self._bound: dict[tuple[str, str], Bound] = {}
         self._binding = asyncio.Lock()
+        self._loops: OrderedDict[str, Loop] = OrderedDict()
+        self._starting: weakref.WeakValueDictionary[tuple[str, str, str | None], asyncio.Lock] = (
+            weakref.WeakValueDictionary()
+        )
 
     # -- definitions ----------------------------------------------------------------------------------------------------
 
@@ -170,16 +177,24 @@ class Agents:
         """
         agent = self.definition(name)
         _check(ask)
-        opening = _digest(ask.turn.messages)
-        for run in self.runs.of_conversation(name, ask.conversation_id, ask.key_id):
-            if run.opening == opening:
-                again = await self._again(run, ask, retry, told)
-                if again is not None:
-                    return again
-                continue
-            if run.state == "waiting_for_approval" and _answers(run, ask):
-                return await self._answered(run, ask, told)
-        return await self._new(name, agent, ask, opening, told)
+        place = (name, ask.conversation_id, ask.key_id)
+        # One request of a conversation at a time: two that are the same must not both find that nobody began.
+        lock = self._starting.setdefault(place, asyncio.Lock())
+        async with lock:
+            opening = _digest(ask.turn.messages)
+            runs = self.runs.of_conversation(*place)
+            same = next((run for run in runs if run.opening == opening), None)
+            again = None if same is None else await self._again(same, ask, retry, told)
+            if again is not None:
+                return again
+            waiting = next((run for run in runs if run.state == "waiting_for_approval"), None)
+            if waiting is not None and waiting is not same:
+                waiting, asked = self._as_asked(waiting)
+                if _answers(waiting, ask, asked):
+                    return await self._answered(waiting, ask, opening, told)
+                if ask.explicit_conversation:
+                    await self._supersede(waiting)
+            return await self._new(name, agent, ask, opening, told)
 
     async def resume(self, run_id: str, told: Told | None = None) -> ManagedRun:
         """Take up a run that was cut short; what it has done stays done.
@@ -191,7 +206,7 @@ class Agents:
         run = self.found(run_id)
         if run.state in {"done", "waiting_for_approval"}:
             raise UsageError(f"run {run.id} is {run.state}: there is nothing to take up")
-        return await self._go_on(run, _ask_of(run), told)
+        return await self._go_on(run, self._ask_of(run), told)
 
     async def decide(self, run_id: str, *, approved: bool, words: str, told: Told | None = None) -> ManagedRun:
         """Approve or decline what a run waits for, and let it go on. ``words`` are kept as the customer's.
@@ -203,7 +218,8 @@ class Agents:
         run = self.found(run_id)
         if run.state != "waiting_for_approval":
             raise UsageError(f"run {run.id} is {run.state}: it does not wait for an approval")
-        return await self._decided(run, _ask_of(run), Message("user", (Text(words),)), told, approved=approved)
+        said = Message("user", (Text(words),))
+        return await self._decided(run, self._ask_of(run), said, told, approved=approved)
 
     def found(self, run_id: str) -> RunRow:
         """Return a run.
@@ -264,14 +280,32 @@ class Agents:
 
     async def _again(self, run: RunRow, ask: Ask, retry: bool, told: Told | None) -> ManagedRun | None:
         """A request that was made before: its waiting question, the run taken up, or None when it is a new wish."""
-        if run.state == "waiting_for_approval" and not expired(run):
-            return self._ready(run, ask)
+        named = retry or ask.explicit_conversation
+        if run.state == "waiting_for_approval":
+            return None if expired(run) else self._ready(run, ask)
         if run.state == "done":
             return self._ready(run, ask) if retry else None
+        if run.state == "running" and not self.owner.is_gone(run.owner, run.updated_at_us):
+            # Without a name it may be someone else who began with the same words at the same moment.
+            return await self._go_on(run, ask, told) if named else None
         fresh = time.time_ns() // 1000 - run.updated_at_us < _SECOND_TRY_US
-        if run.state == "waiting_for_approval" or not (retry or ask.explicit_conversation or fresh):
-            return None
-        return await self._go_on(run, ask, told)
+        return await self._go_on(run, ask, told) if named or fresh else None
+
+    def _as_asked(self, run: RunRow) -> tuple[RunRow, list[CallRow]]:
+        """Return a run and the calls it waits with, unredacted where this process still has them so."""
+        loop = self._loops.get(run.id)
+        if loop is None:
+            return run, self.runs.waiting(run.id)
+        return msgspec.structs.replace(run, turn=loop.run.turn), loop.transcript.waiting
+
+    async def _supersede(self, run: RunRow) -> None:
+        """The customer went on without a word to the question: what waited is not done."""
+        if not await self.runs.claim(run, self.owner.name):
+            return
+        for row in self.runs.waiting(run.id):
+            told = result(row.call_id, row.tool, DECLINED, is_error=True)
+            await self.runs.end_call(row.key, "refused", told)
+        await self.runs.end(run.id, self.owner.name, Ending("cancelled", "superseded"))
 
     async def _go_on(self, run: RunRow, ask: Ask, told: Told | None) -> ManagedRun:
         if run.state == "running" and not self.owner.is_gone(run.owner, run.updated_at_us):
@@ -281,35 +315,67 @@ class Agents:
             raise AgentStopped(f"run {run.id} was taken up elsewhere at the same moment; ask again when it is done")
         return self._managed(bound, msgspec.structs.replace(run, owner=self.owner.name), ask, told)
 
-    async def _answered(self, run: RunRow, ask: Ask, told: Told | None) -> ManagedRun:
+    async def _answered(self, run: RunRow, ask: Ask, opening: bytes, told: Told | None) -> ManagedRun:
         words = ask.turn.messages[-1]
-        waiting = [call for call in self.runs.calls(run.id) if call.state == "waiting"]
-        return await self._decided(run, ask, words, told, approved=approves(words, waiting))
+        approved = approves(words, self._as_asked(run)[1])
+        return await self._decided(run, ask, words, told, approved=approved, opening=opening)
 
-    async def _decided(self, run: RunRow, ask: Ask, words: Message, told: Told | None, *, approved: bool) -> ManagedRun:
+    async def _decided(  # noqa: PLR0913 - an answer and all it is about, by name
+        self,
+        run: RunRow,
+        ask: Ask,
+        words: Message,
+        told: Told | None,
+        *,
+        approved: bool,
+        opening: bytes | None = None,
+    ) -> ManagedRun:
         bound = await self.bound(run.agent, _stored(run))
-        if not await self.runs.claim(run, self.owner.name):
+        # The run is known by the latest request from here on: that is the one a client would send again.
+        if not await self.runs.claim(run, self.owner.name, opening=opening):
             raise AgentStopped(f"the question of run {run.id} was answered at the same moment")
-        run_now = msgspec.structs.replace(run, owner=self.owner.name)
-        managed = self._managed(bound, run_now, ask, told)
+        managed = self._managed(bound, msgspec.structs.replace(run, owner=self.owner.name), ask, told)
         loop = managed.loop
-        waiting = loop.transcript.waiting
         step = StepRow(loop.transcript.last_step + 1, "customer", "steps", None, words)
         late = expired(run)
         if approved and not late:
             await self.runs.approve(run.id, step)
             loop.approved(words)
         else:
-            refused = [await loop.calls.refuse(row, EXPIRED if late else DECLINED) for row in waiting]
+            text = EXPIRED if late else DECLINED
+            refused = [await loop.calls.refuse(row, text) for row in loop.transcript.waiting]
             await self.runs.add_step(run.id, step)
             loop.refused(refused, words)
         return managed
+
+    def _ask_of(self, run: RunRow) -> Ask:
+        """Return the request of a run as it came, for a run that goes on without its client."""
+        key = next((key for key in self.runs.keys() if key.id == run.key_id), None)  # noqa: SIM118 - no mapping
+        return Ask(
+            turn=msgspec.structs.replace(run.turn, stream=False),
+            dialect="agent",
+            conversation_id=run.conversation_id,
+            arrived_us=time.time_ns() // 1000,
+            started_ns=time.perf_counter_ns(),
+            explicit_conversation=not run.conversation_id.startswith("auto-"),
+            key_id=run.key_id,
+            key_name=key.name if key else None,
+            allowed=frozenset(key.models) if key and key.models else None,
+        )
 
     def _ready(self, run: RunRow, ask: Ask) -> ManagedRun:
         return ManagedRun(ask, run.id, self.runs, policy=self._policy.version, ready=run.reply)
 
     def _managed(self, bound: Bound, run: RunRow, ask: Ask, told: Told | None) -> ManagedRun:
         loop = Loop(bound, run, ask, begin=self._begin, runs=self.runs, told=told)
+        if self.runs.redacts:
+            # The store has no personal data, this process still has: while it lives, nothing is lost.
+            before = self._loops.pop(run.id, None)
+            if before is not None:
+                loop.take_over(before)
+            self._loops[run.id] = loop
+            while len(self._loops) > _LOOPS_KEPT:
+                self._loops.popitem(last=False)
         return ManagedRun(ask, run.id, self.runs, policy=self._policy.version, loop=loop)
 
 
@@ -328,28 +394,22 @@ def _digest(messages: tuple[Message, ...]) -> bytes:
     return hashlib.blake2b(msgspec.json.encode(messages), digest_size=16).digest()
 
 
-def _answers(run: RunRow, ask: Ask) -> bool:
+def _answers(run: RunRow, ask: Ask, waiting: Sequence[CallRow]) -> bool:
     """Return whether a request brings the customer's answer to the question a run waits with."""
     messages = ask.turn.messages
     if messages[-1].role != "user":
         return False
-    if ask.explicit_conversation:
-        return True
-    asked = next((message.text for message in reversed(messages) if message.role == "assistant"), "")
-    return reference(run) in asked
+    if not ask.explicit_conversation:
+        asked = next((message.text for message in reversed(messages) if message.role == "assistant"), "")
+        return reference(run) in asked
+    # A client that keeps no history sends the words alone; then only a clear yes is taken for an answer.
+    before, now = _said(run.turn.messages), _said(messages)
+    return (len(now) > len(before) and now[: len(before)] == before) or approves(messages[-1], waiting)
+
+
+def _said(messages: Sequence[Message]) -> list[tuple[str, str]]:
+    return [(message.role, message.text) for message in messages if message.role != "system"]
 
 
 def _stored(run: RunRow) -> Agent:
     return Agent.model_validate_json(run.spec)
-
-
-def _ask_of(run: RunRow) -> Ask:
-    """Return the request of a run as it came, for a run that goes on without its client."""
-    return Ask(
-        turn=msgspec.structs.replace(run.turn, stream=False),
-        dialect="agent",
-        conversation_id=run.conversation_id,
-        arrived_us=time.time_ns() // 1000,
-        started_ns=time.perf_counter_ns(),
-        key_id=run.key_id,
-    )

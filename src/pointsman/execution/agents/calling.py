@@ -26,6 +26,10 @@ UNKNOWN: Final = (
     "outcome unknown: {why}, and it may have been done. Do not call it again with the same arguments; "
     "check with another tool whether it was done, or say that it is uncertain"
 )
+_NOT_KEPT: Final = (
+    "error: not executed: Pointsman stopped meanwhile, and personal data in the arguments is not kept. "
+    "Call the tool again"
+)
 _MAY_HAVE_HAPPENED: Final = (TimeoutError, ConnectionError, EOFError)
 _ARGUMENTS_LIMIT: Final = 1_000_000
 Told = Callable[[CallRow], None]
@@ -131,6 +135,8 @@ class Calls:
             return row
         tool = self._tools.get(row.tool)
         arguments = read_arguments(row.arguments)
+        if row.redacted:
+            return await self._end(row, "refused", result(row.call_id, row.tool, _NOT_KEPT, is_error=True))
         if tool is None or isinstance(arguments, str):
             gone = result(row.call_id, row.tool, f"error: not executed: tool {row.tool!r} is gone", is_error=True)
             return await self._end(row, "refused", gone)
@@ -192,7 +198,12 @@ class Calls:
             late = isinstance(error, TimeoutError)
             why = f"the tool did not answer within {seconds:g} s" if late else f"the connection broke ({error})"
             again = tool.writes and tool.idempotent
-        except Exception as error:  # noqa: BLE001 - a tool is foreign code: whatever it raises is the model's to know
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            why, again = "the tool was cancelled from inside", False
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a tool is foreign code: what it raises is the model's to know
             _log.info("tool %s of run %s failed", tool.name, self._run_id, exc_info=True)
             doubt = "; part of it may have been done" if tool.writes else ""
             return "done", _error(f"{type(error).__name__}: {clean(str(error), 2000)}{doubt}"), False

@@ -67,6 +67,11 @@ class Loop:
         self.transcript = Transcript(runs.steps(run.id), stored)
         self._risky: str | None = None
 
+    def take_over(self, before: Loop) -> None:
+        """Go on with what another loop of this run holds in memory, which the store has only in redacted form."""
+        self.transcript = before.transcript
+        self.run = msgspec.structs.replace(self.run, turn=before.run.turn)
+
     async def go(self) -> Ending:
         """Go on until the run is done or waits for an approval.
 
@@ -188,6 +193,8 @@ class Loop:
             messages=_marked(messages),
             tools=tools,
             tool_choice=ToolChoice("none") if last and tools else None,
+            # The customer's limit is on what they read; cut short, a tool call is no call.
+            max_output_tokens=given.max_output_tokens if final else None,
             output_format=(given.output_format or wanted) if final else None,
             stream=False,
             metadata={**given.metadata, "agent": bound.name, "run_id": self.run.id, "run_step": number},

@@ -14,7 +14,7 @@ VALUES (:id, :agent, :spec, :conversation_id, :key_id, 'running', :owner, :openi
 
 -- name: claim_run
 UPDATE agent_run SET state = 'running', owner = :owner, updated_at_us = :now, expires_at_us = NULL, ended_by = NULL,
-    error_code = NULL, error_text = NULL
+    error_code = NULL, error_text = NULL, opening = coalesce(:opening, opening)
 WHERE id = :id AND state = :state AND owner = :before
 
 -- name: end_run
@@ -45,8 +45,9 @@ INSERT INTO agent_step (run_id, n, kind, phase, turn_id, message) VALUES (?, ?, 
 SELECT * FROM agent_step WHERE run_id = ? ORDER BY n
 
 -- name: insert_call
-INSERT INTO agent_call (key, run_id, step, i, call_id, tool, arguments, writes, state, result, attempts, ended_at_us)
-VALUES (:key, :run_id, :step, :i, :call_id, :tool, :arguments, :writes, :state, :result, :attempts, :ended_at_us)
+INSERT INTO agent_call (key, run_id, step, i, call_id, tool, arguments, redacted, writes, state, result, attempts,
+    ended_at_us)
+VALUES (:key, :run_id, :step, :i, :call_id, :tool, :arguments, :redacted, :writes, :state, :result, :attempts, :ended_at_us)
 
 -- name: approve_calls
 UPDATE agent_call SET state = 'planned' WHERE run_id = ? AND state = 'waiting'

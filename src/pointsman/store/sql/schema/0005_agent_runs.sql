@@ -47,6 +47,7 @@ CREATE TABLE agent_call (
     call_id TEXT NOT NULL,
     tool TEXT NOT NULL,
     arguments TEXT NOT NULL,
+    redacted INTEGER NOT NULL,  -- 1: personal data was taken out of the arguments, so the call cannot be made from here
     writes INTEGER NOT NULL,
     state TEXT NOT NULL,        -- planned, waiting, started, done, refused, unknown
     result BLOB,                -- what the model was told, JSON
