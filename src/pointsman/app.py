@@ -199,7 +199,7 @@ class Router:
                 policy=self.policy,
                 catalog=self.catalog,
                 begin=self.begin,
-                runs=AgentRuns(self.store),
+                runs=AgentRuns(self.store, self.redactor),
                 registered=self.tools,
                 mcp=McpServers(),
             )
