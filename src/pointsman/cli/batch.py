@@ -30,6 +30,9 @@ app = typer.Typer(
 PolicyFile = Annotated[
     Path | None, typer.Option("--policy", help="Policy file; default ./pointsman.yaml, else the built-in rubric.")
 ]
+Every = Annotated[
+    float, typer.Option("--every", min=0.01, max=3600, help="Seconds between the first looks; later ones are rarer.")
+]
 BatchId = Annotated[str, typer.Argument(metavar="ID", help="The batch's id, as `pointsman batch list` shows it.")]
 _SHOWN = 5
 EXIT_FAILED = 1
@@ -43,6 +46,7 @@ def submit(
     again: Annotated[int, typer.Option(min=0, max=5, help="How often a failed item is sent once more.")] = 1,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Send the good lines of a file with bad ones.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until all of it has ended.")] = False,
+    every: Every = 5.0,
     emulated: Annotated[bool, typer.Option("--emulated", help="A simulated model answers; needs --wait.")] = False,
     policy: PolicyFile = None,
     store: StoreUrl = DEFAULT_URL,
@@ -70,7 +74,7 @@ def submit(
         note(f"batch {view.batch.id}")
         return await desk.wait(view.batch.id, progress) if wait else view
 
-    _finish(_run(work, chosen, store, emulated=emulated), json=json)
+    _finish(_run(work, chosen, store, emulated=emulated, every=every), json=json)
 
 
 @app.command("list")
@@ -107,10 +111,16 @@ def show(batch_id: BatchId, limit: Limit = 50, store: StoreUrl = DEFAULT_URL, js
 
 
 @app.command()
-def wait(batch_id: BatchId, policy: PolicyFile = None, store: StoreUrl = DEFAULT_URL, json: AsJson = False) -> None:
+def wait(
+    batch_id: BatchId,
+    every: Every = 5.0,
+    policy: PolicyFile = None,
+    store: StoreUrl = DEFAULT_URL,
+    json: AsJson = False,
+) -> None:
     """Ask the provider until all items of a batch have ended, and take their results in. Takes up after a crash."""
     _must_be_ours(batch_id, store)
-    _finish(_run(lambda desk: desk.wait(batch_id, progress), _policy(policy), store), json=json)
+    _finish(_run(lambda desk: desk.wait(batch_id, progress), _policy(policy), store, every=every), json=json)
 
 
 @app.command()
@@ -136,14 +146,19 @@ def _policy(path: Path | None) -> Policy:
 
 
 def _run(
-    work: Callable[[BatchDesk], Awaitable[BatchView]], policy: Policy, store: str, *, emulated: bool = False
+    work: Callable[[BatchDesk], Awaitable[BatchView]],
+    policy: Policy,
+    store: str,
+    *,
+    emulated: bool = False,
+    every: float = 5.0,
 ) -> BatchView:
     from pointsman.execution.batch import PollPlan
     from pointsman.library.door import Pointsman
 
     async def run() -> BatchView:
         async with Pointsman.from_policy(policy, store=store, emulated=emulated) as pm:
-            return await work(pm.batch_desk(PollPlan(first_s=0.01, most_s=0.1) if emulated else None))
+            return await work(pm.batch_desk(PollPlan(first_s=0.01, most_s=0.1) if emulated else PollPlan(every)))
 
     return asyncio.run(run())
 

@@ -195,7 +195,9 @@ class _Lines(LineReader):
         if found.response is not None:
             error = self._dialect.decode_error(found.response.status_code, {}, bytes(found.response.body))
             return ItemResult(found.custom_id, "error", error=error)
-        said = found.error or _Error()
+        said = found.error
+        if said is None:
+            raise msgspec.ValidationError("neither a response nor an error")
         if said.code == "batch_expired":
             return ItemResult(found.custom_id, "expired")
         if said.code == "batch_cancelled":
