@@ -6,17 +6,21 @@ from collections.abc import Mapping
 
 from pointsman.execution.kit import Kit
 from pointsman.execution.planning import Planning
+from pointsman.execution.summarizing import Summarizing
 from pointsman.execution.work import Stage
-from pointsman.routing.route_parts import worker
+from pointsman.routing.route_parts import summarizer, worker
 
 
 def route_stages(kit: Kit) -> Mapping[str, tuple[Stage, ...]]:
     """Return the stages by route; a route whose model simply answers is not among them."""
     policy = kit.policy
-    planning = Planning(kit)
     found: dict[str, tuple[Stage, ...]] = {}
+    planning = Planning(kit)
+    summarizing = Summarizing(kit, lambda route: found.get(route, ()))
     for name in policy.routes:
         stages: list[Stage] = []
+        if summarizer(policy, name) is not None:
+            stages.append(summarizing)
         if worker(policy, name) is not None:
             stages.append(planning)
         if stages:

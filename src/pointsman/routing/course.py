@@ -6,10 +6,9 @@ import msgspec
 
 from pointsman.domain.decision import TIERS, Reason
 from pointsman.routing.policy import Policy
+from pointsman.routing.route_parts import GUARD
 from pointsman.routing.rules import Outcome
 from pointsman.routing.sections import RANK_ORDER, Rule
-
-GUARD = "approval-guard"
 
 
 class Course(msgspec.Struct, frozen=True):

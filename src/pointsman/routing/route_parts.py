@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pointsman.catalog.located_yaml import Place
-from pointsman.routing.sections import Verify
+from pointsman.routing.sections import RANK_ORDER, Verify
 
 if TYPE_CHECKING:
+    from pointsman.domain.decision import Decision
     from pointsman.routing.policy import Policy
 
+GUARD: Final = "approval-guard"
+"""Name of the reason that a yes to an open risky action gives."""
 NONE: Final = "none"
 """Written for a part that the route shall not have."""
 PLAN: Final = "plan"
@@ -79,3 +82,13 @@ def idle_keys(policy: Policy) -> list[tuple[Place, str]]:
         if checks is not None and not (checks.arguments or checks.grounding or checks.agreement):
             found.append((("routes", name, "verify"), "checks nothing: turn on schema, grounding or agreement"))
     return found
+
+
+def floor_of(policy: Policy, decision: Decision) -> int:
+    """Return the rank below which the rules that held for a decision let nothing go; 0 where none set a floor."""
+    floors = {rule.name: policy.rank(rule.target) for rule in policy.rules if rule.kind == "floor"}
+    held = [floors.get(reason.name, 0) for reason in decision.reasons if reason.kind == "rule"]
+    guarded = any(reason.kind == "rule" and reason.name == GUARD for reason in decision.reasons)
+    if guarded and policy.safety.approval_floor != "off":
+        held.append(RANK_ORDER[policy.safety.approval_floor])
+    return max(held, default=0)

@@ -8,9 +8,10 @@ from typing import Any
 from pointsman.domain.decision import RunnerUp
 from pointsman.domain.money import in_dollars
 from pointsman.routing.choice import Candidate, Slate
-from pointsman.routing.course import GUARD, Course, plot, towards
+from pointsman.routing.course import Course, plot, towards
 from pointsman.routing.pick import Pick, Picker
 from pointsman.routing.policy import Policy
+from pointsman.routing.route_parts import GUARD
 from pointsman.routing.rules import Outcome, Question, RuleSet
 
 
