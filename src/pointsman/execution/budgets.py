@@ -17,6 +17,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -50,8 +51,8 @@ class Book(Protocol):
         """Return the job that turns it into what was spent."""
         ...
 
-    async def write(self, job: Job) -> None:
-        """Run a job."""
+    def post(self, job: Job) -> asyncio.Future[None]:
+        """Line a job up; the future resolves once it is durable."""
         ...
 
 
@@ -116,7 +117,8 @@ class Budgets:
         self._named = {(cap.of, cap.name, cap.per) for cap in caps if cap.name is not None}
         self._states: OrderedDict[Account, _State] = OrderedDict()
         self._waiting: set[asyncio.Future[None]] = set()
-        self._writes: set[asyncio.Task[None]] = set()
+        self._writes: set[asyncio.Future[None]] = set()
+        self._told = False
 
     @property
     def prefers_cheaper(self) -> bool:
@@ -273,21 +275,36 @@ class Budgets:
         )
 
     def _write(self, charges: Sequence[_Charge], job: Job) -> None:
-        for charge in charges:
-            charge.state.unwritten += 1
-        task = asyncio.ensure_future(self._written(charges, job))
-        self._writes.add(task)
-        task.add_done_callback(self._writes.discard)
-
-    async def _written(self, charges: Sequence[_Charge], job: Job) -> None:
+        # Lined up at once, so that a turn's record is never durable before what it spent.
         try:
-            await self._book.write(job)
+            writing = self._book.post(job)
         except StoreError as error:
-            # Memory stays right; the reservation left in the store makes the next start count too much, never too little.
-            _log.warning("a budget's spending is not on record: %s", error)
+            self._tell(error)
             return
         for charge in charges:
+            charge.state.unwritten += 1
+        self._writes.add(writing)
+        writing.add_done_callback(partial(self._written, charges))
+
+    def _written(self, charges: Sequence[_Charge], writing: asyncio.Future[None]) -> None:
+        self._writes.discard(writing)
+        if writing.cancelled():
+            return
+        if error := writing.exception():
+            self._tell(error)
+            return
+        self._told = False
+        for charge in charges:
             charge.state.unwritten -= 1
+
+    def _tell(self, error: BaseException) -> None:
+        """Log once that spending is not on record.
+
+        Memory stays right; a reservation that stays in the store makes the next start count too much, never too little.
+        """
+        if not self._told:
+            _log.warning("what budgets spend is not on record: %s", error)
+        self._told = True
 
 
 def period_of(per: Per, now: datetime) -> str:

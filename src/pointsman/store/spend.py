@@ -5,6 +5,7 @@ Every amount is whole pico-dollars. A job that a function here returns runs insi
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -130,13 +131,13 @@ class SpendBook:
 
         return job
 
-    async def write(self, job: Job) -> None:
-        """Run a job; resolves once it is durable.
+    def post(self, job: Job) -> asyncio.Future[None]:
+        """Line a job up; the future resolves once it is durable.
 
         Raises:
-            StoreError: it could not be written.
+            StoreError: from the future, it could not be written; at once, the store is closed.
         """
-        await self._store.write(job)
+        return self._store.post(job)
 
     def _values(self, account: Account) -> dict[str, object]:
         return {

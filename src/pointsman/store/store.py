@@ -113,6 +113,14 @@ class Store:
         result: T = await asyncio.shield(self._writing().submit(job))
         return result
 
+    def post(self, job: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """As ``write``, for who need not wait: line the job up now, in order with what was appended before.
+
+        Raises:
+            StoreError: from the future, as ``write``. At once: the store is closed or was opened for reading.
+        """
+        return self._writing().submit(job)
+
     def write_sync(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """As ``write``, for code without an event loop."""
         result: T = self._writing().submit_from_thread(job).result()
