@@ -19,11 +19,11 @@ from pointsman.contracts.strict_json import NotJson, decode
 from pointsman.contracts.verdict import Repair
 from pointsman.domain.message import JsonObject
 
-_DEEPEST = 4
+_DEEPEST = 6
 _MOST = 10
 """How many inner values that satisfy the schema are told; one is too many to choose from already at two."""
 _CALL_WORDS = frozenset({"name", "type", "id"})
-_CALL_PAYLOADS = frozenset({"arguments", "parameters", "input", "properties", "args"})
+_CALL_PAYLOADS = frozenset({"arguments", "parameters", "input", "properties", "args", "function"})
 
 Step = str | int | None
 """A key, an index, or None: the JSON text inside a string."""
