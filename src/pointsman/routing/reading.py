@@ -8,6 +8,7 @@ fast as one of a page.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -68,20 +69,20 @@ class Reading(msgspec.Struct, frozen=True):
     cues: tuple[Hit, ...] = ()
 
     @classmethod
-    def of(cls, turn: Turn) -> Reading:
-        """Read a turn."""
+    def of(cls, turn: Turn, words_of: Callable[[str], Words] = Words.of) -> Reading:
+        """Read a turn. ``words_of`` splits a text, or remembers how it was split."""
         messages = turn.messages
         runs = _user_runs(messages)
         parts = [part for message in messages for part in message.parts]
         others = [part for part in parts if type(part) is not Text]
         start, last = runs[0] if runs else (len(messages), ())
         said = [part for message in last for part in message.parts]
-        user = Words.of(_window(_text_of(said), WINDOW, WINDOW)) if said else NO_WORDS
+        user = words_of(_window(_text_of(said), WINDOW, WINDOW)) if said else NO_WORDS
         called, unanswered = _calls(others) if others else ((), ())
         return cls(
             user=user,
-            earlier=tuple([_earlier(run) for _, run in runs[1:]]),
-            assistant=_last_assistant(messages, start),
+            earlier=tuple([words_of(_earlier(run)) for _, run in runs[1:]]),
+            assistant=_last_assistant(messages, start, words_of),
             user_tokens=4 * len(last) + sum(map(_part_tokens, said)),
             prompt_tokens=4 * len(messages) + _parts_tokens(parts, others) + _tools_tokens(turn.tools),
             user_turns=_count_user_runs(messages),
@@ -94,7 +95,7 @@ class Reading(msgspec.Struct, frozen=True):
             called=called,
             unanswered=unanswered,
             channel=turn.channel,
-            cues=intent_cues(user),
+            cues=user.once("cues", intent_cues),
         )
 
 
@@ -133,8 +134,8 @@ def _text_of(parts: list[Part]) -> str:
     return "\n".join([part.text for part in parts if type(part) is Text and part.text])
 
 
-def _earlier(run: tuple[Message, ...]) -> Words:
-    return Words.of(_window(_text_of([part for message in run for part in message.parts]), EARLIER_WINDOW, 0))
+def _earlier(run: tuple[Message, ...]) -> str:
+    return _window(_text_of([part for message in run for part in message.parts]), EARLIER_WINDOW, 0)
 
 
 def _window(text: str, head: int, tail: int) -> str:
@@ -144,14 +145,14 @@ def _window(text: str, head: int, tail: int) -> str:
     return f"{text[:head]}\n{text[-tail:]}" if tail else text[:head]
 
 
-def _last_assistant(messages: tuple[Message, ...], before: int) -> Words:
+def _last_assistant(messages: tuple[Message, ...], before: int, words_of: Callable[[str], Words]) -> Words:
     """Return the agent's last text before a position; its end counts, since questions stand there."""
     for position in range(before - 1, -1, -1):
         message = messages[position]
         if message.role == "assistant":
             text = message.text
             if text:
-                return Words.of(text[-ASSISTANT_WINDOW:])
+                return words_of(text[-ASSISTANT_WINDOW:])
     return NO_WORDS
 
 

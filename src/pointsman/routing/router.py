@@ -26,13 +26,17 @@ from pointsman.routing.runner_up import RunnerUps
 from pointsman.routing.scorer import Scorer
 from pointsman.routing.sections import PINNED
 from pointsman.routing.steps import predict
+from pointsman.routing.texts import Texts
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = tuple(left + right for left in _ALPHABET for right in _ALPHABET)
 
 
 class Routing:
-    """Decides turns by one policy and one catalogue. Holds no state between turns; safe to share between threads."""
+    """Decides turns by one policy and one catalogue; safe to share between threads.
+
+    Of a turn nothing is kept that could change a later decision; texts that come again are not read again.
+    """
 
     def __init__(self, policy: Policy, catalog: Catalog, scorer: Scorer | None = None) -> None:
         """Join policy and catalogue.
@@ -45,6 +49,7 @@ class Routing:
         self.catalog = catalog
         self._scorer = scorer
         self._version = policy.version
+        self._texts = Texts()
         self._rules = RuleSet(policy)
         self._bench = Bench(policy, catalog)
         self._eligibility = Eligibility(policy)
@@ -110,7 +115,7 @@ class Routing:
         return self._rules.question(turn, self._measure(turn, session))
 
     def _measure(self, turn: Turn, session: Session) -> dict[str, dict[str, Any]]:
-        plain = signals.as_plain(signals.measure_all(turn, session))
+        plain = signals.as_plain(signals.measure_all(turn, session, self._texts.words))
         if self.policy.signals:
             plain.update(self.own_signals.measure(turn, session))
         return plain

@@ -17,9 +17,9 @@ is there are looked for. That keeps a lexicon of a thousand phrases at a few mic
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import product
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -106,11 +106,14 @@ def pad(words: Iterable[str]) -> str:
     return f" {' '.join(words)} "
 
 
+_Found = TypeVar("_Found")
+
+
 class Words(msgspec.Struct, frozen=True):
     """A text as the lexicons want it: ``tokens`` in order (sentence ends included), as a set, and padded in one string.
 
     ``digits`` are all its digits; ``numbers`` the different tokens that begin with one; ``count`` is the number of tokens
-    that are no sentence ends.
+    that are no sentence ends. ``found`` is where ``once`` keeps what it was told to find out; None: it keeps nothing.
     """
 
     text: str
@@ -120,16 +123,27 @@ class Words(msgspec.Struct, frozen=True):
     digits: str = ""
     count: int = 0
     numbers: tuple[str, ...] = ()
+    found: dict[str, Any] | None = None
+
+    def once(self, name: str, find: Callable[[Words], _Found]) -> _Found:
+        """Return what ``find`` gives for this text. It must be pure: where the text is remembered, so is the answer."""
+        if self.found is None:
+            return find(self)
+        if name in self.found:
+            known: _Found = self.found[name]
+            return known
+        answer = self.found[name] = find(self)
+        return answer
 
     @classmethod
-    def of(cls, text: str) -> Words:
+    def of(cls, text: str, found: dict[str, Any] | None = None) -> Words:
         """Split a text."""
         spaced, ends = _spaced(text)
         tokens = tuple(spaced.split())
         vocabulary = frozenset(tokens)
         digits = digits_of(text)
         numbers = tuple([token for token in vocabulary if token[0] in _DECIMALS]) if digits else ()
-        return cls(text, tokens, vocabulary, pad(tokens), digits, len(tokens) - ends, numbers)
+        return cls(text, tokens, vocabulary, pad(tokens), digits, len(tokens) - ends, numbers, found)
 
 
 NO_WORDS: Final = Words("", (), frozenset(), "  ")

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol, get_type_hints
 import msgspec
 
 from pointsman.domain.turn import Session, Turn
+from pointsman.routing.lexicon.match import Words
 from pointsman.routing.reading import Reading
 from pointsman.routing.signals import (
     ambiguity,
@@ -80,9 +81,9 @@ _LISTS: Final = tuple(
 """Signals with the fields that hold several: lists in plain data."""
 
 
-def measure_all(turn: Turn, session: Session) -> dict[str, Value]:
-    """Read a turn once and measure every signal."""
-    reading = Reading.of(turn)
+def measure_all(turn: Turn, session: Session, words_of: Callable[[str], Words] = Words.of) -> dict[str, Value]:
+    """Read a turn once and measure every signal. ``words_of`` splits a text, or remembers how it was split."""
+    reading = Reading.of(turn, words_of)
     return {name: measure(reading, session) for name, measure in _MEASURES}
 
 

@@ -12,7 +12,7 @@ from pointsman.routing.lexicon.dialogue import REQUESTS
 from pointsman.routing.lexicon.emergencies import IRREVERSIBLE
 from pointsman.routing.lexicon.intent_model import NONE, Guess, guess
 from pointsman.routing.lexicon.intents import RISK, SMALL_TALK, Risk
-from pointsman.routing.lexicon.match import Hit, wordset
+from pointsman.routing.lexicon.match import Hit, Words, wordset
 from pointsman.routing.reading import Reading
 
 NAME: Final = "intent"
@@ -79,23 +79,31 @@ def measure(reading: Reading, session: Session) -> Intent:  # noqa: ARG001 - eve
     if _acknowledges(reading):
         return ACKNOWLEDGED
     found = _named_intent(reading)
-    if found.risk not in _SETTLED and IRREVERSIBLE.any(reading.user.vocabulary, reading.user.padded):
+    if found.risk not in _SETTLED and reading.user.once("irreversible", _irreversible):
         return msgspec.structs.replace(found, risk="high")
     return found
+
+
+def _irreversible(user: Words) -> bool:
+    return IRREVERSIBLE.any(user.vocabulary, user.padded)
+
+
+def _guess(user: Words) -> Guess:
+    return guess(user, KNOWN)
 
 
 def _named_intent(reading: Reading) -> Intent:
     """Name the intent with the most evidence; among equals the riskier one wins. Without strong cues a small model is asked."""
     scores = evidence(reading.cues)
     if not scores:
-        second = guess(reading.user, KNOWN)
+        second = reading.user.once("guess", _guess)
         return _named(second) if _believed(second) else UNKNOWN
     if scores.keys() <= SMALL_TALK and _asks_more(reading):
-        second = guess(reading.user, KNOWN)
+        second = reading.user.once("guess", _guess)
         return _named(second) if _believed(second) and second.label not in SMALL_TALK else UNKNOWN
     name = max(scores, key=lambda label: (label not in SMALL_TALK, scores[label], _LEVEL.index(RISK[label]), label))
     if scores[name] < SURE:
-        second = guess(reading.user, KNOWN)
+        second = reading.user.once("guess", _guess)
         if scores[name] < FAINT and second.label == NONE and second.share >= VETO and second.known >= VETO_KNOWN:
             return UNKNOWN
         if _believed(second) and (second.label not in SMALL_TALK or name in SMALL_TALK):

@@ -119,7 +119,7 @@ class Language(msgspec.Struct, frozen=True):
 def measure(reading: Reading, session: Session) -> Language:  # noqa: ARG001 - every signal has this shape
     """Recognise the language of the last user text; where it does not tell ("ok"), of the ones before."""
     for words in (reading.user, *reading.earlier):
-        code = _code(words)
+        code = words.once(NAME, _code)
         if code != UNDETERMINED:
             return Language(code, code == "en")
     return Language(UNDETERMINED, english=False)

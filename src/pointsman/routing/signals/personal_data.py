@@ -29,5 +29,5 @@ def measure(reading: Reading, session: Session) -> PersonalData:  # noqa: ARG001
     """Find personal data in the customer's texts."""
     kinds: set[str] = set()
     for words in (reading.user, *reading.earlier):
-        kinds |= kinds_in(words)
+        kinds |= words.once(NAME, kinds_in)
     return PersonalData(bool(kinds), tuple(sorted(kinds)), not kinds.isdisjoint(SENSITIVE))

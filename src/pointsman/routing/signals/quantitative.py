@@ -70,7 +70,10 @@ class Quantitative(msgspec.Struct, frozen=True):
 
 def measure(reading: Reading, session: Session) -> Quantitative:  # noqa: ARG001 - every signal has this shape
     """Look for words of calculation, a formula, or a how-much question over two or more quantities."""
-    user = reading.user
+    return reading.user.once(NAME, _judge)
+
+
+def _judge(user: Words) -> Quantitative:
     if _CALCULATE.any(user.vocabulary, user.padded) or _priced_by_unit(user):
         return Quantitative(needed=True)
     if not user.digits:

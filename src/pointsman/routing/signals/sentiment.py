@@ -82,7 +82,10 @@ class Sentiment(msgspec.Struct, frozen=True):
 
 def measure(reading: Reading, session: Session) -> Sentiment:  # noqa: ARG001 - every signal has this shape
     """Judge the feeling in the last user text; of a long one, in what is the customer's own voice."""
-    user = reading.user
+    return reading.user.once(NAME, _judge)
+
+
+def _judge(user: Words) -> Sentiment:
     own = user if user.count < _LONG else _own_words(user)
     total = _emphasised(_valence(own), own.text)
     if own is not user:
