@@ -159,7 +159,8 @@ def _offered(name: str, spec: AgentTool, registered: Mapping[str, PythonTool], f
         return _known(name, spec, known)
     function = _load(name, spec.python, folder)
     if spec.parameters is None:
-        return _known(name, spec, python_tool(function, name=name))
+        # Nobody has said of this function whether it writes.
+        return msgspec.structs.replace(_known(name, spec, python_tool(function, name=name)), writes=None)
     about = spec.description if spec.description is not None else inspect.getdoc(function) or ""
     return Offered(Tool(name, about, spec.parameters), _plain(function), writes=None)
 
