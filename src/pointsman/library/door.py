@@ -24,6 +24,7 @@ from pointsman.domain.message import ToolCall
 from pointsman.domain.reply import Event
 from pointsman.domain.turn import Turn
 from pointsman.errors import PointsmanError, UsageError
+from pointsman.execution.agents.managed import ManagedRun
 from pointsman.execution.batch import BatchDesk, PollPlan
 from pointsman.execution.engine import Running
 from pointsman.execution.python_tools import BadArguments, PythonTool, python_tool
@@ -64,7 +65,7 @@ class Pointsman:
         self._signals = OwnSignals(policy.signals)
         self._router: Router | None = None
         self._closing = contextlib.ExitStack()
-        self._streaming: set[Running] = set()
+        self._streaming: set[Running | ManagedRun] = set()
 
     @classmethod
     def from_policy(
@@ -187,6 +188,7 @@ class Pointsman:
             router = build_router(self.policy, store=self._store, environ=self._environ, simulate_at=base_url)
             stack.callback(router.store.close)
             router.routing.own_signals = self._signals
+            router.tools.update(self._tools)
             await router.start()
             self._closing = stack.pop_all()
         self._router = router
@@ -246,15 +248,16 @@ class Pointsman:
         """Route and run one turn; return when its record is durable.
 
         ``said`` is the customer's words, a list of messages (as the OpenAI Chat Completions API writes them, or
-        ``Message``), or a ``Turn``. With it may go: ``history`` (messages before), ``system``, ``tools`` (functions, names of
-        registered ones, or descriptions), ``user``, ``conversation_id``, ``model`` (a catalogue id pins it), ``channel``,
-        ``metadata``, and ``options``: any other field of a Chat Completions request.
+        ``Message``), or a ``Turn``. With it may go: ``history`` (messages before), ``system``, ``tools`` (functions, names
+        of registered ones, or descriptions), ``user``, ``conversation_id``, ``model`` (a catalogue id pins it;
+        ``agent/NAME`` lets an agent of the policy answer, with its tools), ``channel``, ``metadata``, and ``options``: any
+        other field of a Chat Completions request.
 
         Raises:
             PointsmanError: see ``pointsman.errors``; a turn that failed is recorded, and the error's ``turn_id`` names it.
         """
         asked = self._ask(said, wishes, stream=False)
-        running = await self.router.begin(asked.ask)
+        running = await self.router.answer(asked.ask)
         with _named(running):
             await running.open()
             record = await running.commit()
@@ -265,7 +268,7 @@ class Pointsman:
 
         Leaving the loop early cancels the turn. Takes what ``turn`` takes, and raises what it raises.
         """
-        running = await self.router.begin(self._ask(said, wishes, stream=True).ask)
+        running = await self.router.answer(self._ask(said, wishes, stream=True).ask)
         self._streaming.add(running)
         with _named(running):
             held: list[Event] = []
@@ -324,7 +327,7 @@ def _read(wishes: WishArgs) -> Wishes:
 
 
 @contextlib.contextmanager
-def _named(running: Running) -> Iterator[None]:
+def _named(running: Running | ManagedRun) -> Iterator[None]:
     """Let an error that ends the turn name it, so that its record can be found."""
     try:
         yield

@@ -249,3 +249,32 @@ def test_what_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         pytest.raises(UsageError, match="'temperature' is nothing a turn takes"),
     ):
         pm.turn("Hello", temperature=1)  # type: ignore[call-arg]
+
+
+def test_an_agent_of_the_policy_uses_the_registered_tools(tmp_path: Path, store: str) -> None:
+    agents = "agents:\n  care:\n    prompt: You help customers.\n    tools: {get_order: {}}\n"
+    (tmp_path / "p.yaml").write_text(render("rubric") + agents)
+    said = Script(
+        rules=(
+            Rule(
+                when=When(results=False),
+                reply=Say(calls=(SaidCall(name="get_order", arguments={"order_id": "7"}),)),
+            ),
+            Rule(reply=Say(text="It is on its way.")),
+        )
+    )
+    door = Pointsman.from_policy(tmp_path / "p.yaml", store=store, emulated=True, script=said)
+    asked: list[str] = []
+
+    @door.tool
+    def get_order(order_id: str) -> str:
+        """Look up an order."""
+        asked.append(order_id)
+        return "in transit"
+
+    with door.sync() as pm:
+        result = pm.turn("Where is my order 7?", model="agent/care", conversation_id="c1")
+        assert (result.text, asked) == ("It is on its way.", ["7"])
+        assert result.cost_usd is not None
+        events = list(pm.stream("And now?", model="agent/care", conversation_id="c2"))
+        assert isinstance(events[-1], ReplyEnd)
