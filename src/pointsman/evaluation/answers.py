@@ -1,0 +1,47 @@
+"""What a model made of a case, and what the graders say of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from pointsman.domain.reply import Reply
+from pointsman.domain.usage import Usage
+
+Origin = Literal["live", "simulated", "recorded"]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """One repeat of one case on one model. ``reply`` is None where there was none, and ``error`` then says why.
+
+    ``ttft_ms`` and ``latency_ms`` are None where not measured; ``usage`` and ``cost_usd`` where unknown. ``text_calls`` is the
+    raw output of a recorded model that wrote its calls as text.
+    """
+
+    case_id: str
+    model: str
+    repeat: int
+    origin: Origin
+    reply: Reply | None = None
+    error: str | None = None
+    usage: Usage | None = None
+    cost_usd: Decimal | None = None
+    ttft_ms: float | None = None
+    latency_ms: float | None = None
+    text_calls: str | None = None
+
+
+class Grade(msgspec.Struct, frozen=True):
+    """What one grader says of one answer. ``passed`` is None where it has no say (no gold, nothing to check).
+
+    ``kind`` is a stable word for what is wrong (``wrong_tool``, ``missing_call`` ...), None where nothing is. ``score`` is in
+    [0, 1]. ``grader`` is ``name@version``.
+    """
+
+    grader: str
+    passed: bool | None
+    kind: str | None = None
+    score: float | None = None
+    text: str = ""
