@@ -36,7 +36,7 @@ def command(
 
     Exit codes: 0 valid; 1 valid with warnings, under --strict; 2 the policy or the conversations are wrong.
     """
-    from pointsman.app import resolve_endpoints
+    from pointsman.execution.endpoints import resolve_endpoints
     from pointsman.catalog.book import Catalog
     from pointsman.cli.check_view import show
     from pointsman.cli.policy_file import open_policy

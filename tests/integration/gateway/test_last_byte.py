@@ -13,13 +13,14 @@ import anthropic
 import openai
 import pytest
 
-from pointsman.app import Router, resolve_endpoints
+from pointsman.app import Router
 from pointsman.catalog.book import Catalog
 from pointsman.domain.record import TurnRecord
 from pointsman.emulator.app import Emulator
 from pointsman.emulator.script import Rule, Say, Script
 from pointsman.emulator.serving import serve_in_thread
 from pointsman.errors import StoreError
+from pointsman.execution.endpoints import resolve_endpoints
 from pointsman.store import Store, open_store
 from pointsman.store.location import parse_url
 from support.gateway import GatewayUnderTest, policy
