@@ -16,7 +16,7 @@ import os
 import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -209,6 +209,42 @@ class Redactor:
 
     def _check(self, check: CheckRecord) -> CheckRecord:
         return msgspec.structs.replace(check, text=self.text(check.text)) if check.text else check
+
+
+class LogFilter(logging.Filter):
+    """Redacts log lines and tracebacks on their way through a handler; what cannot be redacted is not logged."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__()
+        self._redactor = redactor
+        self._traceback = logging.Formatter().formatException
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every line pass, without personal data."""
+        try:
+            record.msg, record.args = self._redactor.text(record.getMessage()), None
+            if record.exc_info:
+                record.exc_text = self._redactor.text(self._traceback(record.exc_info))
+                record.exc_info = None
+        except Exception:  # noqa: BLE001 - a line that cannot even be formatted could hold anything
+            record.msg, record.args = "a line of %s was left out: it could not be redacted", (record.name,)
+            record.exc_info = record.exc_text = None
+        return True
+
+
+def guard_logs(redactor: Redactor) -> Callable[[], None]:
+    """Put a ``LogFilter`` on every handler that may print our lines; return how to take it away again."""
+    guard = LogFilter(redactor)
+    handlers = [*logging.getLogger().handlers, *logging.getLogger("pointsman").handlers]
+    handlers += [logging.lastResort] if logging.lastResort is not None else []
+    for handler in handlers:
+        handler.addFilter(guard)
+
+    def leave() -> None:
+        for handler in handlers:
+            handler.removeFilter(guard)
+
+    return leave
 
 
 def _cut(text: str, head: str = "") -> str:

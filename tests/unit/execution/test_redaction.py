@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from pointsman.domain.decision import Decision, Reason
 from pointsman.domain.record import CheckRecord, Handoff, StepRecord, TurnRecord
 from pointsman.errors import StoreError
-from pointsman.execution.redaction import FAILED, Redactor, redaction_key, redactor_for
+from pointsman.execution.redaction import FAILED, Redactor, guard_logs, redaction_key, redactor_for
 
 CARD, MAIL = "4111 1111 1111 1111", "anna@example.com"
 REDACTOR = Redactor(key=b"k" * 32)
@@ -82,6 +83,30 @@ def test_attachments_are_cut_out_and_sealed_state_stays() -> None:
     assert "not kept" in out["url"]
     assert "not kept" in out["source"]["data"]
     assert "anna" not in out["state"]
+
+
+def test_log_lines_and_tracebacks_are_redacted_and_odd_ones_left_out() -> None:
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(handler.format(record))  # type: ignore[method-assign]
+    logger = logging.getLogger("pointsman")
+    logger.addHandler(handler)
+    leave = guard_logs(REDACTOR)
+    try:
+        try:
+            raise ValueError(MAIL)
+        except ValueError:
+            logger.exception("card %s", CARD)
+        logger.warning("%d", MAIL)
+    finally:
+        leave()
+        logger.removeHandler(handler)
+    said = "\n".join(lines)
+    assert "[EMAIL_" in said
+    assert "[CARD_" in said
+    assert "left out" in said
+    assert "anna" not in said
+    assert "4111" not in said
 
 
 def test_short_files_are_cut_out_too_and_only_once() -> None:
