@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Self
@@ -47,7 +47,7 @@ from pointsman.execution.memory import MemoryBook
 from pointsman.execution.memory import render as recalled_text
 from pointsman.execution.prompts import PromptBook
 from pointsman.execution.python_tools import PythonTool
-from pointsman.execution.redaction import Redactor, redaction_key, redactor_for
+from pointsman.execution.redaction import Redactor, guard_logs, redaction_key, redactor_for
 from pointsman.execution.routes import route_stages
 from pointsman.execution.sessions import Sessions, recalled
 from pointsman.execution.stages import TurnStages
@@ -113,6 +113,7 @@ class Router:
         self.missing = endpoints.missing
         self._notes = endpoints.notes
         self.redactor = redactor_for(policy.privacy.redacted, store.path)
+        self._unguard_logs: Callable[[], None] | None = None
         self._engine: Engine | None = None
         self.tools: dict[str, PythonTool] = {}
         self._agents: Agents | None = None
@@ -122,6 +123,10 @@ class Router:
         """Open what needs a running event loop."""
         from pointsman.providers.proxies import open_transport
 
+        if self.redactor is not None and self._unguard_logs is None:
+            self._unguard_logs = guard_logs(self.redactor)
+        # Under its version a prompt must stay readable when an upgrade has shipped another.
+        PromptBook(self.store).keep_shipped()
         policy = self.policy
         flagships = policy.tiers.models("flagship")
         dispatch = Dispatch(
@@ -163,6 +168,9 @@ class Router:
             if self._engine.dispatch.guard is not None:
                 await self._engine.dispatch.guard.drain()
             self._engine = None
+        if self._unguard_logs is not None:
+            self._unguard_logs()
+            self._unguard_logs = None
         self.store.close()
 
     @property
