@@ -41,8 +41,17 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 def neutral_parts(turn: Turn) -> Parts:
-    """Return a turn as the parts that go to the store, where there is no client's body to take them from."""
-    params = msgspec.json.encode(msgspec.structs.replace(turn, messages=(), tools=()))
+    """Return a turn as the parts that go to the store, where there is no client's body to take them from.
+
+    Of the parameters only what differs from the usual is written.
+    """
+    usual = Turn(())
+    wishes = {
+        name: value
+        for name, value in msgspec.structs.asdict(turn).items()
+        if name not in {"messages", "tools"} and value != getattr(usual, name)
+    }
+    params = msgspec.json.encode({"model": turn.model} | wishes)
     tools = (("tools", msgspec.json.encode(turn.tools)),) if turn.tools else ()
     return (("params", params), *tools, *(("message", msgspec.json.encode(message)) for message in turn.messages))
 

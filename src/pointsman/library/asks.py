@@ -17,7 +17,7 @@ from pointsman.domain.message import Message, Refusal, Tool
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
 from pointsman.errors import RequestError, UsageError
-from pointsman.execution.ask import Ask, conversation_hash
+from pointsman.execution.ask import Ask, conversation_hash, neutral_parts
 from pointsman.execution.python_tools import PythonTool, python_tool
 from pointsman.server.gateway.codec import MAX_HINT, Inbound
 from pointsman.server.gateway.openai_request import CHANNELS, read_request
@@ -30,7 +30,6 @@ AnyTool = Tool | PythonTool | Mapping[str, Any] | Callable[..., Any] | str
 """A tool: a function, the name of a registered one, or a description of one that the caller runs."""
 
 DIALECT = "library"
-_PLAIN = Turn(())
 
 
 class WishArgs(TypedDict, total=False):
@@ -117,7 +116,7 @@ def _of_turn(turn: Turn, wishes: Wishes) -> Inbound:
         )
     if not turn.messages:
         raise RequestError("messages: at least one message is needed", param="messages")
-    return Inbound(turn, _neutral_parts(turn))
+    return Inbound(turn, neutral_parts(turn))
 
 
 def _of_messages(given: Sequence[AnyMessage], wishes: Wishes, registered: Mapping[str, PythonTool]) -> Inbound:
@@ -141,7 +140,7 @@ def _of_messages(given: Sequence[AnyMessage], wishes: Wishes, registered: Mappin
     if not neutral:
         return msgspec.structs.replace(inbound, turn=turn)
     turn = msgspec.structs.replace(turn, messages=_as_neutral(messages))
-    return msgspec.structs.replace(inbound, turn=turn, parts=_neutral_parts(turn))
+    return msgspec.structs.replace(inbound, turn=turn, parts=neutral_parts(turn))
 
 
 def _messages(said: str | Sequence[AnyMessage], wishes: Wishes) -> list[AnyMessage]:
@@ -209,14 +208,3 @@ def _encoded(body: dict[str, Any]) -> bytes:
         return msgspec.json.encode(body)
     except (TypeError, ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise RequestError(f"the turn cannot be written as JSON: {error}") from None
-
-
-def _neutral_parts(turn: Turn) -> tuple[tuple[str, bytes], ...]:
-    wishes = {
-        name: value
-        for name, value in msgspec.structs.asdict(turn).items()
-        if name not in {"messages", "tools"} and value != getattr(_PLAIN, name)
-    }
-    params = ("params", msgspec.json.encode({"model": turn.model} | wishes))
-    tools = (("tools", msgspec.json.encode(turn.tools)),) if turn.tools else ()
-    return (params, *tools, *(("message", msgspec.json.encode(message)) for message in turn.messages))
