@@ -36,10 +36,10 @@ def command(
 
     Exit codes: 0 valid; 1 valid with warnings, under --strict; 2 the policy or the conversations are wrong.
     """
-    from pointsman.execution.endpoints import resolve_endpoints
     from pointsman.catalog.book import Catalog
     from pointsman.cli.check_view import show
     from pointsman.cli.policy_file import open_policy
+    from pointsman.execution.endpoints import resolve_endpoints
     from pointsman.routing.audit import audit
     from pointsman.routing.router import Routing
 
