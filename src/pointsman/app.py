@@ -141,7 +141,7 @@ class Router:
                 policy.deadlines.total_s,
             ),
             Attempts(total=policy.fallback.max_attempts),
-            build_guard(policy, self.catalog, self._by_key, self.store),
+            build_guard(policy, self.catalog, self._by_key, self.store, self.stored_name),
         )
         memory = MemoryBook(Memories(self.store), policy.memory, self._memory_redactor())
         self._engine = Engine(
@@ -187,8 +187,7 @@ class Router:
             from pointsman.execution.agents.mcp_servers import McpServers
 
             self._agents = Agents(
-                policy=self.policy,
-                catalog=self.catalog,
+                routing=self.routing,
                 begin=self.begin,
                 runs=AgentRuns(self.store, self.redactor),
                 registered=self.tools,

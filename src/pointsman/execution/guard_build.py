@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from pointsman.catalog.book import Catalog
@@ -20,8 +20,16 @@ from pointsman.store.store import Store
 _log = logging.getLogger(__name__)
 
 
-def build_guard(policy: Policy, catalog: Catalog, endpoints: Mapping[str, Sequence[Endpoint]], store: Store) -> Watch:
+def build_guard(
+    policy: Policy,
+    catalog: Catalog,
+    endpoints: Mapping[str, Sequence[Endpoint]],
+    store: Store,
+    clean: Callable[[str], str] = str,
+) -> Watch:
     """Return the guard for a policy. ``endpoints`` are the keys of each provider, as endpoints of their own.
+
+    ``clean`` takes personal data out of the names under which spending is stored.
 
     Raises:
         StoreError: the policy has caps, and the store cannot be read or written.
@@ -29,7 +37,7 @@ def build_guard(policy: Policy, catalog: Catalog, endpoints: Mapping[str, Sequen
     limits = policy.budgets
     budgets = None
     if limits.caps:
-        book = SpendBook(store, simulated=_all_simulated(endpoints.values()))
+        book = SpendBook(store, simulated=_all_simulated(endpoints.values()), clean=clean)
         _open(book, policy)
         budgets = Budgets(limits.caps, book)
     return Watch(

@@ -51,10 +51,15 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class SpendBook:
-    """The accounts in the store. ``simulated`` keeps what emulated models would have cost apart from real money."""
+    """The accounts in the store.
 
-    def __init__(self, store: Store, *, simulated: bool) -> None:
+    ``simulated`` keeps what emulated models would have cost apart from real money. ``clean`` takes personal data out of the
+    names of accounts: users are often named by their e-mail address.
+    """
+
+    def __init__(self, store: Store, *, simulated: bool, clean: Callable[[str], str] = str) -> None:
         self._store = store
+        self._clean = clean
         self._simulated = simulated
         self._queries = load_queries("spend")
 
@@ -142,8 +147,8 @@ class SpendBook:
     def _values(self, account: Account) -> dict[str, object]:
         return {
             "scope": account.scope,
-            "id": account.id,
-            "period": account.period,
+            "id": self._clean(account.id),
+            "period": self._clean(account.period),
             "simulated": self._simulated,
         }
 

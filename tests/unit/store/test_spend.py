@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from pointsman.domain.record import TurnRecord
@@ -74,3 +75,12 @@ def test_users_have_no_column_so_theirs_begin_at_nothing(store: Store, book: Spe
     store.append_sync(make(1))
     book.seed({("user", "total"): 0})
     assert list_spend(store, "2026-11-22", "2026-11") == []
+
+
+def test_names_are_stored_without_personal_data_and_found_again(store: Store) -> None:
+    book = SpendBook(store, simulated=False, clean=lambda name: name.replace("anna@example.com", "[EMAIL_x]"))
+    account = msgspec.structs.replace(DAY, id="anna@example.com")
+    store.write_sync(book.settle("call", (account,), Spend(9)))
+    assert book.find(account) == Spend(9)
+    with store.reading() as connection:
+        assert [row[0] for row in connection.execute("SELECT id FROM spend")] == ["[EMAIL_x]"]
