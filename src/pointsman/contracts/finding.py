@@ -24,7 +24,8 @@ _THINKS = re.compile(r"\s*<(?:think|thinking|reasoning)>", re.IGNORECASE)
 _THOUGHT = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
 _BRACKETED_WORDS = re.compile(r"\{[^{}\[\]\"':]{1,80}\}|\[[^{}\[\]\"':]{1,200}\]")
 _CITATION = re.compile(r"\[[0-9]{1,3}(?:\s*[,-]\s*[0-9]{1,3})*\]")
-_KEY = re.compile(r"[\"'][^\"'\n]{1,100}[\"']\s*:")
+_KEY = re.compile(r"[\"'”’]\s*:")
+_MORE = re.compile(r"\s*,\s*[^\s,;]")
 _STRAY = re.compile(r"[\s\]},;]*")
 _READ_FROM = 50
 """How many brackets that turn out to be words are looked behind, before a reply counts as unreadable."""
@@ -168,6 +169,8 @@ def _around(gaps: list[str], *, fenced: bool, several: bool) -> list[Repair]:
     for number, gap in enumerate(gaps):
         rest = _FENCE.sub("", gap)
         last = number == len(gaps) - 1
+        if number and _MORE.match(rest) and not any(mark in rest for mark in "]}"):
+            raise NotFound("more follows the JSON value after a comma: it may be a part of it", fenced=fenced)
         if _KEY.search(rest):
             raise NotFound("a key stands outside the JSON value: it may be a part of it", fenced=fenced)
         if any(mark in rest for mark in "]}"):
