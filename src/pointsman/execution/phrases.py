@@ -42,7 +42,7 @@ _DENIAL_REACH: Final = 4
 
 def mentions(text: str, item: str) -> bool:
     """Tell whether ``text`` mentions a fact or phrase."""
-    said, wanted = _folded(text), _folded(item)
+    said, wanted = folded(text), folded(item)
     if not wanted or wanted in said:
         return True
     values = [fact for fact in facts(item) if fact.kind not in {"number", "time"} or len(wanted.split()) <= _FEW]
@@ -50,10 +50,10 @@ def mentions(text: str, item: str) -> bool:
     if not all(stands(fact, known) for fact in values):
         return False
     rest = _without(item, [fact.raw for fact in values])
-    words = _content(rest)
+    words = content_words(rest)
     if not words:
         return bool(values)
-    have = set(_stems(said))
+    have = set(stems(said))
     found = sum(word in have for word in words)
     # A value names its fact by itself: the words around it may be others.
     enough = 0.0 if values else 1.0 if len(words) <= _FEW else _ENOUGH
@@ -62,13 +62,13 @@ def mentions(text: str, item: str) -> bool:
 
 def forbidden_in(text: str, phrase: str) -> Hit | None:
     """Return whether ``text`` says a forbidden phrase: as it stands, or in a form that comes near it."""
-    said, banned = _folded(text), _folded(phrase)
+    said, banned = folded(text), folded(phrase)
     if not banned:
         return None
     if f" {banned} " in f" {said} " or (_WIDE.search(banned) and banned.replace(" ", "") in said.replace(" ", "")):
         return "exact"
     values = facts(phrase)
-    words = _content(_without(phrase, [fact.raw for fact in values]))
+    words = content_words(_without(phrase, [fact.raw for fact in values]))
     known = offered([text])
     if values and not all(stands(fact, known) for fact in values):
         return None
@@ -76,7 +76,7 @@ def forbidden_in(text: str, phrase: str) -> Hit | None:
         return "exact"
     if not words:
         return None
-    return "near" if any(_near(_stems(_folded(one)), words) for one in _sentences(text)) else None
+    return "near" if any(_near(stems(folded(one)), words) for one in _sentences(text)) else None
 
 
 def _near(said: Sequence[str], words: Sequence[str]) -> bool:
@@ -102,20 +102,22 @@ def _sentences(text: str) -> list[str]:
     return _SENTENCE.split(plain(text) + " ")
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
     """Return a text in one case, without accents, punctuation and doubled spaces."""
     bare = unicodedata.normalize("NFKD", plain(text).casefold())
     kept = "".join(mark for mark in bare if not unicodedata.combining(mark))
     return " ".join(_WORD.findall(kept.replace("'", "").replace("\u2019", "").replace("_", " ")))
 
 
-def _content(text: str) -> list[str]:
-    return [word for word in _stems(_folded(text)) if word not in _STOP]
+def content_words(text: str) -> list[str]:
+    """Return the stems of a text's words that carry meaning, in order."""
+    return [word for word in stems(folded(text)) if word not in _STOP]
 
 
-def _stems(folded: str) -> list[str]:
+def stems(said: str) -> list[str]:
+    """Return the words of a folded text without their endings."""
     found: list[str] = []
-    for word in folded.split():
+    for word in said.split():
         if _WIDE.search(word):
             # No spaces between words there: pairs of characters stand for them.
             found += [word[n : n + 2] for n in range(max(1, len(word) - 1))]

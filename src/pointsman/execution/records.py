@@ -29,11 +29,8 @@ def step_of(
     """Return the record of one call. A call that was cut short is billed by estimate, and says so."""
     usage = call.whole.usage if call.whole else call.assembler.usage
     estimated = False
-    if (
-        status in ("broken", "cancelled")
-        and call.assembler.output_chars
-        and (usage is None or call.assembler.end is None)
-    ):
+    begun = call.assembler.output_chars or (status == "cancelled" and not call.turn.stream)
+    if status in ("broken", "cancelled") and begun and (usage is None or call.assembler.end is None):
         usage, estimated = _estimate(call, usage), True
     reply = call.whole
     end = call.assembler.end
