@@ -17,7 +17,6 @@ from typing import Protocol
 
 import msgspec
 
-from pointsman.catalog.book import Catalog
 from pointsman.domain.decision import TIERS
 from pointsman.domain.message import Message, Text
 from pointsman.errors import AgentStopped, NotFound, RequestError, UsageError
@@ -29,7 +28,6 @@ from pointsman.execution.agents.tools import Offered, bind, python_tools, result
 from pointsman.execution.ask import Ask
 from pointsman.execution.python_tools import PythonTool
 from pointsman.routing.agent_policy import check_agent, policy_for
-from pointsman.routing.policy import Policy
 from pointsman.routing.policy_errors import spell
 from pointsman.routing.router import Routing, new_id
 from pointsman.routing.sections_agents import Agent, McpServer
@@ -63,8 +61,7 @@ class Agents:
     def __init__(  # noqa: PLR0913 - the composition root passes each collaborator by name
         self,
         *,
-        policy: Policy,
-        catalog: Catalog,
+        routing: Routing,
         begin: Begin,
         runs: AgentRuns,
         registered: Mapping[str, PythonTool],
@@ -73,13 +70,13 @@ class Agents:
     ) -> None:
         self.runs = runs
         self.owner = Owner()
-        self._policy = policy
-        self._catalog = catalog
+        self._routing = routing
+        self._policy = routing.policy
         self._begin = begin
         self._registered = registered
         self._mcp = mcp
         self._prompt = prompt
-        self._folder = Path(policy.source).parent if policy.source else Path()
+        self._folder = Path(self._policy.source).parent if self._policy.source else Path()
         self._bound: dict[tuple[str, str], Bound] = {}
         self._binding = asyncio.Lock()
         self._loops: OrderedDict[str, Loop] = OrderedDict()
@@ -143,10 +140,15 @@ class Agents:
             agent=agent,
             prompt=self._read_prompt(name, agent),
             tools=tools,
-            steps=Routing(policy_for(self._policy, agent, agent.steps), self._catalog),
-            synthesis=Routing(policy_for(self._policy, agent, agent.synthesis), self._catalog),
+            steps=self._routed(agent, agent.steps),
+            synthesis=self._routed(agent, agent.synthesis),
             synthesis_models=frozenset(self._models(agent.synthesis)),
         )
+
+    def _routed(self, agent: Agent, target: str | None) -> Routing:
+        routing = Routing(policy_for(self._policy, agent, target), self._routing.catalog)
+        routing.own_signals = self._routing.own_signals
+        return routing
 
     def _read_prompt(self, name: str, agent: Agent) -> str:
         if agent.prompt_file is None:
