@@ -121,15 +121,15 @@ class Hop:
             raise ProviderError("there is no guard", kind="internal", retry="no")
         return self._dispatch.guard
 
-    def finish(self, status: Status, error: PointsmanError | None = None) -> StepRecord | None:
-        """Keep the step of the call that was opened, if there is one."""
+    def finish(self, status: Status, error: PointsmanError | None = None, *, ours: bool = False) -> StepRecord | None:
+        """Keep the step of the call that was opened, if there is one; see ``step_of`` for ``ours``."""
         call = self.call
         if call is None or self.finished:
             return None
         self.finished = True
         if status != "ok":
             call.close()
-        return self._keep(step_of(call, status, self._rates(call), error, self._attempt), error)
+        return self._keep(step_of(call, status, self._rates(call), error, self._attempt, ours=ours), error)
 
     def _keep(self, step: StepRecord, error: PointsmanError | None) -> StepRecord:
         step = msgspec.structs.replace(step, purpose=self.wish.purpose, prompt=self.wish.prompt)

@@ -23,13 +23,22 @@ _BYTES_PER_TOKEN = 4
 _encode = msgspec.json.Encoder().encode
 
 
-def step_of(
-    call: Call, status: Status, rates: Rates | None, error: PointsmanError | None = None, attempt: int = 1
+def step_of(  # noqa: PLR0913 - what one call ended in, by name
+    call: Call,
+    status: Status,
+    rates: Rates | None,
+    error: PointsmanError | None = None,
+    attempt: int = 1,
+    *,
+    ours: bool = False,
 ) -> StepRecord:
-    """Return the record of one call. A call that was cut short is billed by estimate, and says so."""
+    """Return the record of one call. A call that was cut short is billed by estimate, and says so.
+
+    ``ours``: we cut it, with its answer on the way; of one that the client cut before anything came nothing is known.
+    """
     usage = call.whole.usage if call.whole else call.assembler.usage
     estimated = False
-    begun = call.assembler.output_chars or (status == "cancelled" and not call.turn.stream)
+    begun = call.assembler.output_chars or (ours and call.whole is None)
     if status in ("broken", "cancelled") and begun and (usage is None or call.assembler.end is None):
         usage, estimated = _estimate(call, usage), True
     reply = call.whole

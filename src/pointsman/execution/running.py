@@ -104,7 +104,7 @@ class Running:
             reply = hop.call.reply
             hop.call.close()
         except asyncio.CancelledError:
-            hop.finish("cancelled")
+            hop.finish("cancelled", ours=True)
             raise
         hop.finish("ok")
         return reply
