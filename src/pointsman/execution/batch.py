@@ -38,6 +38,8 @@ Reserve = Callable[[str, Turn, Model], Awaitable[Settle]]
 
 _RETRIED = frozenset({"rate_limit", "overloaded", "server_error", "timeout", "expired"})
 _ID_LIMIT = 200
+_LONGEST_REPLY = 4_096
+"""Tokens of a reply under a budget where neither the item, the policy nor the catalogue says more."""
 
 
 class BatchItem(msgspec.Struct, frozen=True):
@@ -72,9 +74,10 @@ class BatchDesk:
     """Submits, watches and cancels batches.
 
     ``redactor`` takes personal data out of items before they are written down; they are sent so, too. ``admit`` raises for
-    a turn that must not go to a model (sensitive data, an allow-list). ``reserve`` sets money aside; what was set aside
-    is forgotten with the process. ``grace_s``: how long after a submission that was not heard of a provider that does
-    not list it is believed.
+    a turn that must not go to a model (sensitive data, an allow-list). ``reserve`` sets money aside for an item, whose
+    reply is then at most ``most_output`` tokens (None: what its model can say) where it names no limit itself; ``close``
+    counts as spent what was not settled. ``grace_s``: how long after a submission that was not heard of a provider that
+    does not list it is believed.
     """
 
     def __init__(  # noqa: PLR0913 - collaborators by name
@@ -87,6 +90,7 @@ class BatchDesk:
         redactor: Redactor | None = None,
         admit: Callable[[Turn, Model], None] | None = None,
         reserve: Reserve | None = None,
+        most_output: int | None = None,
         plan: PollPlan | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         grace_s: float = 30.0,
@@ -98,6 +102,7 @@ class BatchDesk:
         self._redactor = redactor
         self._admit = admit
         self._reserve = reserve
+        self._most_output = most_output
         self._plan = plan or PollPlan()
         self._sleep = sleep
         self._batches = Batches(store)
@@ -128,7 +133,7 @@ class BatchDesk:
             ended_at_us=None,
         )
         job = self._job(batch)
-        rows, refused = self._kept(items)
+        rows, refused = self._kept(items, found)
         encoded = [job.encoder.encode(batch.id, row) for row in rows if row.position not in refused]
         refused |= {one.item.position: one.error for one in encoded if one.error is not None}
         refused |= await self._set_aside(found, [row for row in rows if row.position not in refused])
@@ -137,12 +142,16 @@ class BatchDesk:
         await self._batches.add(batch, [_placed(row, places, refused.get(row.position)) for row in rows])
         return await self.advance(batch.id)
 
-    def _kept(self, items: Sequence[BatchItem]) -> tuple[list[ItemRow], dict[int, PointsmanError]]:
+    def _kept(self, items: Sequence[BatchItem], model: Model) -> tuple[list[ItemRow], dict[int, PointsmanError]]:
         """Return items as they may be written down, and those that may not. What waits is sent as it was written down."""
         rows: list[ItemRow] = []
         refused: dict[int, PointsmanError] = {}
         for position, item in enumerate(items):
             name, turn = item.id, item.turn
+            if self._reserve is not None and turn.max_output_tokens is None:
+                # What was set aside is enough only for a reply that has a limit.
+                limit = self._most_output or model.max_output or _LONGEST_REPLY
+                turn = msgspec.structs.replace(turn, max_output_tokens=limit)
             if self._redactor is not None:
                 try:
                     name, turn = self._redactor.name(name), redacted(turn, self._redactor)
@@ -223,6 +232,10 @@ class BatchDesk:
         self.show(batch_id)
         await self._batches.cancel(batch_id)
         return await self.advance(batch_id)
+
+    def close(self) -> None:
+        """Count as spent what was set aside for items that have not ended yet: nobody here will learn what they cost."""
+        self._work.account.close()
 
     def show(self, batch_id: str) -> BatchView:
         """Return how a batch stands, as far as it is known here.

@@ -35,6 +35,11 @@ class Account(msgspec.Struct):
         if hold is not None:
             hold(cost)
 
+    def close(self) -> None:
+        """Tell of everything that is left that its cost is unknown."""
+        for turn_id in list(self.holds):
+            self.settle(turn_id, None)
+
 
 class Job(msgspec.Struct, frozen=True):
     """A batch with all that is needed to work on it. ``retried``: codes of failures that are no fault of the item."""

@@ -143,6 +143,16 @@ class Watch:
         if self._budgets is not None:
             await self._budgets.drain()
 
+    async def set_aside(self, ask: Ask, model: Model, call_id: str) -> Hold | None:
+        """Reserve the worst case of a call that is made later, by a batch; None where no budget holds for it.
+
+        Raises:
+            BudgetExceeded: it could cost more than is left.
+        """
+        if self._budgets is None:
+            return None
+        return await self._budgets.reserve(scopes_of(ask), self._quote(ask, model, ask.turn), call_id)
+
     async def admit(
         self, ask: Ask, model: Model, turn: Turn, *, limit_s: float = math.inf, force: bool = False
     ) -> CallPermit:

@@ -128,6 +128,14 @@ class Permit(Protocol):
         ...
 
 
+class Held(Protocol):
+    """Money that is set aside."""
+
+    def settle(self, actual: int | None) -> None:
+        """Replace it by the actual cost in pico-dollars; None keeps it as spent."""
+        ...
+
+
 class Guard(Protocol):
     """Money, rates and health (``guard.Watch``): asked before every turn and every call."""
 
@@ -148,6 +156,14 @@ class Guard(Protocol):
 
     def unhealthy(self, known: Mapping[str, str]) -> Mapping[str, str]:
         """Return ``known`` and every model that should not be called now, with the reason."""
+        ...
+
+    async def set_aside(self, ask: Ask, model: Model, call_id: str) -> Held | None:
+        """Reserve money for a call that is made later; None where no budget holds for it.
+
+        Raises:
+            BudgetExceeded: it could cost more than is left.
+        """
         ...
 
     def unaffordable(self, ask: Ask) -> Mapping[str, str]:

@@ -18,17 +18,16 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 import msgspec
 
 from pointsman.app import Router, build_router
-from pointsman.catalog.models import Model
 from pointsman.domain.decision import Decision
 from pointsman.domain.message import ToolCall
 from pointsman.domain.reply import Event
-from pointsman.domain.turn import Turn
 from pointsman.errors import PointsmanError, UsageError
 from pointsman.execution.agents.managed import ManagedRun
 from pointsman.execution.batch import BatchDesk, PollPlan
 from pointsman.execution.engine import Running
 from pointsman.execution.python_tools import BadArguments, PythonTool, python_tool
 from pointsman.library.asks import Asked, Said, WishArgs, Wishes, ask_of
+from pointsman.library.desk import open_desk
 from pointsman.library.result import TurnResult
 from pointsman.routing.own_signals import Measure, OwnSignals
 from pointsman.routing.policy import Policy, load_policy, parse_policy
@@ -65,6 +64,7 @@ class Pointsman:
         self._signals = OwnSignals(policy.signals)
         self._router: Router | None = None
         self._closing = contextlib.ExitStack()
+        self._desks: list[BatchDesk] = []
         self._streaming: set[Running | ManagedRun] = set()
 
     @classmethod
@@ -151,21 +151,9 @@ class Pointsman:
 
     def batch_desk(self, plan: PollPlan | None = None) -> BatchDesk:
         """Return the desk that takes work that can wait to the providers' batch APIs; only while this is open."""
-        router = self.router
-        flagships = router.policy.tiers.models("flagship")
-
-        def admit(turn: Turn, model: Model) -> None:
-            router.decide(msgspec.structs.replace(turn, model=model.id))
-
-        return BatchDesk(
-            router.engine.dispatch,
-            router.store,
-            policy=router.policy.version,
-            flagship=flagships[0] if flagships else None,
-            redactor=router.redactor,
-            admit=admit,
-            plan=plan,
-        )
+        desk = open_desk(self.router, plan)
+        self._desks.append(desk)
+        return desk
 
     @property
     def tools(self) -> Mapping[str, PythonTool]:
@@ -208,6 +196,9 @@ class Pointsman:
         try:
             if router is not None:
                 await asyncio.gather(*(running.cancel() for running in self._streaming))
+                for desk in self._desks:
+                    desk.close()
+                self._desks.clear()
                 await router.aclose()
         finally:
             await asyncio.to_thread(self._closing.close)

@@ -12,16 +12,17 @@ import msgspec
 import pytest
 
 from pointsman.app import Router, build_router
-from pointsman.domain.message import Message, Text
+from pointsman.domain.message import Image, Message, Text
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
 from pointsman.emulator.app import Emulator
 from pointsman.emulator.script import BatchesSaid, Fault, Rule, Say, Script, When
 from pointsman.emulator.serving import Handle, serve_in_thread
 from pointsman.errors import BudgetExceeded, NoEligibleModel, NotFound, UsageError
-from pointsman.execution.batch import BatchDesk, BatchItem, BatchView
+from pointsman.execution.batch import BatchDesk, BatchItem, BatchView, PollPlan
+from pointsman.library.door import Pointsman
 from pointsman.store.batches import ItemRow
-from support.gateway import policy
+from support.gateway import POLICY, policy
 
 T = TypeVar("T")
 MODELS = ["anthropic/claude-haiku-4-5", "openai/gpt-5-mini", "google/gemini-2.5-flash"]
@@ -290,3 +291,67 @@ def test_what_cannot_be_a_batch_is_refused(tmp_path: Path) -> None:
         assert at.desk.newest() == []
 
     at_desk(tmp_path, script(), work)
+
+
+def run_with(folder: Path, more: str, work: Callable[[BatchDesk, Pointsman], Awaitable[None]]) -> None:
+    """Run ``work`` with the desk of a policy that says ``more``."""
+    (folder / "p.yaml").write_text(POLICY + more)
+    store = f"sqlite:///{folder / 't.db'}"
+    door = Pointsman.from_policy(folder / "p.yaml", store=store, emulated=True, script=script())
+
+    async def run() -> None:
+        async with door as pm:
+            await work(pm.batch_desk(PollPlan(0, 1, 0)), pm)
+
+    asyncio.run(run())
+
+
+def codes(desk: BatchDesk, view: BatchView) -> list[str]:
+    return [row.error_code or row.state for row in desk.items(view.batch.id)]
+
+
+def test_a_batch_keeps_to_the_policys_budget(tmp_path: Path) -> None:
+    async def work(desk: BatchDesk, _pm: Pointsman) -> None:
+        limited = msgspec.structs.replace(item("x").turn, max_output_tokens=50)
+        items = [BatchItem(str(n), limited) for n in range(6)]
+        view = await desk.wait((await desk.submit(items, MODELS[0])).batch.id)
+        found = codes(desk, view)
+        assert set(found) == {"ok", "budget_exceeded"}
+        assert found == sorted(found, reverse=True), "the first ones fit"
+
+    run_with(tmp_path, "budgets:\n  caps:\n    - {of: user, per: day, usd: 0.001}\n", work)
+
+
+def test_an_item_without_a_limit_gets_one_where_money_is_capped(tmp_path: Path) -> None:
+    async def work(desk: BatchDesk, _pm: Pointsman) -> None:
+        view = await desk.submit([item("a")], MODELS[0])
+        (row,) = desk.items(view.batch.id)
+        assert row.turn.max_output_tokens == 77
+
+    run_with(tmp_path, "budgets:\n  max_output_tokens: 77\n  caps:\n    - {of: all, per: day, usd: 5}\n", work)
+
+
+def test_a_sensitive_item_stays_in_its_region(tmp_path: Path) -> None:
+    async def work(desk: BatchDesk, _pm: Pointsman) -> None:
+        items = [item("a"), item("b", "my card is 4111 1111 1111 1111")]
+        view = await desk.wait((await desk.submit(items, MODELS[0])).batch.id)
+        assert codes(desk, view) == ["ok", "no_eligible_model"]
+
+    run_with(tmp_path, "privacy: {sensitive: {on_prem_only: true}}\n", work)
+
+
+def test_what_waits_is_written_down_and_sent_redacted(tmp_path: Path) -> None:
+    async def work(desk: BatchDesk, pm: Pointsman) -> None:
+        items = [
+            item("a", "my card is 4111 1111 1111 1111"),
+            BatchItem("b", Turn((Message("user", (Image(data="aGk=", media_type="image/png"),)),))),
+        ]
+        view = await desk.wait((await desk.submit(items, MODELS[0])).batch.id)
+        assert codes(desk, view) == ["ok", "invalid_request"]
+        row = desk.items(view.batch.id)[0]
+        record = pm.router.store.turn(row.turn_id)
+        assert record is not None
+        assert b"4111" not in b"".join(raw for _, raw in record.request)
+
+    run_with(tmp_path, "privacy: {redact: all}\n", work)
+    assert not any(b"4111 1111" in path.read_bytes() for path in tmp_path.glob("t.db*"))
