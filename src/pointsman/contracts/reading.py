@@ -22,6 +22,7 @@ from pointsman.contracts.verdict import Repair
 _SPACE = re.compile(r"[ \t\r\n]+")
 _INVISIBLE = re.compile("[\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2060\u3000\ufeff\u000b\u000c\u0085]+")
 _COMMENT = re.compile(r"//[^\n]*|#[^\n]*|/\*.*?\*/", re.DOTALL)
+_DATA = re.compile(r"[\"']\s*:|[\[\]{}]")
 _STRICT = re.compile(r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"')
 _LOOSE = {
     '"': re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL),
@@ -126,6 +127,8 @@ class Reading:
             elif space := _INVISIBLE.match(self._text, self._at):
                 self._done["invisible characters between values removed"] = None
             elif space := _COMMENT.match(self._text, self._at):
+                if _DATA.search(space[0]):
+                    raise Unreadable("a comment looks like data", self._at)
                 self._done["comment removed"] = None
             else:
                 return
