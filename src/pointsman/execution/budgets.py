@@ -344,7 +344,9 @@ def _kept(charges: Sequence[_Charge]) -> tuple[Account, ...]:
 
 
 def _title(charge: _Charge) -> str:
-    per = {"turn": "per turn", "day": "per day", "month": "per month", "total": "in all"}[charge.cap.per]
+    if charge.cap.per == "turn":
+        return "this turn"
+    per = {"day": "per day", "month": "per month", "total": "in all"}[charge.cap.per]
     return f"{words(charge.cap.of, charge.account.id)} {per}"
 
 

@@ -138,6 +138,20 @@ def test_a_turn_without_agent_has_no_agents_budget() -> None:
     run(go())
 
 
+def test_a_turns_own_cap_covers_all_its_calls_and_is_never_stored() -> None:
+    async def go() -> None:
+        book = Book()
+        budgets = Budgets([cap(of="all", per="turn")], book, Clock())
+        (await budgets.reserve(ANN, quote(USD * 6 // 10), "1")).settle(USD // 2)
+        with pytest.raises(BudgetExceeded, match="the budget of this turn is") as caught:
+            await budgets.reserve(ANN, quote(USD * 6 // 10), "2")
+        assert caught.value.retry_after is None
+        await budgets.reserve(Scopes("another turn", key="bot"), quote(USD), "3")
+        assert book.written == []
+
+    run(go())
+
+
 def test_a_new_period_begins_with_nothing_spent() -> None:
     async def go() -> None:
         clock, book = Clock(), Book(**{"2026_11_22": USD})
