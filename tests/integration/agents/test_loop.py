@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pointsman.errors import NotFound, RequestError
-from support.agents import TOOLS, Ledger, agent, answer, ask, emulated, running, says, text_of
+from support.agents import POLICY, TOOLS, Ledger, agent, answer, ask, emulated, running, says, text_of
 
 LOOK_UP = ("look_up", {"order": "A1"})
 REFUND = ("refund", {"order": "A1", "cents": 500})
@@ -173,5 +173,47 @@ def test_what_an_agent_cannot_take_is_refused(tmp_path: Path) -> None:
                     await router.answer(ask("Hi", tools=(Tool("x"),)))
                 with pytest.raises(NotFound, match="there are: clerk"):
                     await router.answer(ask("Hi", agent="nobody"))
+
+    asyncio.run(go())
+
+
+def test_the_synthesis_may_come_from_another_provider(tmp_path: Path) -> None:
+    """Gemini's calls carry a seal that no other model can read; the loop is closed before the synthesis."""
+    rules = (
+        says("", LOOK_UP, results=False, model="*gemini*"),
+        says("draft", model="*gemini*"),
+        says("It was shipped.", model="*opus*"),
+    )
+    text = POLICY.replace("  anthropic: {host: anthropic}", "  anthropic: {host: anthropic}\n  google: {host: google}")
+    text = text.replace("anthropic/claude-haiku-4-5", "google/gemini-3.5-flash")
+
+    async def go() -> None:
+        policy = agent(TOOLS + "steps: small\nsynthesis: flagship", text)
+        with emulated(*rules) as handle:
+            async with running(tmp_path / "s.db", handle, policy, Ledger()) as router:
+                run = await answer(router, ask("Where is order A1?"))
+                assert run.reply.text == "It was shipped."
+                assert [cost.model.partition("/")[0] for cost in router.agents.runs.costs(run.run_id)] == [
+                    "google",
+                    "google",
+                    "anthropic",
+                ]
+
+    asyncio.run(go())
+
+
+def test_an_agents_routes_contract_and_limits_reach_its_steps(tmp_path: Path) -> None:
+    contract = "contract: {type: object, properties: {state: {type: string}}, required: [state]}"
+
+    async def go() -> None:
+        policy = agent(TOOLS + "routes: [plan]\n" + contract)
+        with emulated(says('{"state": "shipped"}')) as handle:
+            async with running(tmp_path / "s.db", handle, policy, Ledger()) as router:
+                run = await answer(router, ask("Where is order A1?", max_output_tokens=77))
+                assert run.reply.text == '{"state": "shipped"}'
+                assert run.decision.route == "plan"
+                params = dict(run.steps[0].request)["params"]
+                assert b'"json_schema"' in params
+                assert b'"max_output_tokens":77' in params
 
     asyncio.run(go())

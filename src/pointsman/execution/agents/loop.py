@@ -9,11 +9,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from pointsman.domain.message import CacheMark, Message, OutputFormat, Text, ToolChoice, ToolResult
+from pointsman.domain.message import (
+    CacheMark,
+    Message,
+    OutputFormat,
+    Part,
+    Reasoning,
+    Text,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+)
 from pointsman.domain.record import TurnRecord
 from pointsman.domain.reply import Reply
 from pointsman.domain.usage import Usage
@@ -32,6 +42,9 @@ Begin = Callable[[Ask], Awaitable[Running]]
 """Decides a turn and returns it ready to be opened: ``Router.begin``."""
 Told = Callable[[TurnRecord | CallRow], None]
 """Hears of every finished step, and of every tool call that starts or ends."""
+
+
+_CLOSING: Final = "The work with tools is done. Write the reply to the customer now."
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -118,7 +131,7 @@ class Loop:
         transcript.model_steps += 1
         transcript.drafted = drafted
         rows = self.calls.plan(transcript.last_step, calls)
-        step = StepRow(transcript.last_step, "model", phase, record.id, as_message(reply))
+        step = StepRow(transcript.last_step, "model", phase, record.id, as_message(reply, record.steps[-1].model))
         await self._runs.add_step(self.run.id, step, rows)
         if drafted:
             return None
@@ -186,6 +199,9 @@ class Loop:
         wanted = OutputFormat("json_schema", contract, bound.name) if contract is not None else None
         system = Message("system", (Text(bound.prompt),))
         messages = (system, *given.messages, *self.transcript.messages)
+        if synthesis and self._sealed():
+            # A word of the customer's side closes the tool loop: only inside of it does a model need its own seals.
+            messages = (*messages, Message("user", (Text(_CLOSING),)))
         number = str(self.transcript.model_steps + 1)
         return msgspec.structs.replace(
             given,
@@ -199,6 +215,12 @@ class Loop:
             stream=False,
             metadata={**given.metadata, "agent": bound.name, "run_id": self.run.id, "run_step": number},
         )
+
+    def _sealed(self) -> bool:
+        """Return whether the steps' model left opaque state in the history that the synthesis model cannot read."""
+        known = self.bound.synthesis_models
+        origins = {_sealed_by(part) for message in self.transcript.messages for part in message.parts}
+        return not origins - {None} <= known
 
     def _final(self, reply: Reply) -> Reply:
         """Return what the customer gets: the last reply without calls and reasoning, with the usage of the whole run."""
@@ -230,5 +252,11 @@ def _marked(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     return (*messages[:-1], msgspec.structs.replace(last, parts=(*last.parts[:-1], marked)))
 
 
-def _is_inner(part: Any) -> bool:
-    return type(part).__name__ in {"ToolCall", "Reasoning"}
+def _sealed_by(part: Part) -> str | None:
+    if isinstance(part, Reasoning):
+        return None if part.state is None else part.origin
+    return part.origin if isinstance(part, ToolCall) and part.origin_state is not None else None
+
+
+def _is_inner(part: Part) -> bool:
+    return isinstance(part, ToolCall | Reasoning)

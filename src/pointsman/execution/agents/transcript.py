@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from pointsman.domain.message import Message
+import msgspec
+
+from pointsman.domain.message import Message, Part, Reasoning, ToolCall
 from pointsman.domain.reply import Reply
 from pointsman.store.agent_runs import CallRow, StepRow
 
@@ -50,6 +52,11 @@ class Transcript:
         return [row for row in self.open if row.state == "waiting"]
 
 
-def as_message(reply: Reply) -> Message:
-    """Return a reply as the message it becomes in the history."""
-    return Message("assistant", reply.parts)
+def as_message(reply: Reply, model: str) -> Message:
+    """Return a reply of ``model`` as the message it becomes in the history; opaque state in it is marked as that model's."""
+    return Message("assistant", tuple(_stamped(part, model) for part in reply.parts))
+
+
+def _stamped(part: Part, model: str) -> Part:
+    sealed = isinstance(part, Reasoning) or (isinstance(part, ToolCall) and part.origin_state is not None)
+    return msgspec.structs.replace(part, origin=model) if sealed else part
