@@ -56,17 +56,24 @@ def open_reader(path: Path) -> sqlite3.Connection:
             f"there is no store at {path}. `pointsman serve` writes one; --store sqlite:///PATH names another."
         )
     with explained(path):
-        connection = _connect(path, "ro")
         try:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            connection = _connect_checked(path, "ro")
         except sqlite3.OperationalError:
-            connection.close()
             if Path(f"{path}-wal").exists():
                 raise
             # On a read-only disk SQLite cannot make the shared-memory file of a WAL database. Without a log there is no
             # writer to coordinate with, and the file can be read as it stands.
-            connection = _connect(path, "ro&immutable=1")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            connection = _connect_checked(path, "ro&immutable=1")
+    return connection
+
+
+def _connect_checked(path: Path, mode: str) -> sqlite3.Connection:
+    connection = _connect(path, mode)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

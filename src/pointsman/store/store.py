@@ -68,6 +68,7 @@ class Store:
         self._writer = None if read_only else Writer(location, gather_s=gather_s, busy_s=busy_s)
         # Read connections not in use. A list's append and pop are atomic, so threads may lend and return freely.
         self._idle: list[tuple[tuple[int, int] | None, sqlite3.Connection]] = []
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -178,7 +179,8 @@ class Store:
             return report(connection, load_queries("report"), by, filters)
 
     def close(self) -> None:
-        """Commit what is lined up, then close every connection."""
+        """Commit what is lined up, then close every connection; one that is lent is closed when it comes back."""
+        self._closed = True
         while self._idle:
             self._idle.pop()[1].close()
         if self._writer is not None:
@@ -201,7 +203,10 @@ class Store:
         except BaseException:
             connection.close()
             raise
-        self._idle.append((file, connection))
+        if self._closed:
+            connection.close()
+        else:
+            self._idle.append((file, connection))
 
     def _lend(self, file: tuple[int, int] | None) -> sqlite3.Connection | None:
         while self._idle:

@@ -78,6 +78,8 @@ class Gateway:
                 await self._router.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
+                if self._keys is not None:
+                    self._keys.close()
                 await self._router.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
