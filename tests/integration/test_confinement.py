@@ -20,7 +20,7 @@ import pytest
 
 from pointsman.app import build_router
 from pointsman.emulator.app import Emulator
-from pointsman.emulator.script import Fault, Rule, Script, When
+from pointsman.emulator.script import Fault, Rule, SaidCall, Say, Script, When
 from pointsman.emulator.serving import Handle, serve_in_thread
 from pointsman.routing.policy import parse_policy
 from support.gateway import GatewayUnderTest
@@ -40,6 +40,7 @@ providers:
   openai: {{host: openai, base_url: "{outside}/v1", api_key_env: OUTSIDE_KEY}}
   anthropic: {{host: anthropic, base_url: "{outside}", api_key_env: OUTSIDE_KEY}}
   vllm: {{host: vllm, base_url: "{house}/v1"}}
+  ollama: {{host: ollama, base_url: "{house}/v1"}}
 tiers:
   small: [openai/gpt-5-mini, vllm/meta-llama/Llama-3.1-8B-Instruct]
   mid: [anthropic/claude-sonnet-4-6]
@@ -48,6 +49,22 @@ routes:
   direct: {{tiers: [small], choose: listed}}
   tools: {{models: [anthropic/claude-sonnet-4-6, vllm/meta-llama/Llama-3.1-8B-Instruct], choose: listed}}
   plan: {{models: [anthropic/claude-opus-4-8, vllm/meta-llama/Llama-3.1-8B-Instruct], choose: listed}}
+  summarize:
+    {{models: [openai/gpt-5-mini, vllm/meta-llama/Llama-3.1-8B-Instruct], choose: listed, summarizer: small}}
+  planned:
+    models: [anthropic/claude-opus-4-8, vllm/meta-llama/Llama-3.1-8B-Instruct]
+    rank: plan
+    planner: anthropic/claude-sonnet-4-6
+    worker: openai/gpt-5-mini
+  house:
+    models: [anthropic/claude-opus-4-8, vllm/meta-llama/Llama-3.1-8B-Instruct, ollama/llama3.1:8b]
+    choose: listed
+    rank: plan
+    worker: ollama/llama3.1:8b
+  verified:
+    models: [openai/gpt-5-mini, vllm/meta-llama/Llama-3.1-8B-Instruct]
+    rank: tools
+    verify: {{agreement: anthropic/claude-sonnet-4-6}}
 default_route: {route}
 deadlines: {{connect_s: 1, first_token_s: 0.4, idle_s: 0.4, total_s: 2}}
 fallback: {{max_attempts: 4}}
@@ -74,6 +91,7 @@ CALL = {"id": "c1", "type": "function", "function": {"name": "pay", "arguments":
 PLAIN_CALL = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
 TOOLS = [{"type": "function", "function": {"name": "pay", "parameters": {"type": "object"}}}]
 RESULT = json.dumps({"customer": {"iban": IBAN}})
+LONG = "The parcel came late, the box was wet and nobody called me back about order A-77. " * 120
 FILE = base64.b64encode(f"Invoice\nCard: {CARD}\n".encode()).decode()
 IMAGE = f"https://shop.example/i.png?pan={DIGITS}"
 
@@ -84,6 +102,7 @@ PLACES = {
     "invisible marks": chat(user(f"Card {SPLIT}")),
     "dots": chat(user(f"{DOTTED} is it")),
     "long before": chat(user(CARD), *[user("hm")] * 30, {"role": "assistant", "content": "ok"}, user("and now?")),
+    "long text": chat(user(f"{LONG} My card is {CARD}. {LONG} What now?")),
     "two parts": chat(user([{"type": "text", "text": "4111 1111"}, {"type": "text", "text": "1111 1111"}])),
     "system prompt": chat({"role": "system", "content": f"The customer's card: {CARD}"}, user("Hello")),
     "agent's words": chat(user("Hi"), {"role": "assistant", "content": f"Your card {CARD}?"}, user("What?")),
@@ -115,10 +134,15 @@ PLACES = {
 }
 
 FINE = Script()
+PAYS = Script(rules=(Rule(when=When(results=False), reply=Say(calls=(SaidCall(name="pay", arguments={"n": 1}),))),))
 PATHS: dict[str, tuple[str, Script, dict[str, Any]]] = {
     "direct": ("direct", FINE, {}),
     "tools": ("tools", FINE, {}),
     "plan": ("plan", FINE, {}),
+    "plan by others": ("planned", FINE, {}),
+    "plan in the house": ("house", FINE, {}),
+    "summarize": ("summarize", FINE, {}),
+    "verified": ("verified", PAYS, {"tools": TOOLS}),
     "streamed": ("direct", FINE, {"stream": True}),
     "pinned outside": ("direct", FINE, {"model": "openai/gpt-5-mini"}),
     "house fails": ("direct", Script(rules=(Rule(fault=Fault(kind="status", status=500)),)), {}),
@@ -189,7 +213,7 @@ def test_nothing_of_a_confined_turn_is_seen_outside_in_the_log_or_in_the_store(
     places = list(PLACES.items())[::9] if path == "house is silent" else list(PLACES.items())
     with world(tmp_path, route, script) as w:
         for name, (url, body) in places:
-            extra = {} if url == COUNT else fields
+            extra = {} if url == COUNT or (url == ANTHROPIC and "tools" in fields) else fields
             w.post(url, {**body, **extra})
             for seen in w.outside.requests:
                 assert_clean(f"a request to {seen.path} ({name}, {path})", seen.raw)
