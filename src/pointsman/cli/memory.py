@@ -11,7 +11,7 @@ from pointsman.cli.console import out, plain, print_json
 from pointsman.cli.store_options import AsJson, StoreUrl, at
 from pointsman.errors import NotFound, UsageError
 from pointsman.execution.memory import render
-from pointsman.execution.redaction import customer_names
+from pointsman.execution.redaction import stored_names
 from pointsman.store import DEFAULT_URL, open_store
 from pointsman.store.memory import Kept, Memories
 
@@ -31,7 +31,8 @@ def show(
 ) -> None:
     """Print what the next turn of a conversation is told."""
     with open_store(store, must_exist=True) as opened:
-        found = Memories(opened).of_conversation(conversation, time.time_ns() // 1000)
+        now_us, names = time.time_ns() // 1000, stored_names(conversation, opened.path)
+        found = [kept for name in names for kept in Memories(opened).of_conversation(name, now_us)]
     if json:
         print_json({"conversation": conversation, "memories": [_json(kept) for kept in found]})
         return
@@ -56,9 +57,9 @@ def forget(
     with open_store(store, must_exist=True, read_only=False) as opened:
         memories = Memories(opened)
         if customer is not None:
-            gone = memories.forget_customer(*customer_names(customer, opened.path))
+            gone = memories.forget_customer(*stored_names(customer, opened.path))
         else:
-            gone = memories.forget_conversation(conversation or "")
+            gone = sum(map(memories.forget_conversation, stored_names(conversation or "", opened.path)))
     if json:
         print_json({"conversation": conversation, "customer": customer, "deleted": gone})
         return

@@ -13,7 +13,8 @@ from pointsman.cli.figures import for_json
 from pointsman.cli.outcome_view import outcome_lines
 from pointsman.cli.store_options import AsJson, StoreUrl
 from pointsman.errors import RequestError
-from pointsman.store import DEFAULT_URL, open_store
+from pointsman.execution.redaction import stored_names
+from pointsman.store import DEFAULT_URL, Store, open_store
 from pointsman.store.outcome_body import OutcomeBody, report_of
 from pointsman.store.outcome_files import Line, read_lines
 from pointsman.store.outcomes import Outcomes, Report
@@ -46,7 +47,7 @@ def import_(
         outcomes = Outcomes(opened)
         for line in lines:
             try:
-                outcomes.report_sync(_report(line, source))
+                outcomes.report_sync(_stored(_report(line, source), opened, outcomes))
                 taken += 1
             except RequestError as error:
                 wrong.append({"line": line.number, "reason": str(error)})
@@ -70,12 +71,24 @@ def show(
 ) -> None:
     """Tell how a conversation ended, as far as it was reported."""
     with open_store(store, must_exist=True) as opened:
-        found = Outcomes(opened).outcome(conversation)
+        outcomes = Outcomes(opened)
+        found = outcomes.outcome(_known_name(conversation, opened, outcomes))
     if json:
         print_json(for_json(found))
         return
     lines = [line for line in outcome_lines(found, []) if line]
     out().print(plain(lines[0] if lines else "Nothing was reported of this conversation: its outcome is unknown."))
+
+
+def _stored(report: Report, store: Store, outcomes: Outcomes) -> Report:
+    """Return the report under the name by which the store knows the conversation."""
+    name = _known_name(report.conversation, store, outcomes)
+    return report if name == report.conversation else msgspec.structs.replace(report, conversation=name)
+
+
+def _known_name(conversation: str, store: Store, outcomes: Outcomes) -> str:
+    names = stored_names(conversation, store.path)
+    return next((name for name in names if len(names) > 1 and outcomes.knows(name)), conversation)
 
 
 def _report(line: Line, source: str | None) -> Report:

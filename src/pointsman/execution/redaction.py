@@ -300,8 +300,9 @@ def redactor_for(redact: tuple[Kind, ...], store: Path) -> Redactor | None:
     return Redactor(redact, key=redaction_key(store)) if redact else None
 
 
-def customer_names(customer: str, store: Path) -> tuple[str, ...]:
-    """Return what a customer's id may be stored as: as it is, and as a token where the store has a redaction key."""
+def stored_names(given: str, store: Path) -> tuple[str, ...]:
+    """Return what a customer or a conversation may be called in a store: as it is, and with tokens where there is a key."""
     if not os.environ.get(KEY_VARIABLE) and not Path(f"{store}.redaction-key").exists():
-        return (customer,)
-    return tuple(dict.fromkeys((customer, Redactor(key=redaction_key(store)).text(customer))))
+        return (given,)
+    redactor = Redactor(key=redaction_key(store))
+    return tuple(dict.fromkeys((given, redactor.name(given), redactor.text(given))))

@@ -140,6 +140,11 @@ class Outcomes:
             rows = connection.execute(self._queries["feedback_of"], (turn_id,))
             return [Feedback(*row) for row in rows]
 
+    def knows(self, conversation: str) -> bool:
+        """Return whether a turn of this conversation is stored."""
+        with self._store.reading() as connection:
+            return bool(connection.execute(self._queries["keys_of_conversation"], (conversation,)).fetchone())
+
     def owner(self, conversation: str, sender: Sender, *, unknown_ok: bool) -> str:
         """Return the key a conversation belongs to, "" for none.
 
