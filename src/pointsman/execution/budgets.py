@@ -208,7 +208,8 @@ class Budgets:
         worst, lowered = quote.worst, None
         left = min((charge.left for charge in charges), default=None)
         if worst is not None and left is not None and worst > max(0, left):
-            lowered = quote.output_within(left)
+            # Half of what is left: one open-ended reply must not lock out everybody else until it has settled.
+            lowered = max(quote.output_within(left // 2), min(quote.shortest, quote.output_within(left)))
             worst = quote.at(lowered)
         hold = Hold(self, call_id, charges, worst)
         hold.max_output = lowered

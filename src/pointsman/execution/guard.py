@@ -208,13 +208,15 @@ class Watch:
         )
 
     def _within_rates(self, scopes: Scopes, quote: Quote) -> Quote:
-        """Shorten a reply whose length the client left open to what the minute still holds, if that is worth asking for."""
+        """Shorten a reply whose length the client left open to half of what the minute holds, if that is worth it."""
         room = None if self._rates is None else self._rates.room(scopes)
         if room is None or quote.named or quote.prompt_tokens is None or quote.tokens is None:
             return quote
-        tokens = (room - quote.prompt_tokens) // quote.copies
-        if quote.shortest <= tokens < quote.tokens:
-            return msgspec.structs.replace(quote, tokens=tokens)
+        most = (room - quote.prompt_tokens) // quote.copies
+        if quote.shortest <= most < quote.tokens:
+            # Half of it, as with money: one open-ended reply must not lock out all others for its minute.
+            half = (room // 2 - quote.prompt_tokens) // quote.copies
+            return msgspec.structs.replace(quote, tokens=max(half, quote.shortest))
         return quote
 
     def _shortened(self, model: Model, turn: Turn, quote: Quote) -> Turn | None:

@@ -185,7 +185,7 @@ def test_a_reply_is_made_to_fit_what_is_left(tmp_path: Path) -> None:
         answer = client.chat.completions.create(model=HAIKU, messages=ASK)
         assert answer.choices[0].finish_reason == "length"
         assert answer.usage is not None
-        assert 1500 < answer.usage.completion_tokens < 2000, "a cent buys 2,000 tokens, less the prompt"
+        assert 900 < answer.usage.completion_tokens < 1000, "a cent buys 2,000 tokens; half of it, less the prompt"
         (turn,) = running.turns()
         assert turn.cost_usd is not None
         assert turn.cost_usd <= Decimal("0.01")

@@ -178,9 +178,12 @@ def test_a_reply_without_a_limit_is_made_to_fit() -> None:
         budgets = Budgets([cap()], Book(), Clock())
         wide = quote(2 * USD, named=False, shortest=1000)
         hold = await budgets.reserve(ANN, wide, "1")
-        assert (hold.max_output, hold.worst) == (USD, USD)
+        assert (hold.max_output, hold.worst) == (USD // 2, USD // 2), "half of it: others want some too"
+        assert (await budgets.reserve(ANN, wide, "2")).max_output == USD // 4
+        nearly = Budgets([cap(usd="0.0000000015")], Book(), Clock())
+        assert (await nearly.reserve(ANN, wide, "1")).max_output == 1000, "but never less than is worth asking for"
         with pytest.raises(BudgetExceeded):
-            await budgets.reserve(ANN, wide, "2")
+            await nearly.reserve(ANN, wide, "2")
         strict = Budgets([cap(fit=False)], Book(), Clock())
         with pytest.raises(BudgetExceeded):
             await strict.reserve(ANN, wide, "1")

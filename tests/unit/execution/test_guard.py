@@ -158,14 +158,14 @@ def test_what_the_rates_refuse_gives_the_money_back(tmp_path: Path) -> None:
     asyncio.run(go())
 
 
-def test_a_reply_is_shortened_to_what_the_minute_holds(tmp_path: Path) -> None:
+def test_a_reply_is_shortened_to_half_of_what_the_minute_holds(tmp_path: Path) -> None:
     async def go() -> None:
         store, watch = opened(tmp_path, CAPPED.replace("100000", "5000"))
         free = Turn(TURN.messages)
         permit = await watch.admit(ASK, MODEL, free)
         assert permit.turn is not None
         assert permit.turn.max_output_tokens is not None
-        assert 4_500 < permit.turn.max_output_tokens < 5_000
+        assert 2_200 < permit.turn.max_output_tokens < 2_500
         store.close()
 
     asyncio.run(go())
