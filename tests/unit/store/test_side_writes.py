@@ -19,7 +19,10 @@ def _count(connection: sqlite3.Connection) -> int:
 
 def _add(name: str) -> Callable[[sqlite3.Connection], str]:
     def job(connection: sqlite3.Connection) -> str:
-        connection.execute("INSERT INTO client_key VALUES (?, ?, ?, NULL, 0, NULL)", (name, name, name.encode()))
+        connection.execute(
+            "INSERT INTO client_key (id, name, secret_sha256, created_at_us) VALUES (?, ?, ?, 0)",
+            (name, name, name.encode()),
+        )
         return name
 
     return job
@@ -36,7 +39,9 @@ def test_a_job_returns_its_value_once_durable(tmp_path: Path) -> None:
 
 def test_a_job_that_fails_is_undone_alone(tmp_path: Path) -> None:
     def half(connection: sqlite3.Connection) -> None:
-        connection.execute("INSERT INTO client_key VALUES ('half', 'half', x'00', NULL, 0, NULL)")
+        connection.execute(
+            "INSERT INTO client_key (id, name, secret_sha256, created_at_us) VALUES ('half', 'half', x'00', 0)"
+        )
         raise StoreError("no such agent")
 
     async def both() -> None:
