@@ -7,21 +7,17 @@ when none is left the turn ends in ``ContractViolated``. Every rejection is kept
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 
 import msgspec
 
-from pointsman.contracts import Contract, Verdict
+from pointsman.contracts import Contract, Shelf, Verdict
 from pointsman.domain.message import JsonObject, Message, OutputFormat, Refusal, Text
 from pointsman.domain.record import CheckRecord
 from pointsman.domain.reply import Reply
 from pointsman.errors import ContractViolated
 from pointsman.execution.work import Desk, Stage, Wish
 from pointsman.store.rejections import Rejection
-
-_MOST_CONTRACTS = 256
-_ANY_OBJECT = {"type": "object"}
 
 Stronger = Callable[[str, tuple[str, ...]], tuple[str, ...]]
 """Of the models named second, those to turn to when the first one failed, the best one first."""
@@ -37,7 +33,7 @@ class HeldReplies:
     def __init__(self, stronger: Stronger, keep: Keep) -> None:
         self._stronger = stronger
         self._keep = keep
-        self._known: OrderedDict[bytes, Contract] = OrderedDict()
+        self._shelf = Shelf()
 
     def stage(self, wanted: OutputFormat | None) -> Stage | None:
         """Return the stage of a turn that wants this shape; None where any text will do.
@@ -45,9 +41,9 @@ class HeldReplies:
         Raises:
             UsageError: the schema is not a JSON Schema.
         """
-        if wanted is None or wanted.kind == "text":
+        contract = self._shelf.of(wanted)
+        if contract is None:
             return None
-        contract = self.contract(wanted)
 
         async def held(desk: Desk, wish: Wish) -> Wish:  # noqa: ARG001
             return self.hold(wish, contract)
@@ -58,22 +54,6 @@ class HeldReplies:
         """Return the wish with the contract as its last check."""
         check = _Check(self, contract, wish)
         return msgspec.structs.replace(wish, checks=(*wish.checks, check))
-
-    def contract(self, wanted: OutputFormat) -> Contract:
-        """Return the compiled contract of a wanted shape; clients send the same ones again and again.
-
-        Raises:
-            UsageError: the schema is not a JSON Schema.
-        """
-        place = msgspec.json.encode(wanted)
-        known = self._known.get(place)
-        if known is None:
-            known = self._known[place] = Contract.from_output_format(wanted) or Contract(_ANY_OBJECT)
-            while len(self._known) > _MOST_CONTRACTS:
-                self._known.popitem(last=False)
-        else:
-            self._known.move_to_end(place)
-        return known
 
     def keep(self, desk: Desk, wish: Wish, reply: Reply, contract: Contract, verdict: Verdict) -> None:
         """Keep a reply that did not satisfy its contract as it came."""
