@@ -246,26 +246,29 @@ class PartWork:
 
     async def record_failures(self, job: Job, items: Iterable[ItemRow]) -> None:
         """Keep the records of items that were to be sent again and will not be."""
+        parts = {part.n: part for part in self._batches.parts(job.batch.id)}
         for item in items:
             error = ProviderError(item.error_text or "", kind=item.error_code or "provider_error")
             outcome = ItemResult("", "expired") if item.state == "expired" else ItemResult("", "error", error=error)
-            await self._store.append(job.ledger.record(job.batch, item, outcome, None))
+            await self._store.append(job.ledger.record(job.batch, item, outcome, parts[item.part or 0]))
 
     async def _take(self, job: Job, part: PartRow, taken: list[tuple[ItemRow, ItemResult]]) -> None:
         """Write records, then rows: a crash between the two writes the same records again, which changes nothing."""
         if not taken:
             return
+        seen_at_us = await self._batches.see(job.batch.id, part.n, time.time_ns() // 1000)
+        part = msgspec.structs.replace(part, seen_at_us=seen_at_us)
         ended: list[Ended] = []
         writing = []
         for item, result in taken:
             code, text = trouble(result)
             cost = None
             if not job.sends_again(item, code):
-                record = job.ledger.record(job.batch, item, result, part.provider_id)
+                record = job.ledger.record(job.batch, item, result, part)
                 cost = record.steps[0].cost_usd
                 writing.append(self._store.append(record))
                 self.account.settle(item.turn_id, cost)
-            ended.append(Ended(item.position, result.outcome, code, text, cost))
+            ended.append(Ended(item.position, item.attempt, result.outcome, code, text, cost))
         for written in writing:
             await written
         await self._batches.end_items(job.batch.id, ended)

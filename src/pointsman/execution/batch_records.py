@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -19,7 +18,7 @@ from pointsman.execution.ask import conversation_hash, neutral_parts
 from pointsman.execution.records import counterfactual
 from pointsman.execution.redaction import Redactor
 from pointsman.providers.batch_seam import ItemResult
-from pointsman.store.batches import BatchRow, ItemRow
+from pointsman.store.batches import BatchRow, ItemRow, PartRow
 
 DIALECT = "batch"
 _ERROR_TEXT = 500
@@ -36,14 +35,18 @@ class Ledger(msgspec.Struct, frozen=True):
     flagship: str | None = None
     redactor: Redactor | None = None
 
-    def record(self, batch: BatchRow, item: ItemRow, result: ItemResult, provider_id: str | None) -> TurnRecord:
-        """Return the record of an item, fit to be written. Its time is that of the submission: that is when it was asked."""
-        made = self._record(batch, item, result, provider_id)
+    def record(self, batch: BatchRow, item: ItemRow, result: ItemResult, part: PartRow) -> TurnRecord:
+        """Return the record of an item, fit to be written. Its time is that of the submission: that is when it was asked.
+
+        The same item and result always give the same record, whoever makes it and when: it may be written twice.
+        """
+        made = self._record(batch, item, result, part)
         return made if self.redactor is None else self.redactor.record(made)
 
-    def _record(self, batch: BatchRow, item: ItemRow, result: ItemResult, provider_id: str | None) -> TurnRecord:
+    def _record(self, batch: BatchRow, item: ItemRow, result: ItemResult, part: PartRow) -> TurnRecord:
         at = datetime.fromtimestamp(batch.created_at_us / 1e6, UTC)
-        duration_ms = max(0.0, time.time_ns() / 1e6 - batch.created_at_us / 1e3)
+        seen_at_us = batch.created_at_us if part.seen_at_us is None else part.seen_at_us
+        duration_ms = max(0.0, (seen_at_us - batch.created_at_us) / 1e3)
         step = self._step(batch, item, result, duration_ms, at)
         reply = result.reply
         rates = self.catalog.rates(self.flagship, at) if self.flagship else None
@@ -56,7 +59,7 @@ class Ledger(msgspec.Struct, frozen=True):
             at_us=batch.created_at_us,
             dialect=DIALECT,
             status=step.status,
-            decision=self._decision(batch, item, provider_id),
+            decision=self._decision(batch, item, part.provider_id),
             steps=(step,),
             duration_ms=round(duration_ms, 3),
             requested_model=batch.model,

@@ -33,7 +33,7 @@ class BatchRow(msgspec.Struct, frozen=True):
 
 
 class PartRow(msgspec.Struct, frozen=True):
-    """One batch at the provider."""
+    """One batch at the provider. ``seen_at_us``: when it was first seen to be over, by whichever process."""
 
     n: int
     state: PartState
@@ -41,6 +41,7 @@ class PartRow(msgspec.Struct, frozen=True):
     owner: str | None = None
     submitting_at_us: int | None = None
     error: str | None = None
+    seen_at_us: int | None = None
 
 
 class ItemRow(msgspec.Struct, frozen=True):
@@ -59,9 +60,10 @@ class ItemRow(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """What became of the item at ``position``."""
+    """What became of the item at ``position``, in its n-th attempt."""
 
     position: int
+    attempt: int
     state: ItemState
     error_code: str | None = None
     error_text: str | None = None
@@ -170,6 +172,16 @@ class Batches:
         """Move a part on from the state in which it was read; False when another process has moved it meanwhile."""
         values = {"id": batch_id, "n": part.n, "was": part.state, "state": state}
         return await self._changed("set_part", values | {"provider_id": provider_id, "error": error})
+
+    async def see(self, batch_id: str, n: int, at_us: int) -> int:
+        """Write down that a part was seen to be over, unless it was before; return when it was first seen."""
+        sql, place = self._sql, {"id": batch_id, "n": n}
+
+        def job(connection: sqlite3.Connection) -> int:
+            connection.execute(sql["see_part"], place | {"at_us": at_us})
+            return int(connection.execute(sql["seen_part"], place).fetchone()[0])
+
+        return await self._store.write(job)
 
     async def end_items(self, batch_id: str, ended: Sequence[Ended]) -> None:
         """Write down what became of items; one that had ended before stays as it was."""

@@ -21,6 +21,7 @@ from pointsman.emulator.serving import Handle, serve_in_thread
 from pointsman.errors import BudgetExceeded, NoEligibleModel, NotFound, UsageError
 from pointsman.execution.batch import BatchDesk, BatchItem, BatchView, PollPlan
 from pointsman.library.door import Pointsman
+from pointsman.store import open_store
 from pointsman.store.batches import ItemRow
 from support.gateway import POLICY, policy
 
@@ -355,3 +356,17 @@ def test_what_waits_is_written_down_and_sent_redacted(tmp_path: Path) -> None:
 
     run_with(tmp_path, "privacy: {redact: all}\n", work)
     assert not any(b"4111 1111" in path.read_bytes() for path in tmp_path.glob("t.db*"))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_two_processes_may_wait_for_one_batch(tmp_path: Path, model: str) -> None:
+    async def work(at: Desk) -> None:
+        sent = await at.desk.submit([item("a"), item("b")], model)
+        with open_store(f"sqlite:///{tmp_path / 't.db'}") as other_store:
+            other = BatchDesk(at.router.engine.dispatch, other_store, sleep=at._sleep, grace_s=0)
+            await asyncio.gather(at.desk.wait(sent.batch.id), other.wait(sent.batch.id))
+        assert at.states(sent.batch.id) == {"a": "expired", "b": "ok"}
+        assert at.posts(SUBMITS[model]) == 2, "once, and once more for what expired"
+        assert len(at.router.store.turns(limit=9)) == 2
+
+    at_desk(tmp_path, script(expire=("*-0-*",)), work)

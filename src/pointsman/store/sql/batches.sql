@@ -14,7 +14,7 @@ SELECT id, model, purpose, again, simulated, cancelled, created_at_us, ended_at_
 WHERE :id IS NULL OR id = :id ORDER BY created_at_us DESC, id DESC LIMIT :limit
 
 -- name: parts
-SELECT n, state, provider_id, owner, submitting_at_us, error FROM batch_part WHERE batch_id = ? ORDER BY n
+SELECT n, state, provider_id, owner, submitting_at_us, error, seen_at_us FROM batch_part WHERE batch_id = ? ORDER BY n
 
 -- name: provider_ids
 SELECT provider_id FROM batch_part WHERE provider_id IS NOT NULL
@@ -35,9 +35,16 @@ WHERE batch_id = :id AND n = :n AND state = 'ready'
 UPDATE batch_part SET state = :state, provider_id = coalesce(:provider_id, provider_id), error = :error
 WHERE batch_id = :id AND n = :n AND state = :was
 
+-- name: see_part
+UPDATE batch_part SET seen_at_us = :at_us WHERE batch_id = :id AND n = :n AND seen_at_us IS NULL
+
+-- name: seen_part
+SELECT seen_at_us FROM batch_part WHERE batch_id = :id AND n = :n
+
 -- name: set_item
+-- Another process may have sent the item again since its result was read: that attempt has not ended.
 UPDATE batch_item SET state = :state, error_code = :error_code, error_text = :error_text, cost_pico = :cost_pico
-WHERE batch_id = :id AND position = :position AND state = 'waiting'
+WHERE batch_id = :id AND position = :position AND state = 'waiting' AND attempt = :attempt
 
 -- name: send_again
 UPDATE batch_item SET state = 'waiting', part = :part, attempt = attempt + 1, error_code = NULL, error_text = NULL

@@ -22,6 +22,7 @@ CREATE TABLE batch_part (
     owner TEXT,                     -- the process that submits it: host, process id, chance
     submitting_at_us INTEGER,
     error TEXT,
+    seen_at_us INTEGER,             -- when it was first seen to be over: all records of it say the same time
     PRIMARY KEY (batch_id, n)
 ) WITHOUT ROWID;
 
