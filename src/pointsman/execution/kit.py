@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -25,6 +26,10 @@ class Kit(msgspec.Struct, frozen=True):
     catalog: Catalog
     prompts: PromptBook
     recall: Callable[[Ask], str]
+
+    def now(self) -> datetime:
+        """Return the time, for prices."""
+        return datetime.now(UTC)
 
     def models(self, desk: Desk, target: str, *, structured: bool = False) -> tuple[str, ...]:
         """Return the models meant by a tier or a model id that may see this turn, in the policy's order.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pointsman.execution.kit import Kit
+from pointsman.execution.llm_router import LlmRouting
 from pointsman.execution.planning import Planning
 from pointsman.execution.summarizing import Summarizing
 from pointsman.execution.verifying import Verifying
@@ -13,19 +14,20 @@ from pointsman.routing.route_parts import summarizer, verify, worker
 
 
 def route_stages(kit: Kit) -> Mapping[str, tuple[Stage, ...]]:
-    """Return the stages by route; a route whose model simply answers is not among them."""
+    """Return the stages by route; a route whose model simply answers is not among them.
+
+    A stage may move the turn to another route, so all that has some share one line of stages, and each looks whether the route
+    as it stands then is its own.
+    """
     policy = kit.policy
-    found: dict[str, tuple[Stage, ...]] = {}
-    planning, verifying = Planning(kit), Verifying(kit)
-    summarizing = Summarizing(kit, lambda route: found.get(route, ()))
-    for name in policy.routes:
-        stages: list[Stage] = []
-        if summarizer(policy, name) is not None:
-            stages.append(summarizing)
-        if worker(policy, name) is not None:
-            stages.append(planning)
-        if verify(policy, name) is not None:
-            stages.append(verifying)
-        if stages:
-            found[name] = tuple(stages)
-    return found
+    line: list[Stage] = []
+    if policy.llm_router is not None:
+        line.append(LlmRouting(kit, policy.llm_router))
+    condenses = {name for name in policy.routes if summarizer(policy, name) is not None}
+    plans = {name for name in policy.routes if worker(policy, name) is not None}
+    verifies = {name for name in policy.routes if verify(policy, name) is not None}
+    line += [Summarizing(kit)] if condenses else []
+    line += [Planning(kit)] if plans else []
+    line += [Verifying(kit)] if verifies else []
+    named = policy.routes if policy.llm_router is not None else condenses | plans | verifies
+    return {name: tuple(line) for name in named}

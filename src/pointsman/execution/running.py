@@ -131,9 +131,10 @@ class Running:
         """See ``Desk.note``."""
         self._checks.append(check)
 
-    def reroute(self, turn: Turn) -> Decision:
+    def reroute(self, turn: Turn, route: str | None = None) -> Decision:
         """See ``Desk.reroute``."""
-        return self._engine.route(self.ask, turn, self._limits)
+        limits = self._limits if route is None else msgspec.structs.replace(self._limits, route=route)
+        return self._engine.route(self.ask, turn, limits)
 
     def take(self, decision: Decision) -> None:
         """See ``Desk.take``."""

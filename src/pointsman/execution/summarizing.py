@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -23,7 +22,7 @@ from pointsman.errors import NoEligibleModel, PointsmanError
 from pointsman.execution.kit import Kit, explain
 from pointsman.execution.prompts import delimited
 from pointsman.execution.survival import Survival, important, own_words, survived
-from pointsman.execution.work import Desk, Stage, Wish
+from pointsman.execution.work import Desk, Wish
 from pointsman.routing.route_parts import floor_of, summarizer
 from pointsman.routing.sections import Route
 
@@ -35,8 +34,6 @@ _MOST_PARTS = 4
 _LISTED = 40
 _OF_SIZE = frozenset({"context", "max_output", "effective_context"})
 """Exclusions that a shorter text may lift; every other one holds for the summary of a text as for the text."""
-
-StagesOf = Callable[[str], tuple[Stage, ...]]
 
 
 class _Source(msgspec.Struct, frozen=True):
@@ -67,11 +64,10 @@ class _Condensed(msgspec.Struct, frozen=True):
 
 
 class Summarizing:
-    """The stage of routes that condense. ``stages_of`` gives the stages of the route that the condensed turn takes."""
+    """The stage of routes that condense. The stages behind it are those of the route that the condensed turn takes."""
 
-    def __init__(self, kit: Kit, stages_of: StagesOf) -> None:
+    def __init__(self, kit: Kit) -> None:
         self._kit = kit
-        self._stages_of = stages_of
 
     async def __call__(self, desk: Desk, wish: Wish) -> Wish:
         """Return the wish for an answer to the condensed turn; the wish itself where nothing can be condensed."""
@@ -89,7 +85,7 @@ class Summarizing:
         if not condensed:
             explain(desk, "summary", "failed", "no usable summary came: the answer is made from the original")
             return wish
-        return await self._go_on(desk, wish, condensed, models)
+        return self._go_on(desk, wish, condensed, models)
 
     async def _condense(
         self, desk: Desk, spec: Route, models: tuple[str, ...], sources: list[_Source]
@@ -135,7 +131,7 @@ class Summarizing:
         told = text if lost is None or not lost.missing else f"missing in the summary, kept word by word: {text}"
         desk.note(CheckRecord("summary.kept", lost is not None and not lost.missing, model, action, told[:500]))
 
-    async def _go_on(self, desk: Desk, wish: Wish, condensed: list[_Condensed], models: tuple[str, ...]) -> Wish:
+    def _go_on(self, desk: Desk, wish: Wish, condensed: list[_Condensed], models: tuple[str, ...]) -> Wish:
         turn = replaced(wish.turn, condensed)
         original = desk.decision
         decision = self._rerouted(desk, turn, original)
@@ -150,11 +146,7 @@ class Summarizing:
             explain(desk, "summary", "stays", f"the condensed turn stays on route {original.route}")
             return wish
         desk.take(decision)
-        wish = msgspec.structs.replace(wish, models=(decision.model, *decision.fallbacks))
-        for stage in self._stages_of(decision.route):
-            if stage is not self:
-                wish = await stage(desk, wish)
-        return wish
+        return msgspec.structs.replace(wish, models=(decision.model, *decision.fallbacks))
 
     def _rerouted(self, desk: Desk, turn: Turn, original: Decision) -> Decision | None:
         """Return where the condensed turn goes; None where it stays.

@@ -91,8 +91,8 @@ class Desk(Protocol):
         """Put the finding of a check on record."""
         ...
 
-    def reroute(self, turn: Turn) -> Decision:
-        """Return how ``turn`` would be routed now, under the same limits as the turn itself."""
+    def reroute(self, turn: Turn, route: str | None = None) -> Decision:
+        """Return how ``turn`` would be routed now, under the same limits as the turn itself; ``route``: if it took that one."""
         ...
 
     def take(self, decision: Decision) -> None:

@@ -50,6 +50,13 @@ def towards(course: Course, target: str, policy: Policy) -> Course:
     return msgspec.structs.replace(course, only=target)
 
 
+def directed(course: Course, route: str, policy: Policy) -> Course:
+    """Return the course turned to a route that was found out by other means than rules; never under a floor."""
+    if course.floor_rank is not None and policy.rank(route) < course.floor_rank:
+        return course
+    return msgspec.structs.replace(course, route=route, first=None, decided_by=None)
+
+
 class _Leg:
     """A course while it is being plotted."""
 

@@ -28,7 +28,7 @@ class Limits(msgspec.Struct, frozen=True):
     ``unhealthy`` and ``unaffordable`` (a call's worst case does not fit into a budget) map model ids to the reason; ``exclude``
     are models already tried. ``allowed`` None: no limit but the policy's. ``strict_params`` None: as the policy says. ``now``
     None: the clock. A pinned model is not refused for its date of retirement: that date may be wrong here, and the provider
-    knows.
+    knows. ``route`` is the route that was found to suit the turn, not the one that rules prefer; floors hold all the same.
     """
 
     pin: str | None = None
@@ -39,6 +39,7 @@ class Limits(msgspec.Struct, frozen=True):
     strict_params: bool | None = None
     exclude: frozenset[str] = frozenset()
     key: str | None = None
+    route: str | None = None
 
 
 NO_LIMITS = Limits()

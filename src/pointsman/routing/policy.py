@@ -34,6 +34,7 @@ from pointsman.routing.sections import (
 )
 from pointsman.routing.sections_agents import Agent
 from pointsman.routing.sections_budgets import Breaker, Budgets
+from pointsman.routing.sections_llm_router import LlmRouter
 from pointsman.routing.sections_memory import MemorySection
 from pointsman.routing.sections_signals import OwnFields
 
@@ -58,6 +59,9 @@ class Policy(Section):
     context: Context = Context()
     safety: Safety = Safety()
     memory: MemorySection = MemorySection()
+    llm_router: LlmRouter | None = Field(
+        default=None, description="A model that sorts the turns nothing else is sure of."
+    )
     agents: dict[str, Agent] = Field(default_factory=dict, description="Agents that Pointsman runs, by name.")
     budgets: Budgets = Budgets()
     breaker: Breaker = Breaker()

@@ -58,6 +58,8 @@ def helper_places(policy: Policy) -> list[tuple[Place, str]]:
         ]
         if route.verify is not None and route.verify.agreement is not None:
             found.append((("routes", name, "verify", "agreement"), route.verify.agreement))
+    if policy.llm_router is not None:
+        found.append((("llm_router", "model"), policy.llm_router.model))
     return found
 
 

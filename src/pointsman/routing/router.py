@@ -16,7 +16,7 @@ from pointsman.domain.turn import EMPTY_SESSION, Session, Turn
 from pointsman.errors import CatalogError, PolicyError
 from pointsman.routing import signals
 from pointsman.routing.choice import Bench, Slate
-from pointsman.routing.course import Course, plot
+from pointsman.routing.course import Course, directed, plot
 from pointsman.routing.eligibility import NO_LIMITS, Eligibility, Limits
 from pointsman.routing.own_signals import OwnSignals
 from pointsman.routing.pick import Pick, Picker
@@ -80,6 +80,8 @@ class Routing:
         question = self._rules.question(turn, plain)
         outcome = self._rules.ask(question)
         course = plot(self.policy, outcome, plain["history"]["approval"])
+        if limits.route is not None:
+            course = directed(course, limits.route, self.policy)
         slate = self._slate(turn, plain, limits, now, course.route)
         pick = self._pick(turn, session, limits, plain, course, slate)
         runner_up = self._runner_ups.find(pick, course, outcome, question, slate, plain)
