@@ -15,6 +15,7 @@ import logging
 import os
 import re
 import secrets
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -34,8 +35,9 @@ FAILED: Final = "pointsman.redaction"
 _LETTERS: Final = str.maketrans("0123456789abcdef", "bcdfghjklmnpqrst")
 _SAME: Final = re.compile(r"[\W_]+")
 _KNOWN_MOST: Final = 4096
-_KNOWN_LONGEST: Final = 64 * 1024
+_KNOWN_LONGEST: Final = 16 * 1024
 _ATTACHMENT: Final = re.compile(r"[A-Za-z0-9+/=_\r\n-]{512,}")
+_ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 _CUT: Final = re.compile(r"(?:data:[^,\[]{0,200},)?\[\d{1,12} characters of an attachment, not kept\]")
 _FILE_KEYS: Final = frozenset({"media_type", "mime_type", "mimeType", "format", "filename", "file_name"})
 _DATA_KEYS: Final = frozenset({"data", "file_data", "fileData"})
@@ -58,7 +60,9 @@ class Redactor:
         self._key = key
         self._finder = Finder()
         # A history comes again with every turn: what was redacted once need not be searched again.
-        self._known: OrderedDict[bytes, bytes] = OrderedDict()
+        # Bodies are known by their hash; what had nothing in it is kept as an empty body.
+        self._known: OrderedDict[bytes, tuple[bytes]] = OrderedDict()
+        self._door = threading.Lock()
 
     def text(self, text: str) -> str:
         """Return ``text`` with each find as a token."""
@@ -80,15 +84,18 @@ class Redactor:
 
         Bytes without a find come back as they were.
         """
-        known = self._known.get(raw)
-        if known is not None:
-            self._known.move_to_end(raw)
-            return known
+        key = hashlib.blake2b(raw, digest_size=16).digest()
+        with self._door:
+            known = self._known.get(key)
+            if known is not None:
+                self._known.move_to_end(key)
+                return known[0] or raw
         redacted = self._json(raw)
-        if len(raw) <= _KNOWN_LONGEST:
-            self._known[raw] = redacted
-            if len(self._known) > _KNOWN_MOST:
-                self._known.popitem(last=False)
+        if len(redacted) <= _KNOWN_LONGEST:
+            with self._door:
+                self._known[key] = (b"" if redacted is raw else redacted,)
+                if len(self._known) > _KNOWN_MOST:
+                    self._known.popitem(last=False)
         return redacted
 
     def _json(self, raw: bytes) -> bytes:
@@ -96,8 +103,8 @@ class Redactor:
             value = msgspec.json.decode(raw)
         except (msgspec.DecodeError, RecursionError):
             text = raw.decode("utf-8", "replace")
-            redacted = self.text(text)
-            return raw if redacted == text else redacted.encode()
+            redacted = self._broken(text, "")
+            return raw if redacted == text else redacted.encode("utf-8", "replace")
         clean = self.value(value)
         # A key that stands twice loses its first value in decoding: what the raw text still shows must go as well.
         if clean == value and not self._shows(raw):
@@ -145,12 +152,18 @@ class Redactor:
             try:
                 inner = msgspec.json.decode(text)
             except (msgspec.DecodeError, RecursionError):
-                return self._within(text, context)
+                return self._broken(text, context)
             clean = self.value(inner, context, depth + 1)
             if clean != inner or self.text(text) != text:
                 return msgspec.json.encode(clean).decode()
             return text
         return self._within(text, context)
+
+    def _broken(self, text: str, context: str) -> str:
+        """Redact what was to be JSON and is none, with its escapes resolved where they hide something."""
+        plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text) if "\\u" in text else text
+        redacted = self._within(plain, context)
+        return text if redacted == plain else redacted
 
     def _within(self, text: str, context: str) -> str:
         if not context or not context.isprintable():

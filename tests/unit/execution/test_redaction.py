@@ -45,6 +45,8 @@ def test_redaction_is_idempotent(text: str) -> None:
         '{"a": "\\u0061nna@example.com"}',
         '{"a": "anna@example.com", "a": "b"}',
         f"not json {MAIL}",
+        '{"a": "\\u0061nna@example\\u002ecom"',
+        json.dumps({"arguments": '{"a": "anna\\u0040example.com",, }'}),
         json.dumps({"content": json.dumps([json.dumps({"m": MAIL})])}),
     ],
 )
