@@ -1,4 +1,4 @@
-"""The composition root: reads the configuration once, builds the objects, and is the door of the library.
+"""The composition root: reads the configuration once and builds the objects.
 
 ``build_router`` is the only place that knows every room. The gateway and the Python door share the ``Router`` it returns.
 """
@@ -9,8 +9,7 @@ import asyncio
 import contextlib
 import logging
 import os
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Self
@@ -21,8 +20,6 @@ from pointsman.catalog.book import Catalog
 from pointsman.catalog.models import Model
 from pointsman.domain.decision import TIERS, Decision
 from pointsman.domain.message import JsonObject
-from pointsman.domain.record import TurnRecord
-from pointsman.domain.reply import Event, Reply
 from pointsman.domain.turn import EMPTY_SESSION, Session, Turn
 from pointsman.errors import (
     BudgetExceeded,
@@ -81,18 +78,6 @@ default_route: direct
 # One core reads 8,000 tokens in half a minute, a busy one in minutes.
 deadlines: {first_token_s: 300, idle_s: 120}
 """
-
-
-class TurnResult(msgspec.Struct, frozen=True):
-    """A finished turn: the reply and the record that was kept of it."""
-
-    reply: Reply
-    record: TurnRecord
-
-    @property
-    def decision(self) -> Decision:
-        """Which route and model answered, and why."""
-        return self.record.decision
 
 
 class Router:
@@ -253,47 +238,6 @@ class Router:
         if not ask.turn.model.startswith(PREFIX):
             return await self.begin(ask)
         return await self.agents.begin(ask.turn.model.removeprefix(PREFIX), ask, retry=retry, told=told)
-
-    async def turn(self, turn: Turn, *, conversation_id: str = "") -> TurnResult:
-        """Route and run one turn; return when its record is durable.
-
-        Raises:
-            PointsmanError: see ``pointsman.errors``; the failed turn is recorded too.
-        """
-        running = await self.begin(self._ask(msgspec.structs.replace(turn, stream=False), conversation_id))
-        await running.open()
-        record = await running.commit()
-        return TurnResult(running.reply, record)
-
-    async def stream(self, turn: Turn, *, conversation_id: str = "") -> AsyncIterator[Event]:
-        """Route and run one turn, yielding its events; the last one comes after the record is durable."""
-        running = await self.begin(self._ask(msgspec.structs.replace(turn, stream=True), conversation_id))
-        try:
-            await running.open()
-            last: list[Event] = []
-            async for piece in running.stream():
-                for event in last:
-                    yield event
-                last = piece if isinstance(piece, list) else []
-            await running.commit()
-        except BaseException:
-            await running.cancel()
-            raise
-        for event in last:
-            yield event
-
-    def _ask(self, turn: Turn, conversation_id: str) -> Ask:
-        parts = (("params", msgspec.json.encode(msgspec.structs.replace(turn, messages=(), tools=()))),)
-        messages = tuple(("message", msgspec.json.encode(message)) for message in turn.messages)
-        tools = (("tools", msgspec.json.encode(turn.tools)),) if turn.tools else ()
-        return Ask(
-            turn=turn,
-            dialect="library",
-            conversation_id=conversation_id or new_id(),
-            arrived_us=time.time_ns() // 1000,
-            started_ns=time.perf_counter_ns(),
-            parts=parts + tools + messages,
-        )
 
     async def count_tokens(
         self, turn: Turn, body: bytes, key_name: str | None = None, allowed: frozenset[str] | None = None
@@ -461,4 +405,4 @@ def _policy(policy: Policy | Path | str | None) -> Policy:
     return load_policy(Path(policy))
 
 
-__all__ = ["Router", "TurnResult", "build_router"]
+__all__ = ["Router", "build_router"]
