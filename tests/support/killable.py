@@ -32,3 +32,12 @@ def look_up(account: str) -> str:
         file.write(f"looked {account}\n")
     _hang(account)
     return f"{account} exists"
+
+
+def pay(account: str) -> str:
+    """Write a payment down, somewhere in the middle of a short while."""
+    time.sleep(0.01)
+    with EFFECTS.open("a") as file:
+        file.write(f"{account}\n")
+    time.sleep(0.01)
+    return f"paid {account}"

@@ -140,3 +140,11 @@ def test_a_client_that_leaves_stops_the_run_between_tools(served: GatewayUnderTe
     assert reply.choices[0].message.content == "All right."
     assert ledger.refunds == [("A1", 500)]
     assert len(agents.runs.newest()) == 1
+
+
+def test_agents_are_listed_beside_the_models(served: GatewayUnderTest) -> None:
+    with openai.OpenAI(base_url=served.openai_url, api_key="k") as client:
+        assert [model.id for model in client.models.list()][:3] == ["auto", "agent/clerk", "agent/payer"]
+        assert client.models.retrieve("agent/clerk").owned_by == "pointsman"
+    with anthropic.Anthropic(base_url=served.base_url, api_key="k") as other:
+        assert "The agent clerk" in [model.display_name for model in other.models.list()]

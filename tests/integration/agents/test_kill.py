@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import random
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from pointsman.emulator.script import Rule
+from pointsman.emulator.script import Rule, SaidCall, Say
 from pointsman.store import open_store
 from pointsman.store.agent_runs import AgentRuns
 from support.agents import POLICY, emulated, says
@@ -25,7 +26,10 @@ TOOLS = """\
       look_up:
         python: killable.py:look_up
         parameters: {type: object, properties: {account: {type: string}}, required: [account]}
-    writes: [transfer]
+      pay:
+        python: killable.py:pay
+        parameters: {type: object, properties: {account: {type: string}}, required: [account]}
+    writes: [transfer, pay]
 """
 
 
@@ -120,3 +124,41 @@ def test_a_read_is_simply_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     effects, text = killed_and_asked_again(tmp_path, monkeypatch, rules, lines=1)
     assert effects == ["looked slow", "looked slow"]
     assert text == "Found."
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_wherever_it_is_killed_each_write_is_done_once_or_reported_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance = random.Random(seed)
+    effects = tmp_path / "effects.txt"
+    monkeypatch.setenv("POINTSMAN_TEST_EFFECTS", str(effects))
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
+    steps = [
+        Rule(reply=Say(calls=tuple(SaidCall("pay", {"account": f"{step}-{n}"}) for n in range(3))), times=1)
+        for step in range(6)
+    ]
+    with emulated(*steps, says("All paid.")) as handle:
+        arguments = ("--policy", str(policy(tmp_path, handle.base_url)), "--no-auth")
+        store = f"sqlite:///{tmp_path}/s.db"
+        for _ in range(3):
+            with serve(*arguments, "--store", store, cwd=tmp_path) as served:
+                asking = threading.Thread(target=post_quietly, args=(served, "Please pay"))
+                asking.start()
+                asking.join(chance.uniform(0.05, 0.6))
+                served.kill()
+                asking.join(20)
+        with serve(*arguments, "--store", store, cwd=tmp_path) as served:
+            status, reply = post(served, "Please pay")
+    assert status == 200, reply
+    done = effects.read_text().split()
+    with open_store(store) as opened:
+        runs = AgentRuns(opened)
+        calls = [call for run in runs.newest() for call in runs.calls(run.id)]
+    by_state = {
+        state: {json.loads(call.arguments)["account"] for call in calls if call.state == state}
+        for state in ("done", "unknown")
+    }
+    assert len(done) == len(set(done))
+    assert by_state["done"] <= set(done) <= by_state["done"] | by_state["unknown"]

@@ -236,7 +236,9 @@ class Gateway:
         if key is not None and key.models is not None:
             offered = [model for model in offered if model.id in key.models]
         listing = anthropic_models if "anthropic-version" in headers else openai_models
-        return 200, listing(offered, path.removeprefix("/v1/models").strip("/") or None)
+        # A key for some models may not use all that an agent's steps take.
+        agents = sorted(self._router.agents.definitions()) if key is None or key.models is None else ()
+        return 200, listing(offered, path.removeprefix("/v1/models").strip("/") or None, agents)
 
 
 def _check_method(method: str, wanted: str, path: str) -> None:

@@ -1,7 +1,7 @@
-"""``GET /v1/models`` in both dialects: the catalogue's models under their ``provider/name`` ids, and ``auto``.
+"""``GET /v1/models`` in both dialects: the catalogue's models under their ``provider/name`` ids, ``auto``, and agents.
 
-Both shapes require a creation date, which the catalogue does not keep. The epoch stands for "unknown", as Anthropic's own
-reference says of it; sizes nobody stated are null.
+An agent that Pointsman runs is listed as ``agent/NAME``. Both shapes require a creation date, which the catalogue does not
+keep. The epoch stands for "unknown", as Anthropic's own reference says of it; sizes nobody stated are null.
 """
 
 from __future__ import annotations
@@ -18,26 +18,28 @@ AUTO = "auto"
 _EPOCH = "1970-01-01T00:00:00Z"
 
 
-def openai_models(models: Iterable[Model], model_id: str | None = None) -> bytes:
+def openai_models(models: Iterable[Model], model_id: str | None = None, agents: Iterable[str] = ()) -> bytes:
     """Return the list, or the one model that ``model_id`` names.
 
     Raises:
         NotFound: no model has this id.
     """
     entries = [_openai(AUTO, "pointsman", None)]
+    entries += [_openai(f"agent/{name}", "pointsman", None) for name in agents]
     entries += [_openai(model.id, model.provider, model.retires) for model in models]
     if model_id is not None:
         return msgspec.json.encode(_named(entries, model_id))
     return msgspec.json.encode({"object": "list", "data": entries})
 
 
-def anthropic_models(models: Iterable[Model], model_id: str | None = None) -> bytes:
+def anthropic_models(models: Iterable[Model], model_id: str | None = None, agents: Iterable[str] = ()) -> bytes:
     """Return the list, on one page whatever its length, or the one model that ``model_id`` names.
 
     Raises:
         NotFound: no model has this id.
     """
     entries = [_anthropic(AUTO, "Routed by Pointsman", None)]
+    entries += [_anthropic(f"agent/{name}", f"The agent {name}", None) for name in agents]
     entries += [_anthropic(model.id, model.name, model) for model in models]
     if model_id is not None:
         return msgspec.json.encode(_named(entries, model_id))
