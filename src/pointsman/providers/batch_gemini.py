@@ -80,7 +80,9 @@ class _Inlined(msgspec.Struct, frozen=True):
 class GeminiBatches:
     """``BatchDialect`` for ``batchGenerateContent`` with inline requests."""
 
-    limits = Limits(items=50_000, bytes=19_000_000)
+    # The limit is 20 MB a request. All replies come in one answer, and each stands in it twice: users report batches whose
+    # results grew so large that they could not be fetched any more, so few items go together.
+    limits = Limits(items=1_000, bytes=19_000_000)
     names = True
 
     def __init__(self, dialect: Dialect) -> None:

@@ -45,7 +45,7 @@ _PHASES: dict[str, Phase] = {
 }
 _PAGE = 100
 _PAGES = 20
-_OK = 200
+_OK, _FAILED, _TIMED_OUT = 200, 500, 504
 
 
 class _Batch(msgspec.Struct, frozen=True):
@@ -203,4 +203,5 @@ class _Lines(LineReader):
         if said.code == "batch_cancelled":
             return ItemResult(found.custom_id, "cancelled")
         body = msgspec.json.encode({"error": {"message": said.message or "no reason given", "code": said.code}})
-        return ItemResult(found.custom_id, "error", error=self._dialect.decode_error(500, {}, body))
+        status = _TIMED_OUT if said.code == "request_timeout" else _FAILED
+        return ItemResult(found.custom_id, "error", error=self._dialect.decode_error(status, {}, body))

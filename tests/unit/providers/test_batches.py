@@ -190,6 +190,15 @@ def test_a_broken_line_is_said_and_the_others_are_read(host: str, line: bytes) -
     assert fine == ItemResult("z", "expired")
 
 
+def test_an_openai_item_whose_call_timed_out_may_be_sent_again() -> None:
+    (found,) = all_of(
+        "openai", b'{"custom_id":"a","response":null,"error":{"code":"request_timeout","message":"slow"}}'
+    )
+    assert isinstance(found, ItemResult)
+    assert found.error is not None
+    assert found.error.kind == "timeout"
+
+
 @pytest.mark.parametrize("host", ["anthropic", "openai"])
 @given(pieces=st.integers(1, 60))
 def test_lines_may_come_in_any_pieces(host: str, pieces: int) -> None:
