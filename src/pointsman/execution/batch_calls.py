@@ -7,13 +7,14 @@ from typing import TypeVar
 
 from pointsman.errors import ProviderError
 from pointsman.providers.batch_seam import BatchDialect, BatchState, Broken, ItemResult, Received
-from pointsman.providers.seam import Endpoint, Outgoing, Transport
+from pointsman.providers.seam import Answer, Endpoint, Outgoing, Transport
 
 _T = TypeVar("_T")
 CONNECT_S = 10.0
 HEAD_S = 600.0
 """Seconds until the head of an answer: an upload of 200 MB comes before it."""
 _OK = 200
+_LONGEST = 1024 * 1024 * 1024
 
 
 async def drive(step: Generator[Outgoing, Received, _T], endpoint: Endpoint, transport: Transport) -> _T:
@@ -27,7 +28,7 @@ async def drive(step: Generator[Outgoing, Received, _T], endpoint: Endpoint, tra
         while True:
             answer = await transport.send(endpoint, outgoing, connect_s=CONNECT_S, head_s=HEAD_S)
             try:
-                received = Received(answer.status, answer.headers, await answer.read())
+                received = Received(answer.status, answer.headers, await _whole(answer, endpoint.provider))
             finally:
                 answer.close()
             outgoing = step.send(received)
@@ -36,6 +37,19 @@ async def drive(step: Generator[Outgoing, Received, _T], endpoint: Endpoint, tra
         return found
     finally:
         step.close()
+
+
+async def _whole(answer: Answer, provider: str) -> bytes:
+    """Read a body. A Gemini batch that has ended brings all its replies along, twice: more than any other answer may hold."""
+    pieces: list[bytes] = []
+    size = 0
+    async for chunk in answer.chunks():
+        pieces.append(chunk)
+        size += len(chunk)
+        if size > _LONGEST:
+            text = f"the provider's answer is larger than {_LONGEST:,} bytes"
+            raise ProviderError(text, provider=provider, kind="too_large", retry="no", upstream_status=answer.status)
+    return b"".join(pieces)
 
 
 async def results(
