@@ -23,7 +23,7 @@ help: ## list the tasks
 	.uv/bin/pip install --quiet --disable-pip-version-check uv
 
 $(STAMP): pyproject.toml uv.lock | $(filter .uv/bin/uv,$(UV))
-	$(UV) sync --frozen --all-extras
+	$(UV) sync --frozen --extra local --extra mcp --extra prove
 	$(RUN)python -m compileall -q src
 	@touch $(STAMP)
 
