@@ -163,6 +163,7 @@ class TooManyHandoffs(PointsmanError):
     """A turn would have been passed from model to model more often than the hard bound allows."""
 
     code = "too_many_handoffs"
+    status = 502
 
 
 class BudgetExceeded(PointsmanError):
