@@ -67,6 +67,14 @@ test: $(STAMP) local ## unit, conformance and integration tests, with coverage
 test-all: $(STAMP) local ## every test, slow ones too
 	$(RUN)pytest tests -n $(WORKERS) --hypothesis-profile=thorough
 
+# Its dependencies would bring gigabytes; only its checker is wanted, hence --no-deps, a folder of its own, and no lock entry.
+.cache/oracles/.installed: | $(STAMP)
+	$(UV) pip install --quiet --no-deps --target .cache/oracles bfcl-eval==2026.3.23
+	@touch $@
+
+oracle-test: $(STAMP) .cache/oracles/.installed ## compare our graders with the originals they follow (fetches bfcl-eval)
+	$(RUN)pytest tests/conformance/graders tests/integration/test_recorded_grades.py -q -s
+
 bench: $(STAMP) ## benchmarks of the hot paths, as ratios within one run
 	@for b in $(BENCHMARKS); do echo "== $$b"; $(RUN)python benchmarks/$$b.py || exit 1; done
 
@@ -78,4 +86,4 @@ check: lint types arch test ## everything CI runs
 clean: ## remove what make created
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 
-.PHONY: help install demo serve local fmt lint types arch test-unit test test-all bench docs check clean
+.PHONY: help install demo serve local fmt lint types arch test-unit test test-all oracle-test bench docs check clean

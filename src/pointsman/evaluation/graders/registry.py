@@ -1,0 +1,30 @@
+"""All graders by name."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import cache
+
+from pointsman.errors import UsageError
+from pointsman.evaluation.graders.bfcl import Bfcl
+from pointsman.evaluation.grading_seam import Grader
+
+
+@cache
+def graders() -> tuple[Grader, ...]:
+    """Return every grader with its default settings, in the order in which reports show them."""
+    return (Bfcl(),)
+
+
+def grader(name: str) -> Grader:
+    """Return the grader called ``name``.
+
+    Raises:
+        UsageError: there is none; names the nearest.
+    """
+    known = {one.name: one for one in graders()}
+    if name in known:
+        return known[name]
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
+    raise UsageError(f"unknown grader {name[:60]!r}; {hint}")
