@@ -8,6 +8,7 @@ from typing import TypeVar
 from pointsman.errors import ProviderError
 from pointsman.providers.batch_seam import BatchDialect, BatchState, Broken, ItemResult, Received
 from pointsman.providers.seam import Answer, Endpoint, Outgoing, Transport
+from pointsman.providers.transport_errors import was_never_sent
 
 _T = TypeVar("_T")
 CONNECT_S = 10.0
@@ -78,6 +79,9 @@ async def results(
 def may_have_arrived(error: ProviderError) -> bool:
     """Return whether the provider may have done what it was asked, although the answer is an error.
 
-    A refusal with a status below 500 is certain; a silence, a cut or a fault of the server is not.
+    A refusal with a status below 500 is certain, and so is a connection that was never made; a silence, a cut or a fault of
+    the server is not.
     """
+    if was_never_sent(str(error)):
+        return False
     return error.upstream_status is None or error.upstream_status >= 500 or error.kind == "malformed_reply"  # noqa: PLR2004

@@ -370,3 +370,17 @@ def test_two_processes_may_wait_for_one_batch(tmp_path: Path, model: str) -> Non
         assert len(at.router.store.turns(limit=9)) == 2
 
     at_desk(tmp_path, script(expire=("*-0-*",)), work)
+
+
+def test_a_provider_that_cannot_be_reached_leaves_the_batch_ready(tmp_path: Path) -> None:
+    async def run() -> None:
+        with serve_in_thread(Emulator(script())) as handle:
+            gone = handle.base_url
+        router = build_router(policy(), store=f"sqlite:///{tmp_path / 't.db'}", simulate_at=gone)
+        async with router:
+            desk = BatchDesk(router.engine.dispatch, router.store, grace_s=0)
+            sent = await desk.submit([item("a")], MODELS[0])
+            assert (sent.parts[0].state, sent.counts.by_state) == ("ready", {"waiting": 1})
+            assert sent.parts[0].error is not None
+
+    asyncio.run(run())
