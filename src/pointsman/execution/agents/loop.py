@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -26,6 +26,7 @@ from pointsman.domain.message import (
 )
 from pointsman.domain.record import TurnRecord
 from pointsman.domain.reply import Reply
+from pointsman.domain.turn import Turn
 from pointsman.domain.usage import Usage
 from pointsman.errors import AgentStopped
 from pointsman.execution.agents.approval import question
@@ -59,6 +60,14 @@ class Bound(msgspec.Struct, frozen=True):
     synthesis_models: frozenset[str] = frozenset()
 
 
+class Live(msgspec.Struct, frozen=True):
+    """A step that is read by the customer while it comes: the one that will most likely be the final reply."""
+
+    running: Running
+    synthesis: bool
+    last: bool
+
+
 class Loop:
     """One run on its way. ``go`` takes it as far as it gets; everything it has done is in the store at every moment."""
 
@@ -79,14 +88,15 @@ class Loop:
         self.calls.recall(stored)
         self.transcript = Transcript(runs.steps(run.id), stored)
         self._risky: str | None = None
+        self.live: Live | None = None
 
     def take_over(self, before: Loop) -> None:
         """Go on with what another loop of this run holds in memory, which the store has only in redacted form."""
         self.transcript = before.transcript
         self.run = msgspec.structs.replace(self.run, turn=before.run.turn)
 
-    async def go(self) -> Ending:
-        """Go on until the run is done or waits for an approval.
+    async def go(self) -> Ending | None:
+        """Go on until the run is done or waits for an approval; None: the reply has begun to come, see ``live``.
 
         Raises:
             AgentStopped: its time is over.
@@ -98,8 +108,16 @@ class Loop:
                 return waits
         while True:
             ending = await self._step()
-            if ending is not None:
+            if ending is not None or self.live is not None:
                 return ending
+
+    async def finish_live(self) -> Ending | None:
+        """Keep the step that was read while it came; return the run's end, None when it called tools: then ``go`` on."""
+        live, self.live = self.live, None
+        if live is None:
+            return None
+        reply, record = await self._committed(live.running)
+        return await self._took(reply, record, synthesis=live.synthesis, last=live.last)
 
     def approved(self, words: Message) -> None:
         """The customer said yes to what the run waits for: it is done when the run goes on."""
@@ -123,7 +141,17 @@ class Loop:
         transcript, agent = self.transcript, self.bound.agent
         last = transcript.model_steps + 1 >= agent.max_steps
         synthesis = agent.synthesis is not None and (last or transcript.drafted)
-        reply, record = await self._ask_model(synthesis=synthesis, last=last)
+        shown = self.ask.turn.stream and (synthesis or last)
+        running = await self._opened(self._turn(synthesis=synthesis, last=last, shown=shown), synthesis=synthesis)
+        if shown:
+            self.live = Live(running, synthesis, last)
+            return None
+        reply, record = await self._committed(running)
+        return await self._took(reply, record, synthesis=synthesis, last=last)
+
+    async def _took(self, reply: Reply, record: TurnRecord, *, synthesis: bool, last: bool) -> Ending | None:
+        """Take a model's reply into the run: keep it, and make its calls."""
+        transcript, agent = self.transcript, self.bound.agent
         calls = () if last else reply.tool_calls
         drafted = not calls and not synthesis and not last and self._replaces(record)
         phase: Phase = "draft" if drafted else "synthesis" if synthesis else "steps"
@@ -159,16 +187,19 @@ class Loop:
         expires = time.time_ns() // 1000 + int(agent.approval_expires_s * 1e6)
         return Ending("waiting_for_approval", "approval", self._final(reply), expires_at_us=expires)
 
-    async def _ask_model(self, *, synthesis: bool, last: bool) -> tuple[Reply, TurnRecord]:
+    async def _opened(self, turn: Turn, *, synthesis: bool) -> Running:
         left = self._ends_at - time.monotonic()
         if left <= 0:
             raise AgentStopped(
                 f"agent {self.bound.name} ran for its {self.bound.agent.total_s:g} s (total_s) without an answer; "
                 f"run {self.run.id} keeps what it did"
             )
-        running = await self._begin(self._asked(synthesis=synthesis, last=last))
+        running = await self._begin(self._asked(turn, synthesis=synthesis))
         self.current = running
         await running.open()
+        return running
+
+    async def _committed(self, running: Running) -> tuple[Reply, TurnRecord]:
         reply = running.reply
         record = await running.commit()
         self.records.append(record)
@@ -176,8 +207,7 @@ class Loop:
         self._risky = None
         return reply, record
 
-    def _asked(self, *, synthesis: bool, last: bool) -> Ask:
-        turn = self._turn(synthesis=synthesis, last=last)
+    def _asked(self, turn: Turn, *, synthesis: bool) -> Ask:
         return msgspec.structs.replace(
             self.ask,
             turn=turn,
@@ -191,7 +221,7 @@ class Loop:
             agent=self.bound.name,
         )
 
-    def _turn(self, *, synthesis: bool, last: bool) -> Any:
+    def _turn(self, *, synthesis: bool, last: bool, shown: bool) -> Turn:
         bound, given = self.bound, self.run.turn
         tools = tuple(tool.tool for tool in bound.tools.values())
         final = synthesis or last or bound.agent.synthesis is None
@@ -212,7 +242,7 @@ class Loop:
             # The customer's limit is on what they read; cut short, a tool call is no call.
             max_output_tokens=given.max_output_tokens if final else None,
             output_format=(given.output_format or wanted) if final else None,
-            stream=False,
+            stream=shown,
             metadata={**given.metadata, "agent": bound.name, "run_id": self.run.id, "run_step": number},
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ import msgspec
 from pointsman.catalog.models import Model
 from pointsman.domain.decision import Decision
 from pointsman.domain.record import TurnRecord
-from pointsman.domain.reply import Event, Reply
+from pointsman.domain.reply import Event, RefusalDelta, Reply, ReplyEnd, ReplyStart, TextDelta, UsageReport
 from pointsman.errors import PointsmanError, ProviderError
 from pointsman.execution.agents.loop import Loop
 from pointsman.execution.ask import Ask
@@ -20,6 +21,7 @@ from pointsman.execution.calls import Call
 from pointsman.store.agent_runs import AgentRuns, Ending, RunState
 
 ROUTE = "agent"
+_LEFT = Ending("cancelled", "client", error_text="the client left")
 
 
 class ManagedRun:
@@ -110,17 +112,25 @@ class ManagedRun:
         return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
 
     async def open(self) -> None:
-        """Run until there is a reply for the customer.
+        """Run until there is a reply for the customer, or the final one has begun to come to a client that streams.
 
         Raises:
             PointsmanError: there is none. Everything the run did is kept, and the same request takes it up again.
         """
         if self._loop is None:
             return
-        try:
+        async with self._kept_on_failure():
             ending = await self._loop.go()
-        except asyncio.CancelledError:
-            await asyncio.shield(self._end(Ending("cancelled", "client", error_text="the client left")))
+            if ending is not None:
+                await self._end(ending)
+
+    @contextlib.asynccontextmanager
+    async def _kept_on_failure(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except (asyncio.CancelledError, GeneratorExit):
+            if self.ending is None:  # ``cancel`` may have been first, and the run taken up again since
+                await asyncio.shield(self._end(_LEFT))
             raise
         except PointsmanError as error:
             await self._end(Ending("failed", "error", error_code=error.code, error_text=str(error)[:500]))
@@ -129,7 +139,6 @@ class ManagedRun:
             text = f"{type(error).__name__}: {error}"[:500]
             await self._end(Ending("failed", "error", error_code="internal_error", error_text=text))
             raise
-        await self._end(ending)
 
     async def _end(self, ending: Ending) -> None:
         if self._loop is not None:
@@ -137,8 +146,31 @@ class ManagedRun:
         self.ending = ending
 
     async def stream(self) -> AsyncIterator[list[Event]]:
-        """Yield the reply as events."""
-        yield events_of(self.reply)
+        """Yield the reply as events: the final step's while they come, once it is known which step that is."""
+        loop = self._loop
+        if loop is None or loop.live is None:
+            yield events_of(self.reply)
+            return
+        began, said, ending = False, False, None
+        async with self._kept_on_failure():
+            while ending is None:
+                live = loop.live
+                if live is not None:
+                    async for piece in live.running.stream():
+                        events = [event for event in piece if _shown(event, began)] if isinstance(piece, list) else []
+                        began = began or bool(events)
+                        said = said or any(isinstance(event, TextDelta) for event in events)
+                        if events:
+                            yield events
+                    ending = await loop.finish_live()
+                    if ending is not None and ending.state == "done":
+                        break  # what was shown is the reply
+                if ending is None:
+                    ending = await loop.go()
+                if ending is not None:
+                    yield [TextDelta(("\n\n" if said else "") + (ending.reply.text if ending.reply else ""))]
+            await self._end(ending)
+        yield [*_usage(self.reply), ReplyEnd(self.reply.stop_reason, self.reply.stop_sequence)]
 
     async def commit(self) -> TurnRecord:
         """Return the record of the last step with the cost of the whole request; everything was kept while it ran."""
@@ -147,10 +179,26 @@ class ManagedRun:
         return msgspec.structs.replace(self.steps[-1], cost_usd=self.cost_usd)
 
     async def cancel(self) -> None:
-        """The client left: ``open`` has seen to it when it was cancelled; a reply that came is kept for the next try."""
+        """The client left: a reply that was coming is cut and recorded; one that is complete is kept for the next try."""
+        live = self._loop.live if self._loop else None
+        if live is not None:
+            await live.running.cancel()
+        if self._loop is not None and self.ending is None:
+            await self._end(_LEFT)
 
     async def fail(self, error: PointsmanError) -> None:
-        """The reply cannot be shown; the run itself is kept as it ended."""
+        """The reply cannot be shown; what the run did is kept."""
+        if self._loop is not None and self.ending is None:
+            await self._end(Ending("failed", "error", error_code=error.code, error_text=str(error)[:500]))
+
+
+def _shown(event: Event, began: bool) -> bool:
+    """Return whether an event of a step is for the customer: its words are, its calls and its end are the run's."""
+    return isinstance(event, TextDelta | RefusalDelta) or (isinstance(event, ReplyStart) and not began)
+
+
+def _usage(reply: Reply) -> list[Event]:
+    return [] if reply.usage is None else [UsageReport(reply.usage)]
 
 
 def _nothing_called(ask: Ask, decision: Decision) -> TurnRecord:
