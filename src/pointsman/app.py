@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Self
+from typing import Self, get_args
 
 import msgspec
 
@@ -20,7 +20,7 @@ from pointsman.catalog.book import Catalog
 from pointsman.catalog.models import Model
 from pointsman.domain.decision import TIERS, Decision
 from pointsman.domain.message import JsonObject
-from pointsman.domain.turn import EMPTY_SESSION, Session, Turn
+from pointsman.domain.turn import EMPTY_SESSION, Channel, Session, Turn
 from pointsman.errors import (
     BudgetExceeded,
     NoEligibleModel,
@@ -40,6 +40,7 @@ from pointsman.execution.engine import Attempts, Dispatch, Engine, Running
 from pointsman.execution.guard_build import build_guard
 from pointsman.execution.held_replies import HeldReplies
 from pointsman.execution.kit import Kit
+from pointsman.execution.latency import LatencyBook
 from pointsman.execution.memory import MemoryBook
 from pointsman.execution.memory import render as recalled_text
 from pointsman.execution.prompts import PromptBook
@@ -52,7 +53,7 @@ from pointsman.providers.grammar_tools import GrammarTools
 from pointsman.providers.local_server import LocalServer, find_model
 from pointsman.providers.registry import dialect, dialects
 from pointsman.providers.seam import Dialect, Endpoint, Outgoing
-from pointsman.routing.eligibility import Limits
+from pointsman.routing.eligibility import Limits, first_token_limit
 from pointsman.routing.policy import Policy, load_policy, parse_policy
 from pointsman.routing.router import Routing, new_id
 from pointsman.routing.signals import as_plain, measure_all
@@ -64,6 +65,8 @@ from pointsman.store.rejections import Rejection, record_rejection
 
 _log = logging.getLogger(__name__)
 
+_LEARNED_FROM = 300
+"""Turns looked at when the gateway starts, to know first-token times."""
 AUTO = frozenset({"auto", "pointsman/auto", ""})
 LOCAL = "local"
 _LOCAL_POLICY = """
@@ -129,6 +132,7 @@ class Router:
             build_guard(policy, self.catalog, self._by_key, self.store, self.stored_name),
         )
         memory = MemoryBook(Memories(self.store), policy.memory, self._memory_redactor())
+        latency = self._learned_latency()
         self._engine = Engine(
             routing=self.routing,
             dispatch=dispatch,
@@ -136,9 +140,12 @@ class Router:
             sessions=Sessions(self._recall, memory=memory),
             flagship=flagships[0] if flagships else None,
             unhealthy=self._unhealthy,
-            stages=TurnStages(HeldReplies(self._stronger, self._keep_rejection), route_stages(self._kit(memory))),
+            stages=TurnStages(
+                HeldReplies(self._stronger, self._keep_rejection), route_stages(self._kit(memory, latency))
+            ),
             redact=None if self.redactor is None else self.redactor.record,
             memory=memory,
+            latency=latency,
         )
 
     async def aclose(self) -> None:
@@ -305,9 +312,22 @@ class Router:
             sorted((name for name in others if tiers[name] >= own), key=lambda name: (tiers[name] <= own, tiers[name]))
         )
 
-    def _kit(self, memory: MemoryBook) -> Kit:
+    def _kit(self, memory: MemoryBook, latency: LatencyBook) -> Kit:
         """Return what the stages of routes work with."""
-        return Kit(self.policy, self.catalog, PromptBook(self.store), lambda ask: recalled_text(memory.recall(ask)))
+        return Kit(
+            self.policy, self.catalog, PromptBook(self.store), lambda ask: recalled_text(memory.recall(ask)), latency
+        )
+
+    def _learned_latency(self) -> LatencyBook:
+        """Return what the last turns in the store tell of first-token times; nothing where no channel has a limit."""
+        book = LatencyBook()
+        simulated = any(one.simulated for one in self._endpoints.values())
+        if any(first_token_limit(self.policy, channel) is not None for channel in get_args(Channel)):
+            for row in reversed(self.store.turns(limit=_LEARNED_FROM)):
+                record = self.store.turn(row.id)
+                if record is not None and record.simulated == simulated:
+                    book.learn(record.steps)
+        return book
 
     def _memory_redactor(self) -> Redactor | None:
         """Memory goes with the next turn, which may go elsewhere: under a confinement it holds no personal data either."""

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from pointsman.domain.decision import Decision
+from pointsman.domain.decision import Decision, Reason
 from pointsman.domain.rates import RateState
 from pointsman.domain.record import Status, TurnRecord
 from pointsman.domain.turn import Turn
@@ -22,13 +22,14 @@ from pointsman.execution.ask import Ask
 from pointsman.execution.calls import Call
 from pointsman.execution.guard import out_of_money, set_aside
 from pointsman.execution.hop import Attempts, Dispatch
+from pointsman.execution.latency import LatencyBook
 from pointsman.execution.memory import MemoryBook
 from pointsman.execution.records import TurnOutcome, turn_record
 from pointsman.execution.running import Running
 from pointsman.execution.sessions import Sessions
 from pointsman.execution.states import ReplyStates
 from pointsman.execution.work import Stage, Stages
-from pointsman.routing.eligibility import Limits
+from pointsman.routing.eligibility import Limits, first_token_limit
 from pointsman.routing.router import Routing
 
 __all__ = ["Attempts", "Dispatch", "Engine", "Keeper", "Running"]
@@ -69,6 +70,7 @@ class Engine:
         stages: Stages = no_stages,
         redact: Redact | None = None,
         memory: MemoryBook | None = None,
+        latency: LatencyBook | None = None,
     ) -> None:
         self.routing = routing
         self.dispatch = dispatch
@@ -79,6 +81,7 @@ class Engine:
         self.stages = stages
         self._redact = redact
         self.memory = memory
+        self.latency = latency or LatencyBook()
         self._store_problem: str | None = None
         self._lost: TurnRecord | None = None
         self._probe: asyncio.Future[None] | None = None
@@ -100,6 +103,9 @@ class Engine:
         ask = self.states.restore(ask)
         now = datetime.fromtimestamp(ask.arrived_us / 1e6, UTC)
         limits = Limits(pin=pin, allowed=ask.allowed, unhealthy=self.unhealthy, now=now, key=ask.key_name)
+        if first_token_limit(self.routing.policy, ask.turn.channel) is not None:
+            predict = self.latency.predict(self.sessions.get(ask).last_model)
+            limits = msgspec.structs.replace(limits, predict=predict)
         if guard is None:
             return Running(self, ask, self.route(ask, ask.turn, limits), limits)
         sound = msgspec.structs.replace(
@@ -124,7 +130,20 @@ class Engine:
 
     def route(self, ask: Ask, turn: Turn, limits: Limits) -> Decision:
         """Return how ``turn`` would be routed in the place of the one that was asked."""
-        return (ask.routing or self.routing).decide(turn, self.sessions.get(ask), limits)
+        routing, session = ask.routing or self.routing, self.sessions.get(ask)
+        try:
+            return routing.decide(turn, session, limits)
+        except NoEligibleModel:
+            if limits.predict is None:
+                raise
+        # What was learned is a guess about the next call: where nobody is fast enough, a late word is better than none.
+        decision = routing.decide(turn, session, msgspec.structs.replace(limits, predict=None))
+        note = Reason(
+            "eligibility",
+            "latency",
+            "no model is known to be fast enough: what was learned of their speed is set aside",
+        )
+        return msgspec.structs.replace(decision, reasons=(*decision.reasons, note))
 
     async def refuse(self, ask: Ask, error: PointsmanError, decision_id: str) -> None:
         """Keep the record of a turn for which no model could be chosen."""
@@ -155,6 +174,7 @@ class Engine:
             self._lost = msgspec.structs.replace(record, status=status, error_code=error.code)
             raise
         self._store_problem = None
+        self.latency.learn(record.steps)
         return record
 
     async def check_store(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -12,11 +13,19 @@ from pointsman.domain.decision import TIERS, Reason
 from pointsman.domain.message import Document, Image, Message, Part, Text, ToolCall, ToolResult
 from pointsman.domain.turn import Turn
 from pointsman.execution.ask import Ask
+from pointsman.execution.latency import LatencyBook
 from pointsman.execution.prompts import PromptBook, delimited
 from pointsman.execution.work import Desk
 from pointsman.routing.policy import Policy
 
 _LABELS = {"user": "customer", "assistant": "agent", "tool": "tool results"}
+
+
+class Room(msgspec.Struct, frozen=True):
+    """How long a call may take, in seconds; ``refused``: why it may not be made at all."""
+
+    limit_s: float
+    refused: str | None = None
 
 
 class Kit(msgspec.Struct, frozen=True):
@@ -26,6 +35,7 @@ class Kit(msgspec.Struct, frozen=True):
     catalog: Catalog
     prompts: PromptBook
     recall: Callable[[Ask], str]
+    latency: LatencyBook
 
     def now(self) -> datetime:
         """Return the time, for prices."""
@@ -47,6 +57,27 @@ class Kit(msgspec.Struct, frozen=True):
         if structured:
             found = [name for name in found if self.catalog.get(name).structured_output == "json_schema"]
         return tuple(found)
+
+    def room(self, desk: Desk, purpose: str, models: tuple[str, ...], answering: str, limit_s: float) -> Room:
+        """Return how long a call before the reply may take, and why it may not be made at all.
+
+        Where the channel has a budget, what is left of it after the first token of ``answering`` is all there is. What a call
+        takes is learned; one that is not known yet may try, and is cut off when the budget is used up.
+        """
+        turn = desk.ask.turn
+        budget = self.policy.voice.budget_ms if turn.channel == "voice" else None
+        if budget is None:
+            return Room(limit_s)
+        spent = (time.perf_counter_ns() - desk.ask.started_ns) / 1e6
+        tokens = desk.decision.signals.get("size", {}).get("prompt_tokens", 0)
+        left = budget - spent - (self.latency.first_ms(answering, tokens) or 0.0)
+        takes = self.latency.whole_ms(models[0], purpose)
+        if left <= 0 or (takes is not None and takes > left):
+            known = "an unknown time" if takes is None else f"{takes:,.0f} ms (p95)"
+            return Room(
+                0.0, f"{models[0]} takes {known} for it and {max(left, 0):,.0f} ms of the voice budget are left"
+            )
+        return Room(min(limit_s, left / 1000))
 
     def answered(self, desk: Desk, purpose: str, models: tuple[str, ...]) -> str:
         """Return which of ``models`` gave the last reply for ``purpose``."""

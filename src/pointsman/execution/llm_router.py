@@ -65,8 +65,12 @@ class LlmRouting:
         models = self._affordable(desk, wish.turn)
         if not models:
             return self._up(desk, wish, "no model may be asked for the route at that price")
+        room = self._kit.room(desk, PURPOSE, models, desk.decision.model, self._spec.timeout_ms / 1000)
+        if room.refused is not None:
+            explain(desk, KIND, "skipped", f"no model was asked for the route: {room.refused}")
+            return wish
         prompt = self._kit.prompts.get("router", agent=desk.ask.agent)
-        asked = Wish(self._turn(wish.turn, prompt), models, PURPOSE, prompt.ref, limit_s=self._spec.timeout_ms / 1000)
+        asked = Wish(self._turn(wish.turn, prompt), models, PURPOSE, prompt.ref, limit_s=room.limit_s)
         try:
             reply = await desk.consult(asked)
         except PointsmanError as error:

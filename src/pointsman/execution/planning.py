@@ -17,7 +17,7 @@ from pointsman.domain.record import CheckRecord, Handoff
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
 from pointsman.errors import PointsmanError
-from pointsman.execution.kit import Kit, explain, instructions, transcript, with_instructions
+from pointsman.execution.kit import Kit, Room, explain, instructions, transcript, with_instructions
 from pointsman.execution.phrases import forbidden_in
 from pointsman.execution.plan_check import PlanCheck
 from pointsman.execution.prompts import Prompt
@@ -61,14 +61,20 @@ class Planning:
         named = self._kit.models(desk, planner, structured=True) if planner else ()
         planners = named or self._kit.eligible(desk, wish.models[:1], structured=True)
         obstacle = _obstacle(desk, wish, planners, workers)
+        room = Room(0.0)
+        if obstacle is None:
+            room = self._kit.room(desk, PURPOSE, planners, workers[0], desk.remaining_s() * _SHARE)
+            obstacle = room.refused
         if obstacle is not None:
             explain(desk, "plan", "skipped", f"no plan was made: {obstacle}")
             return wish
-        return await self._plan(desk, wish, planners, workers)
+        return await self._plan(desk, wish, planners, workers, room)
 
-    async def _plan(self, desk: Desk, wish: Wish, planners: tuple[str, ...], workers: tuple[str, ...]) -> Wish:
+    async def _plan(
+        self, desk: Desk, wish: Wish, planners: tuple[str, ...], workers: tuple[str, ...], room: Room
+    ) -> Wish:
         try:
-            plan, source = await self._ask(desk, wish.turn, planners)
+            plan, source = await self._ask(desk, wish.turn, planners, room.limit_s)
         except PointsmanError as error:
             explain(desk, "plan", "no_planner", f"no plan was made: {str(error)[:200]}")
             return _without_first(wish, planners)
@@ -94,13 +100,14 @@ class Planning:
         turn = with_instructions(wish.turn, text)
         return msgspec.structs.replace(wish, turn=turn, prompt=prompt.ref, relay=False, checks=checks)
 
-    async def _ask(self, desk: Desk, turn: Turn, planners: tuple[str, ...]) -> tuple[Plan | None, str]:
+    async def _ask(self, desk: Desk, turn: Turn, planners: tuple[str, ...], limit_s: float) -> tuple[Plan | None, str]:
         """Return the plan and who made it; None after a second invalid one."""
         extension = self._kit.policy.routes[desk.decision.route].plan_schema
         form = self._form(turn, extension)
         prompt = self._kit.prompts.get("planner", agent=desk.ask.agent)
         asked = _planner_turn(turn, prompt, form.wanted, self._kit.recall(desk.ask))
-        wish = Wish(asked, planners, PURPOSE, prompt.ref, limit_s=desk.remaining_s() * _SHARE)
+        ends_s = desk.remaining_s() - limit_s
+        wish = Wish(asked, planners, PURPOSE, prompt.ref, limit_s=limit_s)
         source = planners[0]
         for last in (False, True):
             reply = await desk.consult(wish)
@@ -111,8 +118,8 @@ class Planning:
             desk.note(CheckRecord("plan.schema", False, source, "escalated" if last else "retried", wrong[:500]))
             told = (Message("assistant", (Text(reply.text or "(nothing)"),)), Message("user", (Text(_again(wrong)),)))
             again = msgspec.structs.replace(asked, messages=(*asked.messages, *told))
-            limit = desk.remaining_s() * _SHARE
-            wish = msgspec.structs.replace(wish, turn=again, models=_first(source, planners), limit_s=limit)
+            left = max(desk.remaining_s() - ends_s, 0.001)
+            wish = msgspec.structs.replace(wish, turn=again, models=_first(source, planners), limit_s=left)
         return None, source
 
     def _form(self, turn: Turn, extension: JsonObject | None) -> _Form:

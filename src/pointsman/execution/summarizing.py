@@ -81,17 +81,20 @@ class Summarizing:
         if obstacle is not None:
             explain(desk, "summary", "skipped", f"nothing was condensed: {obstacle}")
             return wish
-        condensed = await self._condense(desk, spec, models, sources)
+        room = self._kit.room(desk, PURPOSE, models, desk.decision.model, desk.remaining_s() * _SHARE)
+        if room.refused is not None:
+            explain(desk, "summary", "skipped", f"nothing was condensed: {room.refused}")
+            return wish
+        condensed = await self._condense(desk, spec, models, sources, room.limit_s)
         if not condensed:
             explain(desk, "summary", "failed", "no usable summary came: the answer is made from the original")
             return wish
         return self._go_on(desk, wish, condensed, models)
 
     async def _condense(
-        self, desk: Desk, spec: Route, models: tuple[str, ...], sources: list[_Source]
+        self, desk: Desk, spec: Route, models: tuple[str, ...], sources: list[_Source], limit: float
     ) -> list[_Condensed]:
         """Condense every source, at the same time; those that fail are left out."""
-        limit = desk.remaining_s() * _SHARE
         found = await asyncio.gather(*(self._one(desk, spec, models, source, limit) for source in sources))
         return [one for one in found if one is not None]
 

@@ -13,7 +13,7 @@ from pointsman.catalog.book import Catalog
 from pointsman.catalog.models import Model
 from pointsman.domain.decision import TIERS, Exclusion, Reason, Tier
 from pointsman.routing.cost import expected_cost
-from pointsman.routing.eligibility import Eligibility, beyond_effective, is_retired
+from pointsman.routing.eligibility import Eligibility, beyond_effective, first_token_ms, is_retired
 from pointsman.routing.need import Need
 from pointsman.routing.policy import Policy
 
@@ -115,7 +115,7 @@ class Slate:
             found.append(
                 ("retired", f"the catalogue says its provider retired it on {model.retires}: the provider may refuse")
             )
-        if limit is not None and model.ttft_p95_ms is None:
+        if limit is not None and first_token_ms(model, self._need) is None:
             text = f"the first-token time of {model.id} is unknown: the limit of {limit:,.0f} ms is not checked"
             found.append(("latency", text))
         return tuple(Reason("eligibility", name, text) for name, text in found)

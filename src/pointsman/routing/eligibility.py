@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pointsman.catalog.models import Model
-from pointsman.domain.turn import Turn
+from pointsman.domain.turn import Channel, Turn
 from pointsman.providers.reasoning import travels_to
 from pointsman.routing.need import Need, open_calls, open_origins, sampling
 from pointsman.routing.policy import Policy
@@ -22,6 +22,10 @@ LOGIT_BIAS_HOSTS = frozenset({"openai", "together", "vllm", "llamacpp", "openai-
 _SILENT_EFFORTS = frozenset({"none", "minimal"})
 
 
+Predict = Callable[[str, int], float | None]
+"""A model's first-token time at a prompt size that 95 % of calls keep to, in ms, as learned; None: not known."""
+
+
 class Limits(msgspec.Struct, frozen=True):
     """What surrounds one decision. ``pin`` is the catalogue id the client asked for, ``key`` the name of its key.
 
@@ -29,6 +33,7 @@ class Limits(msgspec.Struct, frozen=True):
     are models already tried. ``allowed`` None: no limit but the policy's. ``strict_params`` None: as the policy says. ``now``
     None: the clock. A pinned model is not refused for its date of retirement: that date may be wrong here, and the provider
     knows. ``route`` is the route that was found to suit the turn, not the one that rules prefer; floors hold all the same.
+    ``predict`` takes the place of the catalogue's first-token times where it knows better.
     """
 
     pin: str | None = None
@@ -40,6 +45,7 @@ class Limits(msgspec.Struct, frozen=True):
     exclude: frozenset[str] = frozenset()
     key: str | None = None
     route: str | None = None
+    predict: Predict | None = None
 
 
 NO_LIMITS = Limits()
@@ -58,7 +64,7 @@ class Eligibility:
         tools = bool(turn.tools) and (choice is None or choice.mode != "none")
         strict = limits.strict_params
         strict = policy.parameters.unsupported_sampling == "strict" if strict is None else strict
-        channel = getattr(policy.limits, turn.channel)
+        limit = first_token_limit(policy, turn.channel)
         effort = turn.reasoning_effort
         estimate = plain["size"]["prompt_tokens"]
         prompt = int(estimate * (1 + policy.context.margin))
@@ -82,7 +88,8 @@ class Eligibility:
             origins=open_origins(turn),
             calls=open_calls(turn),
             confined=confinements(policy.privacy, turn, plain["personal_data"]),
-            ttft_p95_ms=channel.ttft_p95_ms if channel else None,
+            ttft_p95_ms=limit,
+            predicted={} if limit is None else self._predicted(limits.predict, estimate),
             allowed=limits.allowed,
             unhealthy=limits.unhealthy,
             unaffordable=limits.unaffordable,
@@ -90,6 +97,12 @@ class Eligibility:
             pin=limits.pin,
             today=now.date().isoformat(),
         )
+
+    def _predicted(self, predict: Predict | None, tokens: int) -> dict[str, float]:
+        if predict is None:
+            return {}
+        found = {name: predict(name, tokens) for name in self._policy.models()}
+        return {name: value for name, value in found.items() if value is not None}
 
     def checks(self, need: Need) -> Checks:
         """Return the checks that this turn can fail: most turns ask for little. The first that finds something refuses."""
@@ -192,9 +205,10 @@ def _place(policy: Policy, model: Model, need: Need) -> _Finding:
             if not set(regions) & set(residency.regions):
                 known = f"known to run in {', '.join(regions)}" if regions else "its region is unknown"
                 return "region", f"{why}: must stay in {' or '.join(residency.regions)}; {known}"
-    limit = need.ttft_p95_ms
-    if limit is not None and model.ttft_p95_ms is not None and model.ttft_p95_ms > limit:
-        return "latency", f"first token takes {model.ttft_p95_ms:,.0f} ms (p95), the channel allows {limit:,.0f} ms"
+    limit, known = need.ttft_p95_ms, first_token_ms(model, need)
+    if limit is not None and known is not None and known > limit:
+        how = "p95, learned from its calls" if model.id in need.predicted else "p95"
+        return "latency", f"first token takes {known:,.0f} ms ({how}), the channel allows {limit:,.0f} ms"
     return None
 
 
@@ -211,6 +225,19 @@ def _portability(policy: Policy, model: Model, need: Need) -> _Finding:  # noqa:
                 f"the open call of {name} lacks this model's own thought signature, and it refuses such loops",
             )
     return None
+
+
+def first_token_limit(policy: Policy, channel: Channel) -> float | None:
+    """Return how long the first token may take on a channel, in ms; None: no limit."""
+    limits = getattr(policy.limits, channel)
+    given = [None if limits is None else limits.ttft_p95_ms, policy.voice.budget_ms if channel == "voice" else None]
+    return min((limit for limit in given if limit is not None), default=None)
+
+
+def first_token_ms(model: Model, need: Need) -> float | None:
+    """Return the model's first-token time: as learned, else as the catalogue says; None: not known."""
+    learned = need.predicted.get(model.id)
+    return model.ttft_p95_ms if learned is None else learned
 
 
 def beyond_effective(model: Model, need: Need) -> bool:

@@ -39,6 +39,7 @@ class Need(msgspec.Struct, frozen=True):
     calls: tuple[tuple[str, str | None], ...]
     confined: tuple[Confinement, ...]
     ttft_p95_ms: float | None
+    predicted: Mapping[str, float]
     allowed: frozenset[str] | None
     unhealthy: Mapping[str, str]
     unaffordable: Mapping[str, str]

@@ -37,6 +37,7 @@ from pointsman.routing.sections_budgets import Breaker, Budgets
 from pointsman.routing.sections_llm_router import LlmRouter
 from pointsman.routing.sections_memory import MemorySection
 from pointsman.routing.sections_signals import OwnFields
+from pointsman.routing.sections_voice import Voice
 
 
 class Policy(Section):
@@ -62,6 +63,7 @@ class Policy(Section):
     llm_router: LlmRouter | None = Field(
         default=None, description="A model that sorts the turns nothing else is sure of."
     )
+    voice: Voice = Voice()
     agents: dict[str, Agent] = Field(default_factory=dict, description="Agents that Pointsman runs, by name.")
     budgets: Budgets = Budgets()
     breaker: Breaker = Breaker()
