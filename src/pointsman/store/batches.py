@@ -209,8 +209,8 @@ class Batches:
         await self._changed("cancel_batch", (batch_id,))
 
     async def end(self, batch_id: str, at_us: int) -> None:
-        """Write down that nothing of a batch is under way any more."""
-        await self._changed("end_batch", (at_us, batch_id))
+        """Write down that nothing of a batch is under way any more; nothing happens while an item still waits."""
+        await self._changed("end_batch", {"id": batch_id, "at_us": at_us})
 
     async def _changed(self, query: str, values: Any) -> bool:
         statement = self._sql[query]

@@ -57,4 +57,6 @@ SELECT coalesce(max(n), 0) + 1 FROM batch_part WHERE batch_id = ?
 UPDATE batch SET cancelled = 1 WHERE id = ?
 
 -- name: end_batch
-UPDATE batch SET ended_at_us = ? WHERE id = ? AND ended_at_us IS NULL
+-- Another process may just have sent items again: then the batch has not ended.
+UPDATE batch SET ended_at_us = :at_us WHERE id = :id AND ended_at_us IS NULL
+AND NOT EXISTS (SELECT 1 FROM batch_item WHERE batch_id = :id AND state = 'waiting')
