@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _MOST_CHECKS = 200_000
 """About how many checks are made to tell what is wrong with one reply: a tenth of a second at worst."""
+_UNNAMED = OutputFormat().name
+_LONGEST_NAME = 64
 
 Also = Callable[[str], tuple[Failure, ...]]
 """A further check of a valid reply's JSON text, beyond what a schema can say."""
@@ -85,7 +87,10 @@ class Contract:
             return None
         if wanted.kind == "json_object" or wanted.schema is None:
             return cls({"type": "object"}, name=wanted.name if wanted.schema is not None else "json_object")
-        return cls(wanted.schema, name=wanted.name, strict=wanted.strict)
+        title = wanted.schema.get("title")
+        # Anthropic's requests name no format, and Pydantic's schemas have the model's name for title.
+        named = title[:_LONGEST_NAME].strip() if wanted.name == _UNNAMED and isinstance(title, str) else ""
+        return cls(wanted.schema, name=named or wanted.name, strict=wanted.strict)
 
     def output_format(self) -> OutputFormat:
         """Return what to ask a provider for, so that the reply is likely to satisfy the contract."""

@@ -1,7 +1,8 @@
 """Holds replies to their contract: released as they came or mended, else asked for again, else from a stronger model.
 
 A reply that breaks its contract costs at most one retry with the validation errors, then the next stronger model is asked;
-when none is left the turn ends in ``ContractViolated``. Every rejection is kept raw, off the client's path.
+when none is left the turn ends in ``ContractViolated``. Two replies are shown though they break it, each with the word that
+says why: a refusal, and a reply cut off by the client's own limit. Every rejection is kept raw, off the client's path.
 """
 
 from __future__ import annotations
@@ -101,6 +102,10 @@ class _Check:
             # The provider's own word that the model declined: clients know it, and asking around would be shopping for a yes.
             self._note(desk, model, verdict, "released")
             return reply
+        if _cut_by_client(desk, reply):
+            # Asked again, any model would run into the same limit: the client hears of its own limit, as it would elsewhere.
+            self._note(desk, model, verdict, "released")
+            return reply
         if not self._retried:
             self._note(desk, model, verdict, "retried")
             return self._again(wish, reply, model, verdict)
@@ -149,6 +154,14 @@ class _Check:
 
 def _refused(reply: Reply) -> bool:
     return reply.stop_reason == "refusal" or any(isinstance(part, Refusal) for part in reply.parts)
+
+
+def _cut_by_client(desk: Desk, reply: Reply) -> bool:
+    """Tell whether the reply ended at the limit that the client itself set; without a count the provider's word is taken."""
+    limit = desk.ask.turn.max_output_tokens
+    if reply.stop_reason != "max_tokens" or limit is None:
+        return False
+    return reply.usage is None or reply.usage.output >= limit
 
 
 def _sentence(contract: Contract, verdict: Verdict) -> str:

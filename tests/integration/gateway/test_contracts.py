@@ -138,3 +138,49 @@ def test_a_schema_that_is_none_is_the_clients_mistake(tmp_path: Path) -> None:
         pytest.raises(openai.BadRequestError, match="objekt"),
     ):
         client.chat.completions.create(model="auto", messages=ASK, response_format=broken)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_reply_cut_by_the_clients_own_limit_says_so(tmp_path: Path, *, stream: bool) -> None:
+    long = Script(rules=(Rule(reply=Say(text='{"order": "' + "A" * 400 + '", "action": "refund"}')),))
+    wanted: Any = {"format": {"type": "json_schema", "schema": SCHEMA}}
+    with gateway(tmp_path / "s.db", long, policy()) as running:
+        with openai.OpenAI(api_key="k", base_url=running.openai_url, max_retries=0) as client:
+            asked: Any = {"model": "auto", "messages": ASK, "response_format": FORMAT, "max_completion_tokens": 20}
+            if stream:
+                ends = [c.choices[0].finish_reason for c in client.chat.completions.create(**asked, stream=True)]
+                assert ends[-1] == "length"
+            else:
+                assert client.chat.completions.create(**asked).choices[0].finish_reason == "length"
+                with pytest.raises(openai.LengthFinishReasonError):
+                    client.chat.completions.parse(**asked)
+        with (
+            anthropic.Anthropic(api_key="k", base_url=running.base_url, max_retries=0) as theirs,
+            theirs.messages.stream(
+                model="auto", max_tokens=20, messages=ASK, extra_body={"output_config": wanted}
+            ) as events,
+        ):
+            assert events.get_final_message().stop_reason == "max_tokens"
+        for record in running.turns():
+            assert [(check.passed, check.action) for check in record.checks] == [(False, "released")]
+            assert len(record.steps) == 1
+        kept = eventually(lambda: list_rejections(running.router.store))
+        assert {one.kinds for one in kept} == {("truncated",)}
+
+
+def test_a_reply_cut_by_something_else_is_asked_for_again(tmp_path: Path) -> None:
+    cut = Rule(reply=Say(text=CUT, stop="max_tokens"), times=1)
+    with gateway(tmp_path / "s.db", Script(rules=(cut, Rule(reply=Say(text=GOOD)))), policy()) as running:
+        said, turn_id = ask_anthropic(running, stream=False)
+        assert said == GOOD
+        assert [check.action for check in running.turn(turn_id).checks] == ["retried", "released"]
+
+
+def test_several_replies_at_once_cannot_be_held_to_a_shape(tmp_path: Path) -> None:
+    with (
+        gateway(tmp_path / "s.db", says((When(), FENCED)), policy(**{"openai/gpt-5-mini": "openai/gpt-4o"})) as running,
+        openai.OpenAI(api_key="k", base_url=running.openai_url, max_retries=0) as client,
+        pytest.raises(openai.BadRequestError) as caught,
+    ):
+        client.chat.completions.create(model="openai/gpt-4o", messages=ASK, response_format=FORMAT, n=2)
+    assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "n")

@@ -220,6 +220,9 @@ def test_a_request_brings_its_own_contract() -> None:
     contract = Contract.from_output_format(wanted)
     assert contract is not None
     assert contract.output_format() == wanted
+    titled = Contract.from_output_format(OutputFormat("json_schema", {"type": "object", "title": "Triage"}))
+    assert titled is not None
+    assert titled.name == "Triage", "where the request names no format, the schema's title does"
     hoped = {"type": "object", "properties": {"x-expected": {"type": "string", "x-expected": True}}}
     assert Contract(hoped).output_format().schema == {
         "type": "object",
