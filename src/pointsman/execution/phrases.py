@@ -40,8 +40,8 @@ _GAP: Final = 2
 _DENIAL_REACH: Final = 4
 
 
-def mentions(text: str, item: str) -> bool:
-    """Tell whether ``text`` mentions a fact or phrase."""
+def mentions(text: str, item: str, *, whole: bool = False) -> bool:
+    """Tell whether ``text`` mentions a fact or phrase; ``whole``: its values alone are not enough."""
     said, wanted = folded(text), folded(item)
     if not wanted or wanted in said:
         return True
@@ -56,7 +56,7 @@ def mentions(text: str, item: str) -> bool:
     have = set(stems(said))
     found = sum(word in have for word in words)
     # A value names its fact by itself: the words around it may be others.
-    enough = 0.0 if values else 1.0 if len(words) <= _FEW else _ENOUGH
+    enough = 0.0 if values and not whole else 1.0 if len(words) <= _FEW else _ENOUGH
     return found >= enough * len(words)
 
 

@@ -63,11 +63,13 @@ def _actions(plan: Plan, reply: Reply, turn: Turn) -> list[Miss]:
     named = [call for call in reply.tool_calls if call.name == allowed]
     if due and not named:
         found.append(Miss("plan.action", f"the tool {plan.tool} is to be called"))
-    if due:
+    if due and named:
+        # One look-up more does no harm; one write more does.
+        enough = all if may_write(allowed or "") else any
         found += [
             Miss("plan.action", f"{plan.tool} is to be called with {name} = {msgspec.json.encode(value).decode()}")
             for name, value in plan.arguments.items()
-            if not all(_same(_arguments(call).get(name), value) for call in named)
+            if not enough(_same(_arguments(call).get(name), value) for call in named)
         ]
     return found
 

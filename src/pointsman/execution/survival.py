@@ -51,7 +51,7 @@ def survived(original: str, summary: str, keep: Sequence[str]) -> Survival:
     passages = _passages(text, lost)
     missing = list(dict.fromkeys(fact.raw for fact in lost))
     if "commitments" in keep:
-        broken = [one for one in _commitments(text) if not mentions(summary, one)]
+        broken = [one for one in _commitments(text) if not mentions(summary, one, whole=True)]
         passages += [sentence for sentence in broken if not any(sentence in passage for passage in passages)]
         missing += [f"commitment: {sentence[:80]}" for sentence in broken]
     return Survival(tuple(missing), tuple(dict.fromkeys(passages)))
