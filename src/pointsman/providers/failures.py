@@ -141,6 +141,9 @@ def failure(
     )
 
 
+_REQUEST_IDS = ("x-request-id", "request-id", "x-goog-request-id")
+
+
 def header(headers: Mapping[str, str], name: str) -> str | None:
     """Return a header whatever its case. ``name`` is lower case."""
     found = headers.get(name)
@@ -151,11 +154,10 @@ def header(headers: Mapping[str, str], name: str) -> str | None:
 
 def request_id(headers: Mapping[str, str]) -> str | None:
     """Return the provider's own id of this request, for its support desk."""
-    for name in ("x-request-id", "request-id", "x-goog-request-id"):
-        found = header(headers, name)
-        if found:
-            return clean(found)[:200]
-    return None
+    found = next((headers[name] for name in _REQUEST_IDS if name in headers), None)
+    if found is None:
+        found = next((value for name, value in headers.items() if name.lower() in _REQUEST_IDS), None)
+    return clean(found)[:200] if found else None
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -230,8 +230,11 @@ def _portability(policy: Policy, model: Model, need: Need) -> _Finding:  # noqa:
 def first_token_limit(policy: Policy, channel: Channel) -> float | None:
     """Return how long the first token may take on a channel, in ms; None: no limit."""
     limits = getattr(policy.limits, channel)
-    given = [None if limits is None else limits.ttft_p95_ms, policy.voice.budget_ms if channel == "voice" else None]
-    return min((limit for limit in given if limit is not None), default=None)
+    given = None if limits is None else limits.ttft_p95_ms
+    spoken = policy.voice.budget_ms if channel == "voice" else None
+    if given is None or spoken is None:
+        return spoken if given is None else given
+    return min(given, spoken)
 
 
 def first_token_ms(model: Model, need: Need) -> float | None:

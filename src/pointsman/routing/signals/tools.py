@@ -165,18 +165,24 @@ def _score(reading: Reading, match: float) -> float:
     user = reading.user
     if not user.tokens:
         return 0.0
+    points = _BASE + min(match, 2.0) + user.once("tools", _asked)
+    if reading.cues and any(hit.weight >= _PLAIN and hit.label in _ACTED_ON for hit in reading.cues):
+        points += _INTENT_POINTS
+    points += _answering(reading)
+    return 1 / (1 + exp(-points))
+
+
+def _asked(user: Words) -> float:
+    """Return what the customer's own words add: in a tool loop they come again with every step."""
     cues = {hit.label for hit in _CUES.hits(user.vocabulary, user.padded)}
     if "close" in cues and REQUESTS.any(user.vocabulary, user.padded):
         cues.discard("close")
-    points = _BASE + min(match, 2.0) + sum([_WEIGHTS[label] for label in cues])
-    if reading.cues and any(hit.weight >= _PLAIN and hit.label in _ACTED_ON for hit in reading.cues):
-        points += _INTENT_POINTS
+    points = sum([_WEIGHTS[label] for label in cues])
     if _commands(user):
         points += _IMPERATIVE_POINTS
     if len(user.digits) >= _LEAST_DIGITS and _has_identifier(user.text[:2000]):
         points += 1.2
-    points += _answering(reading)
-    return 1 / (1 + exp(-points))
+    return points
 
 
 def _has_identifier(text: str) -> bool:
