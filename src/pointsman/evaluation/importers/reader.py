@@ -79,7 +79,7 @@ class ConversationFile:
         """
         try:
             with self.path.open("rb") as stream:
-                for number, (raw, size) in enumerate(_raw_lines(stream, self._max_line), 1):
+                for number, (raw, size) in enumerate(raw_lines(stream, self._max_line), 1):
                     if raw is None:
                         yield Line(number, size, problem=f"longer than {self._max_line:,} bytes")
                     elif raw.strip():
@@ -96,7 +96,7 @@ class ConversationFile:
                 f"example with: jq -c '.[]' {self.path.name} > lines.jsonl"
             )
         try:
-            row = _object(raw)
+            row = json_object(raw)
             return Line(number, size, conversation=self._reader_for(row).read(row, self._tools(), self._system))
         except RequestError as error:
             where = f" (at {error.param})" if error.param and error.param not in str(error) else ""
@@ -178,7 +178,12 @@ def read_tool_book(path: Path) -> ToolBook:
     return ToolBook(by_name=by_name, everyone=() if isinstance(data, dict) else tuple(tools))
 
 
-def _object(raw: bytes) -> dict[str, Any]:
+def json_object(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object a line holds.
+
+    Raises:
+        RequestError: it holds none.
+    """
     try:
         row = msgspec.json.decode(raw.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -190,7 +195,7 @@ def _object(raw: bytes) -> dict[str, Any]:
     return row
 
 
-def _raw_lines(stream: BinaryIO, limit: int) -> Iterator[tuple[bytes | None, int]]:
+def raw_lines(stream: BinaryIO, limit: int) -> Iterator[tuple[bytes | None, int]]:
     """Yield each line with its size; None instead of a line longer than ``limit``, which is never held whole."""
     while chunk := stream.readline(limit):
         size = len(chunk)
