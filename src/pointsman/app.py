@@ -184,6 +184,8 @@ class Router:
                 runs=AgentRuns(self.store, self.redactor),
                 registered=self.tools,
                 mcp=McpServers(),
+                prompts=PromptBook(self.store),
+                recall=self._recalled,
             )
         return self._agents
 
@@ -317,6 +319,11 @@ class Router:
         return Kit(
             self.policy, self.catalog, PromptBook(self.store), lambda ask: recalled_text(memory.recall(ask)), latency
         )
+
+    def _recalled(self, ask: Ask) -> str:
+        """Return what is remembered of a conversation, as text for a prompt."""
+        memory = self.engine.memory
+        return "" if memory is None else recalled_text(memory.recall(ask))
 
     def _learned_latency(self) -> LatencyBook:
         """Return what the last turns in the store tell of first-token times; nothing where no channel has a limit."""

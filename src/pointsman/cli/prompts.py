@@ -1,4 +1,4 @@
-"""``pointsman prompts``: the prompts of router, planner, worker, summarizer and judge, by version and label."""
+"""``pointsman prompts``: the prompts of router, planner, worker, summarizer, judge and agents, by version and label."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pointsman.cli.console import out, plain, print_json, safe
 from pointsman.cli.figures import show
 from pointsman.cli.store_options import AsJson, Limit, StoreUrl, at
 from pointsman.errors import UsageError
-from pointsman.execution.prompts import ROLES, Label, Prompt, PromptBook, Role, shipped
+from pointsman.execution.prompts import AGENT, DEFINED, ROLES, Label, Prompt, PromptBook, is_role, shipped
 from pointsman.store import DEFAULT_URL, open_store
 from pointsman.store.location import parse_url
 from pointsman.store.prompts import Place, PromptChange
@@ -29,7 +29,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-RoleName = Annotated[Role, typer.Argument(metavar="ROLE", help=f"One of: {', '.join(ROLES)}.")]
+
+def _role(name: str) -> str:
+    if not is_role(name):
+        raise UsageError(
+            f"there is no prompt of {name[:80]!r}; there are {', '.join(ROLES)}, and {AGENT}NAME for agents"
+        )
+    return name
+
+
+RoleName = Annotated[
+    str, typer.Argument(metavar="ROLE", help=f"{', '.join(ROLES)}, or {AGENT}NAME for an agent's own.", callback=_role)
+]
 Agent = Annotated[str | None, typer.Option("--agent", help="Only this agent's own prompt; default: every agent's.")]
 OfLabel = Annotated[Label, typer.Option("--label", help="production or candidate.")]
 Why = Annotated[str, typer.Option("--why", help="The reason, for the history.")]
@@ -42,13 +53,16 @@ def list_(json: AsJson = False, store: StoreUrl = DEFAULT_URL) -> None:
     with _reading(store) as book:
         changed = book.in_force()
         rows = [_row(book, role, changed) for role in ROLES]
-        rows += [_own_row(place, change) for place, change in changed.items() if (place.agent, place.label) != _GENERAL]
-    rows.sort(key=lambda row: (ROLES.index(row["role"]), row["agent"] or "", row["label"] != "production"))
+        rows += [_own_row(place, change) for place, change in changed.items() if not _is_general(place)]
+    rows.sort(key=lambda row: (*_order(row["role"]), row["agent"] or "", row["label"] != "production"))
     if json:
         print_json({"prompts": rows})
         return
     own = sum(row["from"] == "store" for row in rows)
-    out().print(plain(f"{len(ROLES)} roles; {own} prompts of your own, the rest as shipped.", "bold"))
+    agents = len({row["role"] for row in rows} - set(ROLES))
+    of_agents = f", {_many(agents, 'agent')}" if agents else ""
+    yours = _many(own, "prompt")
+    out().print(plain(f"{len(ROLES)} roles{of_agents}; {yours} of your own, the rest as shipped.", "bold"))
     show(_table(rows))
 
 
@@ -77,15 +91,16 @@ def history(
     with _reading(store) as book:
         changes = book.history(role, agent, limit)
     if json:
-        print_json({"role": role, "shipped": shipped(role).version, "changes": changes})
+        print_json({"role": role, "shipped": shipped(role).version if role in ROLES else None, "changes": changes})
         return
-    out().print(plain(f"{role}: {len(changes)} changes; shipped is {shipped(role).version}.", "bold"))
+    below = f"; shipped is {shipped(role).version}" if role in ROLES else ""
+    out().print(plain(f"{role}: {_many(len(changes), 'change')}{below}.", "bold"))
     if changes:
         table = _columns("when", "label", "agent", "action", "version", "before", "by", "why")
         for change in changes:
             cells = (
                 change.label,
-                change.agent or "all",
+                _whose(role, change.agent),
                 change.action,
                 change.version or _BELOW,
                 change.before or _BELOW,
@@ -168,11 +183,10 @@ def rollback(
     with open_store(store, must_exist=True, read_only=False) as opened:
         book = PromptBook(opened)
         before, _ = book.roll_back(role, label=label, agent=agent, who=(_actor(by), why))
-        now = book.get(role, agent, label)
+        now, was = book.get(role, agent, label), before or book.below(role).version
     if json:
         print_json({"role": role, "agent": agent, "label": label, "version": now.version, "before": before})
         return
-    was = before or shipped(role).version
     out().print(plain(f"{role} {label}{_of(agent)} is {now.version} again ({now.label}); it was {was}."))
 
 
@@ -191,7 +205,16 @@ def _reading(url: str) -> Iterator[PromptBook]:
         yield PromptBook(opened)
 
 
-def _row(book: PromptBook, role: Role, changed: dict[Place, PromptChange]) -> dict[str, Any]:
+def _is_general(place: Place) -> bool:
+    """Tell whether a place is the production prompt of a role, which has its row whether it was changed or not."""
+    return place.role in ROLES and (place.agent, place.label) == _GENERAL
+
+
+def _order(role: str) -> tuple[int, str]:
+    return (ROLES.index(role), "") if role in ROLES else (len(ROLES), role)
+
+
+def _row(book: PromptBook, role: str, changed: dict[Place, PromptChange]) -> dict[str, Any]:
     prompt = book.get(role)
     change = changed.get(Place(role, *_GENERAL))
     return {
@@ -212,7 +235,7 @@ def _own_row(place: Place, change: PromptChange) -> dict[str, Any]:
         "agent": place.agent or None,
         "label": place.label,
         "version": change.version,
-        "from": "shipped" if change.version is None else "store",
+        "from": "shipped" if change.version is None else DEFINED if place.label == DEFINED else "store",
         "since_us": change.at_us,
         "by": change.actor,
         "why": change.reason,
@@ -225,7 +248,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         since = "shipped" if row["since_us"] is None else at(row["since_us"])
         cells = (
             row["label"],
-            row["agent"] or "all",
+            _whose(row["role"], row["agent"]),
             row["version"] or _BELOW,
             since,
             row["by"] or "",
@@ -233,6 +256,14 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         )
         table.add_row(plain(row["role"]), *map(plain, cells))
     return table
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _whose(role: str, agent: str | None) -> str:
+    return role.removeprefix(AGENT) if role.startswith(AGENT) else agent or "all"
 
 
 def _columns(*headings: str) -> Table:

@@ -22,6 +22,7 @@ class Ask(msgspec.Struct, frozen=True):
     ``arrived_us`` is Unix time in microseconds, ``started_ns`` the monotonic clock at the same moment. ``routing`` decides
     the turn in place of the engine's own (an agent with routes and tiers of its own); ``open_risky_action`` names an action
     that is known to wait for the customer's word. ``agent`` is the agent that Pointsman runs; None: the client runs its own.
+    ``prompt`` is the version of that agent's prompt, as ``agent/NAME@version``.
     """
 
     turn: Turn
@@ -38,6 +39,7 @@ class Ask(msgspec.Struct, frozen=True):
     routing: Routing | None = None
     open_risky_action: str | None = None
     agent: str | None = None
+    prompt: str | None = None
 
 
 def neutral_parts(turn: Turn) -> Parts:

@@ -132,7 +132,7 @@ class Hop:
         return self._keep(step_of(call, status, self._rates(call), error, self._attempt, ours=ours), error)
 
     def _keep(self, step: StepRecord, error: PointsmanError | None) -> StepRecord:
-        step = msgspec.structs.replace(step, purpose=self.wish.purpose, prompt=self.wish.prompt)
+        step = msgspec.structs.replace(step, purpose=self.wish.purpose, prompt=_prompt(self._ask, self.wish))
         self._made.append(step)
         self._steps.append(step)
         permit, self._permit = self._permit, None
@@ -214,6 +214,13 @@ class Hop:
     def _rates(self, call: Call) -> Rates | None:
         at = datetime.fromtimestamp(self._ask.arrived_us / 1e6, UTC)
         return self._dispatch.catalog.rates(call.target.model.id, at)
+
+
+def _prompt(ask: Ask, wish: Wish) -> str | None:
+    """Return the versions of the prompts a call was given: the agent's own, and behind it that of the route's stage."""
+    if wish.prompt is None or (wish.purpose == "reply" and ask.prompt is not None):
+        return " ".join(filter(None, (ask.prompt, wish.prompt))) or None
+    return wish.prompt
 
 
 def _is_final(error: PointsmanError) -> bool:

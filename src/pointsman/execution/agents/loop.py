@@ -34,6 +34,7 @@ from pointsman.execution.agents.calling import Calls
 from pointsman.execution.agents.tools import BoundTool
 from pointsman.execution.agents.transcript import Transcript, as_message
 from pointsman.execution.ask import Ask, neutral_parts
+from pointsman.execution.prompts import Prompt
 from pointsman.execution.running import Running
 from pointsman.routing.router import Routing
 from pointsman.routing.sections_agents import Agent
@@ -53,7 +54,7 @@ class Bound(msgspec.Struct, frozen=True):
 
     name: str
     agent: Agent
-    prompt: str
+    prompt: Prompt
     tools: Mapping[str, BoundTool]
     steps: Routing
     synthesis: Routing
@@ -219,6 +220,7 @@ class Loop:
             routing=self.bound.synthesis if synthesis else self.bound.steps,
             open_risky_action=self._risky,
             agent=self.bound.name,
+            prompt=self.bound.prompt.ref,
         )
 
     def _turn(self, *, synthesis: bool, last: bool, shown: bool) -> Turn:
@@ -227,7 +229,7 @@ class Loop:
         final = synthesis or last or bound.agent.synthesis is None
         contract = bound.agent.contract if final else None
         wanted = OutputFormat("json_schema", contract, bound.name) if contract is not None else None
-        system = Message("system", (Text(bound.prompt),))
+        system = Message("system", (Text(bound.prompt.text.strip("\n")),))
         messages = (system, *given.messages, *self.transcript.messages)
         if synthesis and self._sealed():
             # A word of the customer's side closes the tool loop: only inside of it does a model need its own seals.
