@@ -61,7 +61,10 @@ def turn_line(turn: PlayedTurn, columns: int) -> Text:
             line.append_text(plain(" · rejected a reply: not JSON, asked again", "yellow"))
         if exchange.error is not None:
             line.append_text(plain(f" · error {exchange.http_status}", "red"))
-    if any(answered_by(record) != record.decision.model for record in turn.stored):
+    if any(
+        answered_by(record) != record.decision.model and any(step.status == "error" for step in record.steps)
+        for record in turn.stored
+    ):
         line.append_text(plain(f" · fell back from {short(decision.model)}", "yellow"))
     return line
 

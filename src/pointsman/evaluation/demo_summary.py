@@ -13,6 +13,8 @@ from pointsman.domain.record import TurnRecord
 from pointsman.evaluation.demo_run import Exchange
 from pointsman.evaluation.route_summary import quantile
 
+_TOLD = 200
+
 
 class PlayedTurn(msgspec.Struct, frozen=True):
     """A customer turn as it went: the demo's exchanges, each with the record found in the store (None: none there)."""
@@ -168,3 +170,7 @@ def _troubles(turn: PlayedTurn) -> Iterable[Trouble]:
             yield Trouble(turn.conversation, turn.number, "error", f"{exchange.http_status}: {exchange.error}")
         elif exchange.rejected is not None:
             yield Trouble(turn.conversation, turn.number, "rejected", exchange.rejected)
+    for record in turn.stored:
+        for check in record.checks:
+            if check.action in {"retried", "escalated"} and not check.passed:
+                yield Trouble(turn.conversation, turn.number, "rejected", f"{check.name}: {check.text[:_TOLD]}")

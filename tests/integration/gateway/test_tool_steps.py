@@ -49,7 +49,7 @@ def loop_anthropic(running: GatewayUnderTest) -> None:
             messages.append({"role": "assistant", "content": [CALLED]})
             result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "sent", "is_error": error}
             messages.append({"role": "user", "content": [result]})
-            assert reply
+            assert reply.content
 
 
 CALLED: Any = {"type": "tool_use", "id": "toolu_1", "name": "get_order", "input": {"order_id": "1182"}}
