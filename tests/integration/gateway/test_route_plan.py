@@ -17,6 +17,7 @@ from support.gateway import gateway
 from support.routed import (
     ANGRY,
     HAIKU,
+    MINI,
     OPUS,
     PLAN,
     RULES,
@@ -258,3 +259,29 @@ def test_a_policy_adds_fields_to_plans(tmp_path: Path) -> None:
         assert running.emulator is not None
         assert "billing" in str(running.emulator.requests[-1].body["system"])
     assert msgspec.json.decode(record.handoffs[0].artifact)["extra"] == {"department": "billing"}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind="cut", after_deltas=1),
+        Fault(kind="end", after_deltas=1),
+        Fault(kind="bad_json", after_deltas=1),
+        Fault(kind="error", after_deltas=1),
+        Fault(kind="status", status=503),
+    ],
+)
+def test_a_worker_that_breaks_unseen_is_replaced(tmp_path: Path, fault: Fault) -> None:
+    """Its reply is held, so nothing of it was shown, and another worker may still answer from the same plan."""
+    rules = (
+        Rule(when=When(contains="Plan the agent"), reply=Say(json=PLAN)),
+        Rule(when=When(model="claude-haiku*"), reply=Say(text=GOOD), fault=fault),
+        Rule(reply=Say(text=GOOD)),
+    )
+    with gateway(tmp_path / "t.db", Script(rules=rules), planning()) as running:
+        assert ask(running, "openai", stream=True) == GOOD
+        record = only(running)
+    assert record.status == "ok"
+    assert calls(record)[0] == ("plan", OPUS)
+    assert calls(record)[-1] == ("reply", MINI)
+    assert len(record.handoffs) == 1
