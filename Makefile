@@ -10,7 +10,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := .venv/bin/
 STAMP := .venv/.synced
 WORKERS ?= 2
-BENCHMARKS := startup decision contracts store transport gateway signal_quality
+BENCHMARKS := startup decision contracts store transport gateway signal_quality graders
 
 .DEFAULT_GOAL := help
 

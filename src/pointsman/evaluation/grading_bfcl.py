@@ -8,13 +8,14 @@ the gold calls; one level of nesting is checked for types. The agreement is test
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice, product
 from typing import Any, Final, Literal
 
 import msgspec
 
 from pointsman.domain.message import JsonObject, Tool
-from pointsman.evaluation.cases import Gold
+from pointsman.evaluation.cases import Gold, GoldCall
 
 Mode = Literal["simple", "multiple", "parallel", "irrelevance", "relevance"]
 Name = tuple[str, ...]
@@ -31,6 +32,7 @@ _TYPES: Final[dict[str, type]] = {
 }
 _FROM_SCHEMA: Final = {"number": "float", "object": "dict"}
 _DROPPED: Final = str.maketrans("'", '"', " ,./-_*^")
+_MOST_OBJECTS: Final = 200
 _NUMBERED: Final = re.compile(r"_\d+$")
 
 
@@ -65,6 +67,39 @@ def oracle_of(category: str, language: str, functions: Sequence[JsonObject], gol
     named = [{_gold_name(name, known): values for name, values in answer.items()} for answer in answers]
     wants = Wants(mode_of(category), tuple(functions), tuple(named), language)
     return {"benchmark": "bfcl", "category": category, **msgspec.structs.asdict(wants)}
+
+
+def gold_calls(oracle: JsonObject) -> tuple[GoldCall, ...]:
+    """Return the calls of a BFCL case (see ``oracle_of``) as gold calls, for the graders that do not know BFCL's words.
+
+    Allowed objects give lists of values for each key; here every whole object they allow is listed, up to 200 of them.
+    """
+    found = []
+    for answer in oracle.get("answers", ()):
+        for name, arguments in answer.items():
+            if not isinstance(arguments, dict):
+                continue  # a row of the data set is broken so; its own checker refuses every answer to it
+            values = {
+                key: tuple(_whole([one for one in allowed if one != ""])) or ("",) for key, allowed in arguments.items()
+            }
+            optional = frozenset(key for key, allowed in arguments.items() if "" in allowed)
+            found.append(GoldCall(name, values, optional))
+    return tuple(found)
+
+
+def _whole(allowed: list[Any]) -> Iterator[Any]:
+    return islice(chain.from_iterable(map(_objects, allowed)), _MOST_OBJECTS)
+
+
+def _objects(value: Any) -> Iterator[Any]:
+    """Yield what an allowed value allows: objects with one of the values for each key, keys with "" among them left out too."""
+    if isinstance(value, dict) and all(isinstance(options, list) for options in value.values()):
+        each = [[(key, one) for one in options] for key, options in value.items()]
+        yield from ({key: one for key, one in picked if one != ""} for picked in product(*each))
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        yield from (list(items) for items in product(*[list(_whole([item])) for item in value]))
+    else:
+        yield value
 
 
 def mode_of(category: str) -> Mode:

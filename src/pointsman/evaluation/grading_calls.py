@@ -50,6 +50,8 @@ def _native(name: str, arguments: str) -> WrittenCall:
             pairs.append("a key stands twice")
         return found
 
+    if not arguments.strip():
+        return WrittenCall(name, {})  # how some dialects write a call without arguments
     try:
         value = json.loads(arguments, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:

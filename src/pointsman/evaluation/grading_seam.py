@@ -11,6 +11,8 @@ from pointsman.evaluation.answers import Answer, Grade
 from pointsman.evaluation.cases import Case
 
 _VERSION_DIGITS = 8
+WRITE_ERROR = "write error"
+"""How the text of a grade begins where a call that changes something was wrong."""
 
 
 class Grader(Protocol):
@@ -56,3 +58,8 @@ class Marks:
     def failed(self, kind: str, text: str, score: float = 0.0) -> Grade:
         """Return a failure of ``kind``; ``text`` says what and where."""
         return Grade(self.label, passed=False, kind=kind, score=score, text=text)
+
+
+def is_write_error(grade: Grade) -> bool:
+    """Tell whether a grade reports a wrong call to a tool that changes something: what a gate must not let grow."""
+    return grade.text.startswith(WRITE_ERROR)

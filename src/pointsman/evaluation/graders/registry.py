@@ -7,13 +7,14 @@ from functools import cache
 
 from pointsman.errors import UsageError
 from pointsman.evaluation.graders.bfcl import Bfcl
+from pointsman.evaluation.graders.strict import Strict
 from pointsman.evaluation.grading_seam import Grader
 
 
 @cache
 def graders() -> tuple[Grader, ...]:
     """Return every grader with its default settings, in the order in which reports show them."""
-    return (Bfcl(),)
+    return (Strict(), Bfcl())
 
 
 def grader(name: str) -> Grader:
