@@ -99,6 +99,7 @@ async def _turn(router: Router, agent: str, conversation: str, messages: list[Me
     )
     run = await router.agents.begin(agent, ask, told=view.told)
     await run.open()
+    await run.commit()
     return run
 
 

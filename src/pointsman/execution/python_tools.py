@@ -12,9 +12,13 @@ same call, so that a function that writes can tell a repeat from a second wish.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import inspect
 import re
+import threading
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NewType, Protocol, get_type_hints
 
 import msgspec
@@ -181,12 +185,52 @@ def _caller(function: Callable[..., Any], model: type[BaseModel], key_parameter:
         values = _checked(model, arguments)
         if key_parameter is not None:
             values[key_parameter] = idempotency_key
-        result = function(**values) if is_async else await asyncio.to_thread(function, **values)
+        result = function(**values) if is_async else await in_thread(function, values)
         if inspect.isawaitable(result):
             result = await result
         return _as_text(result)
 
     return call
+
+
+async def in_thread(function: Callable[..., Any], values: JsonObject) -> Any:
+    """Call a plain function in a thread of its own and return what it gives.
+
+    Not in the loop's pool: a function that never returns would keep a place there for good, and keep the program from ending.
+
+    Raises:
+        RuntimeError: the function raised what only the program itself may raise (an interrupt, the end of an iteration).
+        Exception: what the function raised.
+    """
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[Any] = loop.create_future()
+    call = partial(contextvars.copy_context().run, function, **values)
+
+    def work() -> None:
+        given: Any = None
+        problem: BaseException | None = None
+        try:
+            given = call()
+        except (StopIteration, StopAsyncIteration) as error:  # no future can hold these
+            problem = RuntimeError(f"{type(error).__name__}: {error}")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the caller hears of whatever it is
+            problem = error
+        except BaseException as error:  # noqa: BLE001 - raised in the loop it would end the program
+            problem = RuntimeError(f"{type(error).__name__}: {error}")
+        with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits any more
+            loop.call_soon_threadsafe(_tell, outcome, given, problem)
+
+    threading.Thread(target=work, name=f"tool {getattr(function, '__name__', '')}", daemon=True).start()
+    return await outcome
+
+
+def _tell(outcome: asyncio.Future[Any], given: Any, problem: BaseException | None) -> None:
+    if outcome.done():
+        return
+    if problem is None:
+        outcome.set_result(given)
+    else:
+        outcome.set_exception(problem)
 
 
 def _checked(model: type[BaseModel], arguments: JsonObject) -> dict[str, Any]:

@@ -56,6 +56,11 @@ class RunRow(msgspec.Struct, frozen=True):
     updated_at_us: int
     expires_at_us: int | None
 
+    @property
+    def delivered(self) -> bool:
+        """Whether the reply of a run that is done went to its client: then the same request is a new wish."""
+        return self.state == "done" and not self.owner
+
 
 class StepRow(msgspec.Struct, frozen=True):
     """One message that a run added: a model's reply, or words of the customer that came in while the run waited."""
@@ -203,8 +208,14 @@ class AgentRuns:
         """Keep how a run ended, or that it waits."""
         values = msgspec.structs.asdict(ending) | {"id": run_id, "owner": owner, "now": _now()}
         values["reply"] = None if ending.reply is None else self._raw(ending.reply)
-        values["error_text"] = None if ending.error_text is None else self._clean(ending.error_text.encode()).decode()
+        if ending.error_text is not None:
+            values["error_text"] = self._clean(ending.error_text.encode("utf-8", "replace")).decode()
         await self._write("end_run", values)
+
+    async def deliver(self, run_id: str) -> None:
+        """Keep that the reply of a run that is done goes to its client now; see ``RunRow.delivered``."""
+        statement = self._queries["deliver_run"]
+        await self._store.write(lambda connection: connection.execute(statement, (run_id,)).rowcount)
 
     async def add_step(self, run_id: str, step: StepRow, calls: Sequence[CallRow] = ()) -> None:
         """Keep a message and the tool calls it asks for, in one transaction."""

@@ -9,6 +9,7 @@ import pytest
 
 from pointsman.emulator.script import Fault, Rule, When
 from pointsman.errors import AgentStopped, ProviderError
+from pointsman.execution.agents.managed import ManagedRun
 from pointsman.execution.python_tools import python_tool
 from support.agents import TOOLS, Ledger, agent, answer, ask, emulated, running, says
 
@@ -78,6 +79,27 @@ def test_a_second_try_after_the_reply_gets_the_same_reply(tmp_path: Path) -> Non
 
     asyncio.run(go())
     assert ledger.refunds == [("A1", 500)]
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_a_reply_that_never_went_out_is_given_to_the_next_try(tmp_path: Path, explicit: bool) -> None:
+    ledger = Ledger()
+
+    async def go() -> None:
+        with emulated(*ONCE) as handle:
+            async with running(tmp_path / "s.db", handle, agent(TOOLS), ledger) as router:
+                first = await router.answer(ask(WISH, explicit=explicit))
+                await first.open()  # and the process dies, with the run done and nothing sent
+            async with running(tmp_path / "s.db", handle, agent(TOOLS), ledger) as router:
+                again = await answer(router, ask(WISH, explicit=explicit))
+                assert isinstance(first, ManagedRun)
+                assert again.run_id == first.run_id
+                assert again.reply == first.reply
+                assert ledger.refunds == [("A1", 500)]
+                # It has been heard now: the same words again are a new wish.
+                assert (await answer(router, ask(WISH, explicit=explicit))).run_id != first.run_id
+
+    asyncio.run(go())
 
 
 def test_a_yes_that_is_sent_again_after_a_failure_goes_on_and_writes_once(tmp_path: Path) -> None:

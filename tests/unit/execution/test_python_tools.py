@@ -202,3 +202,33 @@ def test_a_function_that_cannot_be_a_tool_is_refused_with_the_reason(function: C
     with pytest.raises(UsageError) as caught:
         python_tool(function)
     assert said in str(caught.value)
+
+
+def test_functions_that_never_return_stand_in_nobodys_way() -> None:
+    held = threading.Event()
+
+    def hang() -> str:
+        held.wait()
+        return "late"
+
+    async def go() -> str:
+        tool = python_tool(hang)
+        hanging = [asyncio.ensure_future(tool.call({})) for _ in range(50)]
+        await asyncio.sleep(0)
+        for task in hanging:
+            task.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
+        return await python_tool(lambda: "at once", name="quick").call({})
+
+    # Returns although fifty calls still hang, more than any pool of threads would hold.
+    assert asyncio.run(go()) == "at once"
+    held.set()
+
+
+@pytest.mark.parametrize("error", [StopIteration("the end"), KeyboardInterrupt("stop"), asyncio.CancelledError("no")])
+def test_what_only_the_program_may_raise_is_an_error_of_the_tool(error: BaseException) -> None:
+    def broken() -> str:
+        raise error
+
+    with pytest.raises(RuntimeError, match=f"{type(error).__name__}: {error}"):
+        asyncio.run(python_tool(broken).call({}))

@@ -293,12 +293,14 @@ class Agents:
         named = retry or ask.explicit_conversation
         if run.state == "waiting_for_approval":
             return None if expired(run) else self._ready(run, ask)
+        fresh = time.time_ns() // 1000 - run.updated_at_us < _SECOND_TRY_US
         if run.state == "done":
-            return self._ready(run, ask) if retry else None
+            # Without a name it may be another customer, whose words came while this reply was on its way out.
+            unheard = not run.delivered and (named or (fresh and self.owner.is_gone(run.owner, run.updated_at_us)))
+            return self._ready(run, ask) if retry or unheard else None
         if run.state == "running" and not self.owner.is_gone(run.owner, run.updated_at_us):
             # Without a name it may be someone else who began with the same words at the same moment.
             return await self._go_on(run, ask, told) if named else None
-        fresh = time.time_ns() // 1000 - run.updated_at_us < _SECOND_TRY_US
         return await self._go_on(run, ask, told) if named or fresh else None
 
     def _as_asked(self, run: RunRow) -> tuple[RunRow, list[CallRow]]:

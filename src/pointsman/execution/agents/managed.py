@@ -173,7 +173,12 @@ class ManagedRun:
         yield [*_usage(self.reply), ReplyEnd(self.reply.stop_reason, self.reply.stop_sequence)]
 
     async def commit(self) -> TurnRecord:
-        """Return the record of the last step with the cost of the whole request; everything was kept while it ran."""
+        """Return the record of the last step with the cost of the whole request; everything was kept while it ran.
+
+        From here on the reply counts as delivered.
+        """
+        if self.state == "done":
+            await self._runs.deliver(self.run_id)
         if not self.steps:
             return _nothing_called(self.ask, self._nobody)
         return msgspec.structs.replace(self.steps[-1], cost_usd=self.cost_usd)

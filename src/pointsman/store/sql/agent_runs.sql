@@ -22,6 +22,10 @@ UPDATE agent_run SET state = :state, ended_by = :ended_by, reply = :reply, error
     error_text = :error_text, expires_at_us = :expires_at_us, updated_at_us = :now
 WHERE id = :id AND owner = :owner
 
+-- name: deliver_run
+-- A run whose reply was handed over is nobody's work any more.
+UPDATE agent_run SET owner = '' WHERE id = ? AND state = 'done'
+
 -- name: touch_run
 UPDATE agent_run SET updated_at_us = :now WHERE id = :id
 
