@@ -18,6 +18,7 @@ import msgspec
 
 from pointsman.contracts.strict_json import MAX_DEPTH
 from pointsman.contracts.verdict import Repair
+from pointsman.contracts.witness import MAX_CHARS
 
 _SPACE = re.compile(r"[ \t\r\n]+")
 _INVISIBLE = re.compile("[\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2060\u3000\ufeff\u000b\u000c\u0085]+")
@@ -32,7 +33,7 @@ _LOOSE = {
 }
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_CUT_NUMBER = re.compile(r"-?[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]*)?\Z")
+_CUT_NUMBER = re.compile(r"-?[0-9]*+(?:\.[0-9]*+)?(?:[eE][+-]?[0-9]*+)?\Z")
 _WORD = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 _NEXT_KEY = re.compile(r'"(?:[^"\\\n]|\\.)*+"\s*:')
 _AFTER_NUMBER = frozenset(" \t\r\n,]}/#")
@@ -155,6 +156,8 @@ class Reading:
                 self._missing_comma(closing)
             one()
             self._skip()
+            if self._done and self._at - self._start > MAX_CHARS:
+                raise Unreadable(f"longer than the {MAX_CHARS:,} characters that are mended", self._at)
             comma = None
             if self._peek() == ",":
                 comma = len(self._pieces)

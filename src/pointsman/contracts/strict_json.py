@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 MAX_CHARS = 2_000_000
@@ -84,10 +84,18 @@ def _number(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
         raise NotJson(f"the number {digits:.40} is too large")
-    if len(digits) > _EXACT and value.is_integer() and Decimal(digits) != Decimal(digits).to_integral_value():
+    if len(digits) > _EXACT and value.is_integer() and not _is_whole(digits):
         # 9007199254740993.5 would count as the integer 9007199254740994.
         raise NotJson(f"the number {digits:.40} cannot be read without losing digits")
     return value
+
+
+def _is_whole(digits: str) -> bool:
+    try:
+        exact = Decimal(digits)
+        return exact == exact.to_integral_value()
+    except InvalidOperation:  # an exponent beyond what even decimals hold
+        return False
 
 
 def _constant(word: str) -> Any:

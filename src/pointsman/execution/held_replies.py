@@ -7,8 +7,10 @@ says why: a refusal, and a reply cut off by the client's own limit. Every reject
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -19,6 +21,8 @@ from pointsman.domain.reply import Reply
 from pointsman.errors import ContractViolated
 from pointsman.execution.work import Desk, Stage, Wish
 from pointsman.store.rejections import Rejection
+
+_LONG = 16 * 1024
 
 Stronger = Callable[[str, tuple[str, ...]], tuple[str, ...]]
 """Of the models named second, those to turn to when the first one failed, the best one first."""
@@ -94,7 +98,7 @@ class _Check:
             return reply  # a step on the way: the contract is about the answer
         model = desk.answering
         refused = _refused(reply)
-        verdict = self._contract.check(reply.text, truncated=reply.stop_reason == "max_tokens", refusal=refused)
+        verdict = await self._verdict(reply, refused=refused)
         if verdict.ok and verdict.text is not None:
             return self._released(desk, wish, reply, verdict)
         self._held.keep(desk, wish, reply, self._contract, verdict)
@@ -116,6 +120,12 @@ class _Check:
         self._note(desk, model, verdict, "escalated")
         rest = msgspec.structs.replace(self._first, models=others)
         return msgspec.structs.replace(rest, relay=False, checks=(*rest.checks, self._last(rest)))
+
+    async def _verdict(self, reply: Reply, *, refused: bool) -> Verdict:
+        text = reply.text
+        check = partial(self._contract.check, text, truncated=reply.stop_reason == "max_tokens", refusal=refused)
+        # What is long may take long to read: the other turns go on meanwhile.
+        return await asyncio.to_thread(check) if len(text) > _LONG else check()
 
     def _last(self, rest: Wish) -> _Check:
         return _Check(self._held, self._contract, rest, retried=True)

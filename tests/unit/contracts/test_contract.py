@@ -278,3 +278,21 @@ def test_the_room_loads_its_engines_only_when_a_contract_is_made() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '{"intent": "refund", "order_id": ' + "9" * 1_900_000 + "}",
+        '{"intent": "refund", "order_id": -0.' + "0" * 900_000 + "e" + "1" * 900_000 + "}",
+        "{'intent': 'refund', 'notes': [" + "'x'," * 450_000 + "]}",
+        '{"intent": "refund", "order_id": "' + "'\\" * 600_000,
+        "[" + " " * 1_900_000,
+        '{"intent": "refund", "order_id": 0.5e-99999999999999999999}',
+        "{" * 99 + "/*" * 900_000,
+    ],
+    ids=["digits", "fraction", "quotes", "escapes", "spaces", "exponent", "comments"],
+)
+def test_no_reply_takes_more_than_its_length_to_read(reply: str) -> None:
+    # No clock is needed: where the time grew with the square of the length, these took from minutes to hours.
+    assert Contract(TRIAGE).check(reply).outcome == "rejected"
