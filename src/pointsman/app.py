@@ -349,7 +349,11 @@ class Router:
 
     def _keep_rejection(self, rejection: Rejection, schema: JsonObject) -> None:
         if self.redactor is not None:
-            rejection = _redacted(rejection, self.redactor)
+            try:
+                rejection, schema = self.redactor.rejection(rejection), self.redactor.value(schema)
+            except Exception as error:  # noqa: BLE001 - nothing may be written that was not looked through; the turn goes on
+                _log.error("a rejected reply is not on record: redaction failed (%s)", type(error).__name__)
+                return
         task = asyncio.ensure_future(record_rejection(self.store, rejection, schema))
         self._background.add(task)
         task.add_done_callback(self._written)
@@ -367,15 +371,6 @@ class Router:
             return None
         record = self.store.turn(found[0].id)
         return None if record is None else recalled(record)
-
-
-def _redacted(rejection: Rejection, redactor: Redactor) -> Rejection:
-    return msgspec.structs.replace(
-        rejection,
-        raw=redactor.text(rejection.raw),
-        failures=tuple((kind, where, redactor.text(what)) for kind, where, what in rejection.failures),
-        conversation_id=None if rejection.conversation_id is None else redactor.name(rejection.conversation_id),
-    )
 
 
 def build_router(

@@ -17,7 +17,7 @@ import re
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +26,9 @@ import msgspec
 from pointsman.domain.decision import Decision, Exclusion, Reason
 from pointsman.domain.record import CheckRecord, Handoff, StepRecord, TurnRecord
 from pointsman.errors import StoreError
+from pointsman.routing.lexicon.folding import plain
 from pointsman.routing.lexicon.kinds import KINDS, Kind
+from pointsman.store.rejections import Rejection
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +39,8 @@ _SAME: Final = re.compile(r"[\W_]+")
 _KNOWN_MOST: Final = 4096
 _KNOWN_LONGEST: Final = 16 * 1024
 _ATTACHMENT: Final = re.compile(r"[A-Za-z0-9+/=_\r\n-]{512,}")
-_ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_FEW: Final = 40
 _CUT: Final = re.compile(r"(?:data:[^,\[]{0,200},)?\[\d{1,12} characters of an attachment, not kept\]")
 _FILE_KEYS: Final = frozenset({"media_type", "mime_type", "mimeType", "format", "filename", "file_name"})
 _DATA_KEYS: Final = frozenset({"data", "file_data", "fileData"})
@@ -46,6 +49,8 @@ _ID_KINDS: Final[frozenset[Kind]] = frozenset({"email", "card", "iban", "ssn", "
 _OPAQUE: Final = frozenset(
     {"signature", "state", "origin_state", "encrypted_content", "thought_signature", "thoughtSignature"}
 )
+_PROVIDERS_WORDS: Final = ("error_text", "request_id", "upstream_model", "stop_reason")
+_SEALED: Final[frozenset[Kind]] = frozenset({"email", "card", "iban", "ssn", "national_id", "phone"})
 _DEEPEST: Final = 200
 
 
@@ -54,11 +59,13 @@ class Redactor:
 
     def __init__(self, kinds: Iterable[Kind] = KINDS, *, key: bytes) -> None:
         # Its patterns take a while to compile: paid only where something is redacted.
+        from pointsman.execution.redaction_talk import without_split
         from pointsman.routing.lexicon.identifiers import Finder
 
         self._kinds = frozenset(kinds)
         self._key = key
         self._finder = Finder()
+        self._without_split = without_split
         # A history comes again with every turn: what was redacted once need not be searched again.
         # Bodies are known by their hash; what had nothing in it is kept as an empty body.
         self._known: OrderedDict[bytes, tuple[bytes]] = OrderedDict()
@@ -103,7 +110,7 @@ class Redactor:
             value = msgspec.json.decode(raw)
         except (msgspec.DecodeError, RecursionError):
             text = raw.decode("utf-8", "replace")
-            redacted = self._broken(text, "")
+            redacted = self._within(text, "")
             return raw if redacted == text else redacted.encode("utf-8", "replace")
         clean = self.value(value)
         # A key that stands twice loses its first value in decoding: what the raw text still shows must go as well.
@@ -130,7 +137,7 @@ class Redactor:
                 for key, item in value.items()
             }
         if isinstance(value, list | tuple):
-            return [self.value(item, context, depth + 1) for item in value]
+            return self._listed(value, context, depth)
         if isinstance(value, bool) or value is None:
             return value
         if isinstance(value, int | float):
@@ -139,9 +146,19 @@ class Redactor:
             return value if redacted == shown else redacted
         return value
 
+    def _listed(self, value: Sequence[Any], context: str, depth: int) -> list[Any]:
+        """Redact a list; of a number that is cut into its items, no item is left."""
+        if 1 < len(value) <= _FEW and all(isinstance(item, str | int) and len(str(item)) <= _FEW for item in value):
+            whole = " ".join(map(str, value))
+            for span in self._finder.find(whole):
+                if span.kind in {"card", "iban"} & self._kinds and (span.start, span.end) == (0, len(whole)):
+                    return [self.token(span.kind, whole)]
+        return [self.value(item, context, depth + 1) for item in value]
+
     def _under(self, key: Any, item: Any, depth: int) -> Any:
         if key in _OPAQUE and isinstance(item, str) and _ATTACHMENT.fullmatch(item):
-            return item  # a provider's own sealed state: not text, and worthless when changed
+            # A provider's own sealed state: not text, and worthless when changed.
+            return self._replaced(item, 0, self._kinds & _SEALED)
         return self.value(item, str(key), depth + 1)
 
     def _string(self, text: str, context: str, depth: int) -> str:
@@ -152,23 +169,26 @@ class Redactor:
             try:
                 inner = msgspec.json.decode(text)
             except (msgspec.DecodeError, RecursionError):
-                return self._broken(text, context)
+                return self._within(text, context)
             clean = self.value(inner, context, depth + 1)
             if clean != inner or self.text(text) != text:
                 return msgspec.json.encode(clean).decode()
             return text
         return self._within(text, context)
 
-    def _broken(self, text: str, context: str) -> str:
-        """Redact what was to be JSON and is none, with its escapes resolved where they hide something."""
-        plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text) if "\\u" in text else text
-        redacted = self._within(plain, context)
-        return text if redacted == plain else redacted
-
     def _within(self, text: str, context: str) -> str:
+        redacted = self._in_context(text, context)
+        shown = plain(redacted)
+        if shown == redacted:
+            return redacted
+        # Percent signs, entities and escapes hide something: then they are kept resolved.
+        clear = self._in_context(shown, context)
+        return redacted if clear == shown else clear
+
+    def _in_context(self, text: str, context: str) -> str:
         if not context or not context.isprintable():
             return self._replaced(text, 0, self._kinds)
-        prefix = f"{context.replace('_', ' ')}: "
+        prefix = f"{_CAMEL.sub(' ', context).replace('_', ' ')}: "
         return self._replaced(prefix + text, len(prefix), self._kinds)
 
     def _replaced(self, text: str, skip: int, kinds: frozenset[Kind]) -> str:
@@ -197,11 +217,28 @@ class Redactor:
             requested_model=self.text(record.requested_model),
             decision=self._decision(record.decision),
             steps=tuple(map(self._step, record.steps)),
-            request=tuple((name, self.json_bytes(raw)) for name, raw in record.request),
+            request=self._without_split(
+                self._finder,
+                tuple((name, self.json_bytes(raw)) for name, raw in record.request),
+                self._kinds,
+                self.token,
+            ),
+            dropped_params=tuple(map(self.text, record.dropped_params)),
             reply=self.json_bytes(record.reply) if record.reply else b"",
             metadata={self.text(name): self._within(value, name) for name, value in record.metadata.items()},
             handoffs=tuple(map(self._handoff, record.handoffs)),
             checks=tuple(map(self._check, record.checks)),
+        )
+
+    def rejection(self, rejection: Rejection) -> Rejection:
+        """Return a rejected reply fit to be written."""
+        conversation = rejection.conversation_id
+        return msgspec.structs.replace(
+            rejection,
+            raw=self._string(rejection.raw, "", 0),
+            failures=tuple((kind, self.text(where), self.text(what)) for kind, where, what in rejection.failures),
+            repairs=tuple((what, self.text(where)) for what, where in rejection.repairs),
+            conversation_id=None if conversation is None else self.name(conversation),
         )
 
     def _decision(self, decision: Decision) -> Decision:
@@ -213,9 +250,9 @@ class Redactor:
         )
 
     def _step(self, step: StepRecord) -> StepRecord:
-        if step.error_text is None:
-            return step
-        return msgspec.structs.replace(step, error_text=self.text(step.error_text))
+        # A provider may say back what it was sent, in any of these.
+        said = {name: value for name in _PROVIDERS_WORDS if (value := getattr(step, name)) is not None}
+        return msgspec.structs.replace(step, **{name: self.text(value) for name, value in said.items()})
 
     def _handoff(self, handoff: Handoff) -> Handoff:
         return msgspec.structs.replace(handoff, artifact=msgspec.Raw(self.json_bytes(bytes(handoff.artifact))))
@@ -246,9 +283,10 @@ class LogFilter(logging.Filter):
 
 
 def guard_logs(redactor: Redactor) -> Callable[[], None]:
-    """Put a ``LogFilter`` on every handler that may print our lines; return how to take it away again."""
+    """Put a ``LogFilter`` on every handler there is, ours and the server's; return how to take it away again."""
     guard = LogFilter(redactor)
-    handlers = [*logging.getLogger().handlers, *logging.getLogger("pointsman").handlers]
+    loggers = [one for one in logging.getLogger().manager.loggerDict.values() if isinstance(one, logging.Logger)]
+    handlers = list(dict.fromkeys(handler for one in (logging.getLogger(), *loggers) for handler in one.handlers))
     handlers += [logging.lastResort] if logging.lastResort is not None else []
     for handler in handlers:
         handler.addFilter(guard)
@@ -271,7 +309,8 @@ def _without_content(record: TurnRecord) -> TurnRecord:
         conversation_id=f"unknown-{record.id}",
         requested_model="unknown",
         decision=decision,
-        steps=tuple(msgspec.structs.replace(step, error_text=None) for step in record.steps),
+        steps=tuple(msgspec.structs.replace(step, **dict.fromkeys(_PROVIDERS_WORDS)) for step in record.steps),
+        dropped_params=(),
         request=(),
         reply=b"",
         metadata={FAILED: "failed"},

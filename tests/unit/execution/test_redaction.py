@@ -16,6 +16,7 @@ from pointsman.domain.decision import Decision, Reason
 from pointsman.domain.record import CheckRecord, Handoff, StepRecord, TurnRecord
 from pointsman.errors import StoreError
 from pointsman.execution.redaction import FAILED, Redactor, guard_logs, redaction_key, redactor_for
+from pointsman.store.rejections import Rejection
 
 CARD, MAIL = "4111 1111 1111 1111", "anna@example.com"
 REDACTOR = Redactor(key=b"k" * 32)
@@ -46,6 +47,9 @@ def test_redaction_is_idempotent(text: str) -> None:
         '{"a": "anna@example.com", "a": "b"}',
         f"not json {MAIL}",
         '{"a": "\\u0061nna@example\\u002ecom"',
+        json.dumps({"a": "anna&#64;example.com"}),
+        json.dumps({"a": "%61nna%40%65xample.com"}),
+        json.dumps({"state": MAIL + "A" * 600}),
         json.dumps({"arguments": '{"a": "anna\\u0040example.com",, }'}),
         json.dumps({"content": json.dumps([json.dumps({"m": MAIL})])}),
     ],
@@ -65,6 +69,10 @@ def test_a_value_is_found_wherever_json_hides_it(raw: str) -> None:
         ({"date_of_birth": "1985-03-12"}, "1985"),
         ({"password": "hunter22"}, "hunter22"),
         ({"cpf": 52998224725}, "52998224725"),
+        ({"dateOfBirth": "1985-03-12"}, "1985"),
+        ({"userPassword": "hunter22"}, "hunter22"),
+        ({"card": ["4111", "1111", "1111", "1111"]}, '"4111"'),
+        ({"url": "https://x.example/?pan=4111%201111%201111%201111"}, "4111%20"),
     ],
 )
 def test_the_key_a_value_stands_under_is_its_context(value: Any, gone: str) -> None:
@@ -85,6 +93,43 @@ def test_attachments_are_cut_out_and_sealed_state_stays() -> None:
     assert "not kept" in out["url"]
     assert "not kept" in out["source"]["data"]
     assert "anna" not in out["state"]
+
+
+def message(role: str, content: Any) -> tuple[str, bytes]:
+    return "message", json.dumps({"role": role, "content": content}).encode()
+
+
+@pytest.mark.parametrize(
+    ("talk", "gone"),
+    [
+        (
+            [message("user", "it is 4111 1111"), message("assistant", "go on"), message("user", "1111 1111, ok?")],
+            "1111",
+        ),
+        ([message("user", "4111"), *[message("user", [{"type": "text", "text": "1111"}])] * 3], "1111"),
+        ([message("assistant", "Your social security number?"), message("user", "536904399")], "536904399"),
+        ([message("assistant", "When were you born?"), message("user", "12.03.1985")], "1985"),
+    ],
+)
+def test_what_is_split_over_messages_is_taken_out_of_them(talk: list[tuple[str, bytes]], gone: str) -> None:
+    record = msgspec.structs.replace(full_record(), request=tuple(talk))
+    kept = REDACTOR.record(record).request
+    assert gone.encode() not in b"".join(raw for _, raw in kept)
+    assert [name for name, _ in kept] == [name for name, _ in talk]
+
+
+def test_a_conversation_with_nothing_in_it_is_kept_byte_for_byte() -> None:
+    talk = (message("user", "order 4411"), message("assistant", "2 parcels"), message("user", "5566 please"))
+    assert REDACTOR.record(msgspec.structs.replace(full_record(), request=talk)).request == talk
+
+
+def test_a_rejected_reply_is_redacted_with_its_escapes_resolved() -> None:
+    raw = json.dumps({"mail": MAIL, "note": CARD}).replace("@", "\\u0040") + " and so on"
+    one = Rejection(1, "rejected", "c", "v", "a/b", (("wrong_value", f"/{MAIL}", CARD),), raw, conversation_id=MAIL)
+    kept = REDACTOR.rejection(one)
+    assert "anna" not in repr(kept)
+    assert "4111" not in repr(kept)
+    assert "[EMAIL_" in kept.raw
 
 
 def test_log_lines_and_tracebacks_are_redacted_and_odd_ones_left_out() -> None:

@@ -30,6 +30,16 @@ def found(text: str) -> list[tuple[str, str]]:
         ("٤١١١١١١١١١١١١١١١", "٤١١١١١١١١١١١١١١١", "card"),
         ("x 4111\u200b1111\u00ad1111\u20601111 y", "4111\u200b1111\u00ad1111\u20601111", "card"),
         ("4111\u20131111\u20131111\u20131111", "4111\u20131111\u20131111\u20131111", "card"),
+        ("4111 1111\n1111 1111", "4111 1111\n1111 1111", "card"),
+        ("see 41111111111\n11111 there", "41111111111\n11111", "card"),
+        ("4111_1111_1111_1111", "4111_1111_1111_1111", "card"),
+        ("PAN4111111111111111", "4111111111111111", "card"),
+        ("4111111111111111EUR", "4111111111111111", "card"),
+        ("4\ufe0f\u20e3111 1111 1111 1111", "4\ufe0f\u20e3111 1111 1111 1111", "card"),
+        ("4111\u202e1111\u2066\u115f1111\U000e00201111", "4111\u202e1111\u2066\u115f1111\U000e00201111", "card"),
+        ("IBANDE89370400440532013000", "DE89370400440532013000", "iban"),
+        ("DE89\n3704 0044\n0532 0130 00", "DE89\n3704 0044\n0532 0130 00", "iban"),
+        ("123-45-\n6789", "123-45-\n6789", "ssn"),
         ("card_number_4111111111111111", "4111111111111111", "card"),
         ("on 12 may DE89 3704 0044 0532 0130 00 thanks", "DE89 3704 0044 0532 0130 00", "iban"),
         ("gb82west12345698765432", "gb82west12345698765432", "iban"),
@@ -51,8 +61,14 @@ def found(text: str) -> list[tuple[str, str]]:
         ("passport number is C01X00T47", "C01X00T47", "passport"),
         ("my password is hunter22!", "hunter22!", "password"),
         ("key sk-ant-abcdefghijklmnop1234", "sk-ant-abcdefghijklmnop1234", "secret"),
+        ("password hunter22", "hunter22", "password"),
+        ("the PIN for my card is 4711", "4711", "password"),
+        ("one-time code 482913", "482913", "password"),
+        ("api_key=abcdef0123456789abcdef", "abcdef0123456789abcdef", "secret"),
+        ("Authorization: Bearer abcdefghijklmnop0123", "abcdefghijklmnop0123", "secret"),
         ("at 12 Elm Street, Springfield", "12 Elm Street", "address"),
         ("Hauptstraße 5", "Hauptstraße 5", "address"),
+        ("reach them at 408-296-2926 and they can be found", "408-296-2926", "phone"),
         ("call me on 555-123-4567", "555-123-4567", "phone"),
         ("+44 20 7946 0958", "+44 20 7946 0958", "phone"),
         ("(555) 123-4567", "(555) 123-4567", "phone"),
@@ -75,6 +91,15 @@ def test_a_find_says_where_it_stands_and_what_it_is(text: str, value: str, kind:
         "DE88 3704 0044 0532 0130 00",
         "3.14159265358979",
         "the password is wrong",
+        "my passcode was denied",
+        "I forgot what my pin is for my account",
+        "1023 - 62 - 500",
+        "order 44112233 a week ago",
+        "0.4539578763621486",
+        "-122.41941550000001",
+        "4006381333931",
+        "years 2024, 2025, 2026, 2027 and 2028",
+        "gpt 1760000000123456789",
         "on the second street 5 days ago",
         "[EMAIL_bcdfghjk] [CARD_kmnpqrst]",
         "1760000000",
@@ -92,12 +117,15 @@ def test_finds_lie_in_the_text_in_order_and_apart(text: str) -> None:
 
 
 @given(
-    st.text("0123456789", min_size=12, max_size=17),
-    st.sampled_from("23456"),
-    st.sampled_from(["", " ", "-", ".", "\u200b"]),
+    st.text("0123456789", min_size=18, max_size=18),
+    st.sampled_from(
+        [("4", 13), ("36", 14), ("37", 15), ("4", 16), ("55", 16), ("2345", 16), ("6011", 16), ("67", 18), ("4", 19)]
+    ),
+    st.sampled_from(["", " ", "-", ".", "\u200b", "\n", "\t", ", ", "\ufe0f", "\u0336"]),
 )
-def test_every_card_number_is_found_however_it_is_split(middle: str, first: str, mark: str) -> None:
-    digits = next(first + middle + str(check) for check in range(10) if checksums.luhn(first + middle + str(check)))
+def test_every_card_number_is_found_however_it_is_split(middle: str, scheme: tuple[str, int], mark: str) -> None:
+    start = (scheme[0] + middle)[: scheme[1] - 1]
+    digits = next(start + str(check) for check in range(10) if checksums.luhn(start + str(check)))
     spans = FINDER.find(mark.join(digits))
     assert len(set(digits)) == 1 or [(span.start, span.kind) for span in spans][:1] == [(0, "card")]
 
