@@ -8,10 +8,11 @@ Z_95 = 1.959963984540054
 """The 97.5 % point of the normal distribution: a two-sided interval of 95 %."""
 
 
-def wilson(hits: int, n: int) -> tuple[float, float] | None:
+def wilson(hits: float, n: float) -> tuple[float, float] | None:
     """Return the 95 % Wilson score interval of the share ``hits / n``; None when there is nothing to share (``n`` 0).
 
-    It stays inside 0 to 1 and keeps its width at the edges, where the textbook interval shrinks to nothing.
+    It stays inside 0 to 1 and keeps its width at the edges, where the textbook interval shrinks to nothing. ``n`` need not be
+    whole: answers that depend on each other are worth fewer than they are.
     Formula: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
     """
     if n == 0:

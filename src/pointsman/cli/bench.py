@@ -1,0 +1,149 @@
+"""``pointsman bench``: tool calls, latency and structured output of any models, on your schema and traffic or a bundled set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from pointsman.cli.bench_setup import (
+    AtOnce,
+    BudgetStore,
+    DryRun,
+    Emulated,
+    MaxUsd,
+    Models,
+    Outcome,
+    PolicyFile,
+    Repeats,
+    ScriptFile,
+    Setting,
+    Where,
+    bench,
+    own_cases,
+    terms,
+)
+from pointsman.cli.console import print_json
+from pointsman.cli.store_options import AsJson
+from pointsman.errors import UsageError
+from pointsman.evaluation.bench_asking import Job
+from pointsman.evaluation.cases import Case
+
+app = typer.Typer(
+    help="Compare models on your schema and your traffic. Exit codes: 0 done, 1 a model gave no reply at all or the cap was "
+    "reached, 2 the input was wrong.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+EXIT_FAILED = 1
+
+
+@app.callback()
+def _group() -> None:
+    pass
+
+
+CasesFile = Annotated[
+    Path | None,
+    typer.Option("--cases", help="Your own cases (`pointsman import` writes them); left out, a bundled set."),
+]
+Some = Annotated[int | None, typer.Option("--n", min=1, help="Only the first N of the set.")]
+
+
+@app.command()
+def structured(
+    models: Models,
+    schema: Annotated[Path | None, typer.Option("--schema", help="A JSON Schema; left out, a support ticket.")] = None,
+    repeats: Repeats = 1,
+    cases: CasesFile = None,
+    n: Some = None,
+    mode: Annotated[str, typer.Option("--mode", help="native, prompt, or both with a comma.")] = "native,prompt",
+    output_tokens: Annotated[int, typer.Option("--output-tokens", min=1, help="The longest reply asked for.")] = 1024,
+    policy: PolicyFile = None,
+    emulated: Emulated = False,
+    script: ScriptFile = None,
+    max_usd: MaxUsd = None,
+    dry_run: DryRun = False,
+    at_once: AtOnce = 4,
+    store: BudgetStore = None,
+    json: AsJson = False,
+) -> None:
+    """How often replies satisfy a schema, and what is wrong where they do not; with the schema in the request, and without."""
+    from pointsman.cli import bench_view
+    from pointsman.evaluation.bench_sets import bundled_texts
+    from pointsman.evaluation.benches.structured import USUAL_OUTPUT, StructuredBench
+
+    modes = _modes(mode)
+    texts = bundled_texts()[:n] if cases is None else own_cases(cases, n)
+    this = StructuredBench(*_contract(schema, texts, own=cases is not None), texts, output_tokens)
+
+    def jobs(setting: Setting) -> list[Job]:
+        return list(this.jobs(setting.models, repeats, modes))
+
+    setting, outcome = bench(
+        models,
+        Where(policy, emulated, script, store),
+        terms(max_usd, dry_run=dry_run, at_once=at_once),
+        jobs,
+        usual_output=USUAL_OUTPUT,
+    )
+    made = () if outcome.run is None else outcome.run.made
+    origin = setting.asker.known_origin
+    rows = [this.row(model, one, made, origin(model.id)) for model in setting.models for one in modes]
+    about = {"contract": this.contract.name, "version": this.contract.version, "cases": len(texts), "repeats": repeats}
+    if json:
+        print_json(bench_view.as_json("structured", rows if made else [], outcome, about))
+    elif outcome.run is None:
+        bench_view.show_price(outcome)
+    else:
+        bench_view.show_structured(rows, outcome, this.contract.name)
+    _end(setting, outcome)
+
+
+def _contract(path: Path | None, texts: Sequence[Case], *, own: bool) -> tuple[dict[str, Any], str]:
+    """Return the schema to hold replies to, and its name."""
+    from pointsman.evaluation.bench_sets import bundled_schema
+    from pointsman.evaluation.benches.structured import own_schema
+
+    if path is not None:
+        return _schema(path), path.stem[:60]
+    if not own:
+        return bundled_schema(), "ticket"
+    schema = own_schema(texts)
+    if schema is None:
+        raise UsageError("the cases do not all ask for one and the same schema: name yours with --schema FILE")
+    return schema, "reply"
+
+
+def _modes(words: str) -> tuple[Any, ...]:
+    from pointsman.evaluation.benches.structured import MODES
+
+    chosen = tuple(dict.fromkeys(word.strip() for word in words.split(",") if word.strip()))
+    if not chosen or any(word not in MODES for word in chosen):
+        raise UsageError(f"--mode {words[:40]!r}: write native, prompt, or native,prompt")
+    return chosen
+
+
+def _schema(path: Path) -> dict[str, Any]:
+    try:
+        schema = msgspec.json.decode(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path}: it cannot be read ({error.strerror}).") from None
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{path}: this is not JSON ({error}). Give a file that holds one JSON Schema.") from None
+    if not isinstance(schema, dict):
+        raise UsageError(f"{path}: a JSON Schema is an object. Give a file that holds one JSON Schema.")
+    return schema
+
+
+def _end(setting: Setting, outcome: Outcome) -> None:
+    """Exit with 1 where a model gave no reply at all, or the cap was reached."""
+    if outcome.run is None:
+        return
+    replied = {one.job.model for one in outcome.run.made if one.answer.reply is not None}
+    if outcome.run.left or any(model.id not in replied for model in setting.models):
+        raise typer.Exit(EXIT_FAILED)

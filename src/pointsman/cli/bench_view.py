@@ -1,0 +1,128 @@
+"""How the benches show what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from pointsman.cli.bench_setup import Outcome
+from pointsman.cli.console import out, plain
+from pointsman.cli.figures import UNKNOWN, count, dollars, for_json, usd
+from pointsman.cli.stacked import show_stacked
+from pointsman.evaluation.bench_running import total
+from pointsman.evaluation.bench_sums import SMALL, Share
+from pointsman.evaluation.benches.structured import StructuredRow
+
+_KINDS_SHOWN = 4
+
+
+def show_price(outcome: Outcome) -> None:
+    """Print what a bench would cost."""
+    usual = total([price.usual_usd for price in outcome.prices])
+    calls = sum(price.calls for price in outcome.prices)
+    said = f"about {usd(usual)}" if usual is not None else "an unknown sum"
+    out().print(plain(f"{calls:,} calls would cost {said}. Nothing was sent.", "bold"))
+    table = Table(box=None, pad_edge=False)
+    table.add_column("model", overflow="fold")
+    for heading in ("calls", "about $", "at most $"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for price in outcome.prices:
+        table.add_row(plain(price.model), count(price.calls), dollars(price.usual_usd), dollars(price.worst_usd))
+    show_stacked(table, keys=1)
+    out().print(plain("About: four bytes a token, replies of the usual length. At most: see `--max-usd`.", "dim"))
+
+
+def show_structured(rows: Sequence[StructuredRow], outcome: Outcome, contract: str) -> None:
+    """Print the table of the structured bench."""
+    asked = [row for row in rows if row.released.n]
+    best = max(asked, key=lambda row: (row.conforms.share or 0, row.released.share or 0), default=None)
+    out().print(plain(_best_structured(best, contract), "bold"))
+    table = Table(box=None, pad_edge=False)
+    for heading in ("model", "schema"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("n", "valid %", "95 %", "repaired %", "rejected %", "no reply", "$ per 1k", "tokens out"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("what was wrong", overflow="fold")
+    for row in rows:
+        table.add_row(*_structured_cells(row))
+    show_stacked(table, keys=2)
+    _foot(outcome, [row.released for row in asked])
+
+
+def _best_structured(best: StructuredRow | None, contract: str) -> str:
+    if best is None:
+        return "No model gave a reply."
+    said = f"{best.model} ({best.mode}) comes first: {percent(best.conforms.share)} % of {best.conforms.n:,} replies"
+    return f"{said} satisfied {contract} as they came, 95 % interval {interval(best.conforms)}."
+
+
+def _structured_cells(row: StructuredRow) -> list[Text | str]:
+    keys = [plain(row.model), row.mode]
+    if row.unsupported is not None:
+        return [*keys, *[UNKNOWN] * 8, plain(row.unsupported, "dim")]
+    rejected = None if row.released.share is None else 1 - row.released.share
+    return [
+        *keys,
+        count(row.conforms.n),
+        percent(row.conforms.share),
+        interval(row.conforms),
+        percent(row.repaired.share),
+        percent(rejected),
+        tally(row.errors) or "0",
+        dollars(row.cost_per_1k_usd),
+        count(None if row.output_tokens is None else round(row.output_tokens)),
+        plain(tally(row.kinds)),
+    ]
+
+
+def percent(share: float | None) -> str:
+    """Return a share in percent with one decimal; unknown is a dash."""
+    return UNKNOWN if share is None else f"{100 * share:.1f}"
+
+
+def interval(share: Share) -> str:
+    """Return the bounds of a share in percent."""
+    if share.low is None or share.high is None:
+        return UNKNOWN
+    return f"{100 * share.low:.1f}–{100 * share.high:.1f}"
+
+
+def tally(found: Mapping[str, int]) -> str:
+    """Return words with their counts, the most frequent ones."""
+    shown = [f"{number} {word}" for word, number in list(found.items())[:_KINDS_SHOWN]]
+    rest = len(found) - len(shown)
+    return ", ".join([*shown, f"{rest} more kinds"] if rest > 0 else shown)
+
+
+def _foot(outcome: Outcome, shares: Sequence[Share]) -> None:
+    """Say what a reader must know of the figures above."""
+    console = out()
+    few = min((share.cases for share in shares), default=0)
+    if shares and few < SMALL:
+        console.print(
+            plain(f"Only {few} different cases: too few to tell models apart that are nearly alike.", "yellow")
+        )
+    if "simulated" in outcome.origins:
+        console.print(
+            plain("Simulated models answered: these figures show the bench at work, not how good a model is.", "yellow")
+        )
+    left = outcome.run.left if outcome.run is not None else 0
+    if left:
+        console.print(plain(f"Stopped by --max-usd: {left:,} calls were not made.", "yellow"))
+    console.print(plain(f"Spent {usd(outcome.spent_usd)}. A call without a reply counts in no share.", "dim"))
+
+
+def as_json(bench: str, rows: Sequence[Any], outcome: Outcome, about: Mapping[str, Any]) -> Any:
+    """Return everything as plain data."""
+    return for_json({
+        "bench": bench,
+        **about,
+        "prices": outcome.prices,
+        "spent_usd": outcome.spent_usd if outcome.run is not None else None,
+        "asked": len(outcome.run.made) if outcome.run is not None else 0,
+        "not_asked": outcome.run.left if outcome.run is not None else None,
+        "rows": rows,
+    })  # fmt: skip

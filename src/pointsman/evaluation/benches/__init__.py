@@ -1,0 +1,4 @@
+"""Benches: how models do on a team's own schema and traffic. One file each, none imports another.
+
+What they share stands in ``evaluation/bench_*.py``.
+"""
