@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pointsman.emulator.script import Rule, SaidCall, Say, When
 from pointsman.errors import NotFound, RequestError
 from support.agents import POLICY, TOOLS, Ledger, agent, answer, ask, emulated, running, says, text_of
 
@@ -217,3 +218,25 @@ def test_an_agents_routes_contract_and_limits_reach_its_steps(tmp_path: Path) ->
                 assert b'"max_output_tokens":77' in params
 
     asyncio.run(go())
+
+
+def test_a_model_may_repeat_its_call_ids(tmp_path: Path) -> None:
+    ledger = Ledger()
+    looks = (SaidCall("look_up", {"order": "A1"}, id="same"), SaidCall("look_up", {"order": "B2"}, id="same"))
+    refund = SaidCall("refund", {"order": "A1", "cents": 500}, id="same")
+    rules = (
+        Rule(when=When(results=False), reply=Say(calls=looks)),
+        Rule(when=When(results=True), times=1, reply=Say(calls=(refund,))),
+        says("Done.", results=True),
+    )
+
+    async def go() -> None:
+        with emulated(*rules) as handle:
+            async with running(tmp_path / "s.db", handle, agent(TOOLS), ledger) as router:
+                run = await answer(router, ask("Please refund order A1"))
+                assert run.reply.text == "Done."
+                assert len({call.call_id for call in router.agents.runs.calls(run.run_id)}) == 3
+
+    asyncio.run(go())
+    assert ledger.refunds == [("A1", 500)]
+    assert sorted(ledger.looked_up) == ["A1", "B2"]

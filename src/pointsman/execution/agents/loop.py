@@ -36,7 +36,7 @@ from pointsman.execution.agents.transcript import Transcript, as_message
 from pointsman.execution.ask import Ask, neutral_parts
 from pointsman.execution.prompts import Prompt
 from pointsman.execution.running import Running
-from pointsman.routing.router import Routing
+from pointsman.routing.router import Routing, new_id
 from pointsman.routing.sections_agents import Agent
 from pointsman.store.agent_runs import AgentRuns, CallRow, Ending, Phase, RunRow, StepRow
 
@@ -153,6 +153,7 @@ class Loop:
     async def _took(self, reply: Reply, record: TurnRecord, *, synthesis: bool, last: bool) -> Ending | None:
         """Take a model's reply into the run: keep it, and make its calls."""
         transcript, agent = self.transcript, self.bound.agent
+        reply = self._told_apart(reply)
         calls = () if last else reply.tool_calls
         drafted = not calls and not synthesis and not last and self._replaces(record)
         phase: Phase = "draft" if drafted else "synthesis" if synthesis else "steps"
@@ -168,6 +169,19 @@ class Loop:
         if calls:
             return await self._call(rows)
         return Ending("done", "max_steps" if last and agent.max_steps > 1 else "reply", self._final(reply))
+
+    def _told_apart(self, reply: Reply) -> Reply:
+        """Return the reply with call ids that occur once in the run: models repeat them, and no provider takes that back."""
+        history = (*self.run.turn.messages, *self.transcript.messages)
+        used = {part.id for message in history for part in message.parts if isinstance(part, ToolCall)}
+        parts: list[Part] = []
+        for part in reply.parts:
+            again = isinstance(part, ToolCall) and part.id in used
+            kept = msgspec.structs.replace(part, id=f"call_{new_id()}") if again else part
+            if isinstance(kept, ToolCall):
+                used.add(kept.id)
+            parts.append(kept)
+        return msgspec.structs.replace(reply, parts=tuple(parts))
 
     def _replaces(self, record: TurnRecord) -> bool:
         """Return whether a reply of the steps' model has to be written again by the synthesis model."""
