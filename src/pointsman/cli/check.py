@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from pointsman.cli.console import err, out, print_json
@@ -32,13 +33,14 @@ def command(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when there are warnings.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print only JSON.")] = False,
 ) -> None:
-    """Check a policy file and say what its rules do: matches, shadowed rules, routes reached, missing keys.
+    """Check a policy file and say what its rules do: matches, shadowed rules, routes reached, missing keys, tools of agents.
 
     Exit codes: 0 valid; 1 valid with warnings, under --strict; 2 the policy or the conversations are wrong.
     """
     from pointsman.catalog.book import Catalog
     from pointsman.cli.check_view import show
     from pointsman.cli.policy_file import open_policy
+    from pointsman.execution.agents.references import broken_references
     from pointsman.execution.endpoints import resolve_endpoints
     from pointsman.routing.audit import audit
     from pointsman.routing.router import Routing
@@ -49,6 +51,7 @@ def command(
     routing = Routing(chosen, Catalog.load(chosen.catalogue_path))
     turns = itertools.islice(_bundled() if on is None else _recorded(on), limit)
     found = audit(routing, turns, resolve_endpoints(chosen, os.environ).missing)
+    found = msgspec.structs.replace(found, warnings=(*found.warnings, *broken_references(chosen, os.environ)))
     if on is not None and not found.turns:
         raise UsageError(f"{on}: holds no customer turn to try the rules on")
     if json:
