@@ -94,7 +94,7 @@ def show_summary(console: Console, summary: DemoSummary) -> None:
         plain("The savings show the routing, not the quality: simulated replies are the same for every model.", "dim")
     )
     console.print(_table("By route", "route", summary.routes))
-    console.print(_table("By model (simulated)", "model", summary.models))
+    console.print(_table("By model (simulated)", "model", summary.models, counted="calls"))
     if summary.fallbacks or summary.troubles:
         console.print()
     for seen in summary.fallbacks:
@@ -155,12 +155,12 @@ def _turn_data(turn: PlayedTurn) -> dict[str, Any]:
     }
 
 
-def _table(title: str, kind: str, groups: tuple[Group, ...]) -> Table:
+def _table(title: str, kind: str, groups: tuple[Group, ...], counted: str = "requests") -> Table:
     table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column(kind, no_wrap=True)
     if kind == "model":
         table.add_column("tier", no_wrap=True, min_width=8)
-    for name in ("turns", "requests", "cost USD"):
+    for name in ("turns", counted, "cost USD"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in groups:
         cells = [plain(one.name, TIER_STYLE.get(one.tier or "", ""))]

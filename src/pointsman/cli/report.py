@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from pointsman.cli.calls_view import show_calls
 from pointsman.cli.console import TIER_STYLE, out, plain, print_json
 from pointsman.cli.figures import UNKNOWN, count, dollars, for_json, usd
 from pointsman.cli.outcome_view import outcome_columns, outcome_notes
@@ -39,6 +40,9 @@ def command(
     route: OnlyRoute = None,
     model: OnlyModel = None,
     conversation: OnlyConversation = None,
+    calls: Annotated[
+        bool, typer.Option(help="Sum up model calls by purpose instead: planners, workers, retries.")
+    ] = False,
     limit: Limit = 50,
     json: AsJson = False,
     store: StoreUrl = DEFAULT_URL,
@@ -50,6 +54,9 @@ def command(
     dimensions = _dimensions(by)
     chosen = TurnFilter(status=status, route=route, model=model, conversation=conversation)
     with open_store(store, must_exist=True) as opened:
+        if calls:
+            show_calls(opened.calls(since_us(since), until_us(until), chosen), limit, json=json)
+            return
         groups = opened.report(dimensions, since_us(since), until_us(until), chosen)
         whole = opened.report((), since_us(since), until_us(until), chosen)
     if json:
@@ -74,7 +81,7 @@ def _show(dimensions: tuple[str, ...], groups: list[ReportRow], whole: ReportRow
         console.print()
         table = outcome_columns(_table(dimensions), [(_group_cells(row), row.outcomes) for row in shown])
         show_stacked(table, keys=len(dimensions))
-    for note in _notes(whole, len(groups) - len(shown)):
+    for note in _notes(dimensions, whole, len(groups) - len(shown)):
         console.print(plain(note, "dim"))
 
 
@@ -179,7 +186,7 @@ def _group_cells(row: ReportRow) -> list[Text]:
     ]
 
 
-def _notes(whole: ReportRow, hidden: int) -> list[str]:
+def _notes(dimensions: tuple[str, ...], whole: ReportRow, hidden: int) -> list[str]:
     notes = []
     if hidden > 0:
         notes.append(f"{hidden} more groups: --limit shows them.")
@@ -190,6 +197,8 @@ def _notes(whole: ReportRow, hidden: int) -> list[str]:
     if whole.both_known < whole.turns:
         notes.append(f"The flagship is compared over the {whole.both_known} turns where both costs are known.")
     notes += outcome_notes(whole.outcomes)
+    if set(dimensions) & {"model", "tier"}:
+        notes.append("A turn stands under the model that answered, with all its calls: --calls shows each model's own.")
     notes.append(
         f"First-token times: streamed turns only; p95 of fewer than {ENOUGH} is their largest. {UNKNOWN} is unknown."
     )

@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from pointsman.domain.decision import Tier
-from pointsman.domain.record import TurnRecord
+from pointsman.domain.record import StepRecord, TurnRecord
 from pointsman.evaluation.demo_run import Exchange
 from pointsman.evaluation.route_summary import quantile
 
@@ -38,7 +38,7 @@ class PlayedTurn(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """One line of a table: ``turns`` of customers that began this way, ``requests`` answered, and their cost."""
+    """One line of a table: ``turns`` that began this way, ``requests`` answered (calls made, for a model), and their cost."""
 
     name: str
     tier: Tier | None
@@ -140,12 +140,23 @@ def _by_route(played: list[PlayedTurn]) -> tuple[Group, ...]:
 
 
 def _by_model(played: list[PlayedTurn], tiers: Mapping[str, Tier]) -> tuple[Group, ...]:
-    firsts = Counter(answered_by(turn.stored[0]) for turn in played if turn.stored)
-    groups: dict[str, list[TurnRecord]] = {}
+    """Sum up calls, not turns: on the way of one turn a planner and a worker each cost their own."""
+    answered = Counter(answered_by(turn.stored[0]) for turn in played if turn.stored)
+    calls: dict[str, list[StepRecord]] = {}
     for turn in played:
-        for record in turn.stored:
-            groups.setdefault(answered_by(record), []).append(record)
-    return _groups(groups, firsts, tiers)
+        for step in (step for record in turn.stored for step in record.steps):
+            calls.setdefault(step.model, []).append(step)
+    found = [
+        Group(
+            name, tiers.get(name), answered[name], len(steps), added(step.cost_usd for step in steps if _billed(step))
+        )
+        for name, steps in calls.items()
+    ]
+    return tuple(sorted(found, key=lambda group: (-group.requests, group.name)))
+
+
+def _billed(step: StepRecord) -> bool:
+    return step.status != "error"
 
 
 def _groups(groups: dict[str, list[TurnRecord]], firsts: Counter[str], tiers: Mapping[str, Tier]) -> tuple[Group, ...]:

@@ -31,6 +31,10 @@ _COLUMNS = {
         " WHERE o.conversation_id = turn.conversation_id AND o.key_id = coalesce(turn.key_id, ''))"
     ),
 }
+_STREAMED = (
+    "FROM step AS s WHERE s.turn_seq = turn.seq AND s.purpose = 'reply' AND s.duration_ms > s.ttft_ms"
+    " AND s.output IS NOT NULL ORDER BY s.n DESC LIMIT 1"
+)
 DIMENSIONS = tuple(_COLUMNS)
 """What a report can be taken by."""
 
@@ -104,6 +108,37 @@ class ReportRow(msgspec.Struct, frozen=True):
     outcomes: OutcomeFigures | None = None
 
 
+class CallsRow(msgspec.Struct, frozen=True):
+    """Calls of one model for one purpose. ``turns`` had at least one; ``failed`` gave no whole reply; tokens sum what is known.
+
+    ``cost_usd`` sums the ``cost_known`` of the ``billed`` calls (all that did not end in an error answer); None: none is known.
+    """
+
+    model: str
+    purpose: str
+    calls: int
+    turns: int
+    failed: int
+    input: int | None
+    output: int | None
+    billed: int
+    cost_known: int
+    cost_usd: Decimal | None
+
+
+def report_calls(connection: sqlite3.Connection, chosen: TurnFilter) -> list[CallsRow]:
+    """Return what each model was called for, the most calls first."""
+    condition, values = where(chosen)
+    rows = mappings(connection.execute(load_queries("report")["calls"].format(where=condition), values))
+    return [
+        CallsRow(
+            cost_usd=from_halves(row.pop("cost_micro"), row.pop("cost_rest")),
+            **row,
+        )
+        for row in rows
+    ]
+
+
 def report(
     connection: sqlite3.Connection, queries: Mapping[str, str], by: tuple[str, ...], chosen: TurnFilter
 ) -> list[ReportRow]:
@@ -122,6 +157,7 @@ def report(
         "partition": ", ".join(_COLUMNS[name] for name in by) or "NULL",
         "group": "GROUP BY " + ", ".join(f"k{n}" for n in range(len(by))) if by else "",
         "where": condition,
+        "streamed": _STREAMED,
     }
     waits = {
         tuple(row[: len(by)]): row[len(by) :]

@@ -18,7 +18,7 @@ from pointsman.store.connection import BUSY_TIMEOUT_S, explained, identity, open
 from pointsman.store.location import Durability, Location, parse_url
 from pointsman.store.migrations import migrate, require_current
 from pointsman.store.reading import EVERYTHING, TurnFilter, TurnRow, count_turns, find_turn, list_turns
-from pointsman.store.reports import ReportRow, report
+from pointsman.store.reports import CallsRow, ReportRow, report, report_calls
 from pointsman.store.sql import load_queries
 from pointsman.store.writer import Writer
 
@@ -177,6 +177,18 @@ class Store:
             filters = msgspec.structs.replace(filters, until_us=until_us)
         with self.reading() as connection:
             return report(connection, load_queries("report"), by, filters)
+
+    def calls(
+        self, since_us: int | None = None, until_us: int | None = None, filters: TurnFilter = EVERYTHING
+    ) -> list[CallsRow]:
+        """Return what each model was called for, and what that cost, over the turns that match."""
+        filters = msgspec.structs.replace(
+            filters,
+            since_us=filters.since_us if since_us is None else since_us,
+            until_us=filters.until_us if until_us is None else until_us,
+        )
+        with self.reading() as connection:
+            return report_calls(connection, filters)
 
     def close(self) -> None:
         """Commit what is lined up, then close every connection; one that is lent is closed when it comes back."""

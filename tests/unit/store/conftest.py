@@ -36,7 +36,7 @@ BASE = TurnRecord(
     ),
     steps=(
         StepRecord(
-            purpose="answer",
+            purpose="reply",
             model="anthropic/claude-haiku-4-5",
             status="ok",
             duration_ms=640.0,

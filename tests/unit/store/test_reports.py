@@ -30,7 +30,7 @@ def test_groups_add_up_and_unknown_is_counted_not_added(store: Store, make: Make
     assert (whole.both_known, whole.compared_usd) == (2, 2 * Decimal("0.00071"))
     assert (whole.flagship_usd, whole.saving_usd) == (Decimal("0.0071"), Decimal("0.00568"))
     assert (whole.usage_known, whole.input_uncached, whole.cache_read, whole.cache_write) == (3, 900, 300, None)
-    assert whole.tokens_per_s == pytest.approx(80 / 0.448)
+    assert whole.tokens_per_s == pytest.approx(80 / 0.43)
     tools, plan = store.report(("route", "intent"))
     assert (tools.by, tools.turns) == ({"route": "tools", "intent": "refund"}, 3)
     assert (plan.by, plan.turns) == ({"route": "plan", "intent": None}, 1)
