@@ -40,12 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 EXIT_FAILED = 1
-
-
-@app.callback()
-def _group() -> None:
-    pass
-
+_SMALLEST, _LARGEST = 100, 1_000_000
 
 CasesFile = Annotated[
     Path | None,
@@ -102,6 +97,70 @@ def structured(
     else:
         bench_view.show_structured(rows, outcome, this.contract.name)
     _end(setting, outcome)
+
+
+@app.command()
+def latency(
+    models: Models,
+    sizes: Annotated[str, typer.Option("--sizes", help="Prompt sizes in tokens, with commas.")] = "200,2000,8000",
+    n: Annotated[int, typer.Option("--n", min=1, help="How many prompts of each size; with --cases: of all.")] = 20,
+    repeats: Repeats = 1,
+    cases: CasesFile = None,
+    warm: Annotated[
+        bool, typer.Option("--warm", help="Let the providers' prompt caches help: prompts begin alike.")
+    ] = False,
+    output_tokens: Annotated[int, typer.Option("--output-tokens", min=1, help="The longest reply asked for.")] = 200,
+    policy: PolicyFile = None,
+    emulated: Emulated = False,
+    script: ScriptFile = None,
+    max_usd: MaxUsd = None,
+    dry_run: DryRun = False,
+    at_once: AtOnce = 1,
+    store: BudgetStore = None,
+    json: AsJson = False,
+) -> None:
+    """Time to the first token (p50, p95) and tokens per second by prompt size, streamed."""
+    from pointsman.cli import bench_view
+    from pointsman.evaluation.benches import latency as this
+
+    wanted = _sizes(sizes)
+    own = None if cases is None else own_cases(cases, n)
+
+    def jobs(setting: Setting) -> list[Job]:
+        if own is not None:
+            return list(this.case_jobs(setting.models, own, repeats=repeats, output_tokens=output_tokens))
+        made_up = this.bundled_jobs(
+            setting.models, sizes=wanted, prompts=n, repeats=repeats, warm=warm, output_tokens=output_tokens
+        )
+        return list(made_up)
+
+    setting, outcome = bench(
+        models,
+        Where(policy, emulated, script, store, paced=True),
+        terms(max_usd, dry_run=dry_run, at_once=at_once),
+        jobs,
+        usual_output=output_tokens,
+    )
+    made = () if outcome.run is None else outcome.run.made
+    rows = this.rows(setting.models, made, [setting.asker.known_origin(model.id) for model in setting.models])
+    if json:
+        about = {"at_once": at_once, "warm": warm, "cases": None if own is None else len(own)}
+        print_json(bench_view.as_json("latency", rows, outcome, about))
+    elif outcome.run is None:
+        bench_view.show_price(outcome)
+    else:
+        bench_view.show_latency(rows, outcome)
+    _end(setting, outcome)
+
+
+def _sizes(words: str) -> tuple[int, ...]:
+    try:
+        found = tuple(dict.fromkeys(int(word.replace("_", "")) for word in words.split(",") if word.strip()))
+    except ValueError:
+        found = ()
+    if not found or not all(_SMALLEST <= size <= _LARGEST for size in found):
+        raise UsageError(f"--sizes {words[:60]!r}: write tokens with commas, from {_SMALLEST} to {_LARGEST:,}")
+    return found
 
 
 def _contract(path: Path | None, texts: Sequence[Case], *, own: bool) -> tuple[dict[str, Any], str]:

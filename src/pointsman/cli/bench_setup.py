@@ -50,12 +50,13 @@ _SHOWN_PROBLEMS = 3
 
 
 class Where(msgspec.Struct, frozen=True):
-    """Where the models are asked, as the flags say."""
+    """Where the models are asked, as the flags say. ``paced``: simulated models take their time, as real ones do."""
 
     policy: Path | None = None
     emulated: bool = False
     script: Path | None = None
     store: str | None = None
+    paced: bool = False
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -165,8 +166,10 @@ def _router(where: Where, names: str) -> Iterator[Router]:
             from pointsman.emulator.app import Emulator
             from pointsman.emulator.script import Script, load_script
             from pointsman.emulator.serving import serve_in_thread
+            from pointsman.evaluation.demo_script import AT_ONCE, PACE
 
-            script = load_script(where.script) if where.script else Script(any_model=True)
+            usual = Script(any_model=True, pace=PACE if where.paced else AT_ONCE)
+            script = load_script(where.script) if where.script else usual
             url = stack.enter_context(serve_in_thread(Emulator(script))).base_url
         store = where.store
         if store is None:

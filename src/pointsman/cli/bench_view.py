@@ -13,7 +13,8 @@ from pointsman.cli.console import out, plain
 from pointsman.cli.figures import UNKNOWN, count, dollars, for_json, usd
 from pointsman.cli.stacked import show_stacked
 from pointsman.evaluation.bench_running import total
-from pointsman.evaluation.bench_sums import SMALL, Share
+from pointsman.evaluation.bench_sums import SMALL, Quantile, Share
+from pointsman.evaluation.benches.latency import LatencyRow
 from pointsman.evaluation.benches.structured import StructuredRow
 
 _KINDS_SHOWN = 4
@@ -78,6 +79,74 @@ def _structured_cells(row: StructuredRow) -> list[Text | str]:
     ]
 
 
+def show_latency(rows: Sequence[LatencyRow], outcome: Outcome) -> None:
+    """Print the table of the latency bench."""
+    measured = [row for row in rows if row.ttft_p50.value is not None]
+    out().print(plain(_best_latency(measured), "bold"))
+    table = Table(box=None, pad_edge=False)
+    table.add_column("model", overflow="fold")
+    for heading in ("prompt", "n", "TTFT p50 ms", "95 %", "TTFT p95 ms", "95 %", "tokens/s", "tokens in", "cached %"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("tokens out", "no reply", "$ per 1k"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*_latency_cells(row))
+    show_stacked(table, keys=2)
+    if any(row.ttft_p95.high is None for row in measured):
+        said = "An upper bound of p95 needs 72 replies, any bound of p50 six (--n, --repeats); – is unknown."
+        out().print(plain(said, "yellow"))
+    _foot(outcome, [])
+
+
+def _best_latency(rows: Sequence[LatencyRow]) -> str:
+    if not rows:
+        return "No reply was streamed: there is no first-token time."
+    size = rows[0].size if len({row.size for row in rows}) == 1 else _widest_size(rows)
+    best = min((row for row in rows if row.size == size), key=lambda row: row.ttft_p50.value or 0)
+    said = f"{best.model} is first at {size} tokens of prompt: first token after {milliseconds(best.ttft_p50.value)} ms"
+    return f"{said} in the median, 95 % interval {bounds(best.ttft_p50)}, {best.ttft_p50.n} replies."
+
+
+def _widest_size(rows: Sequence[LatencyRow]) -> str:
+    """Return the size at which most replies were measured, the first of several."""
+    totals: dict[str, int] = {}
+    for row in rows:
+        totals[row.size] = totals.get(row.size, 0) + row.ttft_p50.n
+    return max(totals, key=lambda size: totals[size])
+
+
+def _latency_cells(row: LatencyRow) -> list[Text | str]:
+    return [
+        plain(row.model),
+        row.size,
+        count(row.ttft_p50.n),
+        milliseconds(row.ttft_p50.value),
+        bounds(row.ttft_p50),
+        milliseconds(row.ttft_p95.value),
+        bounds(row.ttft_p95),
+        count(None if row.speed.value is None else round(row.speed.value)),
+        count(None if row.prompt_tokens is None else round(row.prompt_tokens)),
+        UNKNOWN if row.cached is None else f"{100 * row.cached:.0f}",
+        count(None if row.output_tokens is None else round(row.output_tokens)),
+        tally(row.errors) or "0",
+        dollars(row.cost_per_1k_usd),
+    ]
+
+
+def milliseconds(value: float | None) -> str:
+    """Return milliseconds, with a decimal where they are few; unknown is a dash."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:,.1f}" if value < 100 else f"{value:,.0f}"  # noqa: PLR2004 - three digits are enough
+
+
+def bounds(found: Quantile) -> str:
+    """Return the bounds of a quantile; a side that so few values cannot give is a dash."""
+    if found.low is None and found.high is None:
+        return UNKNOWN
+    return f"{milliseconds(found.low)}–{milliseconds(found.high) if found.high is not None else '?'}"
+
+
 def percent(share: float | None) -> str:
     """Return a share in percent with one decimal; unknown is a dash."""
     return UNKNOWN if share is None else f"{100 * share:.1f}"
@@ -112,7 +181,10 @@ def _foot(outcome: Outcome, shares: Sequence[Share]) -> None:
     left = outcome.run.left if outcome.run is not None else 0
     if left:
         console.print(plain(f"Stopped by --max-usd: {left:,} calls were not made.", "yellow"))
-    console.print(plain(f"Spent {usd(outcome.spent_usd)}. A call without a reply counts in no share.", "dim"))
+    spent = (
+        f"{usd(outcome.spent_usd)} of simulated money" if outcome.origins == {"simulated"} else usd(outcome.spent_usd)
+    )
+    console.print(plain(f"Spent {spent}. A call without a reply counts in no share.", "dim"))
 
 
 def as_json(bench: str, rows: Sequence[Any], outcome: Outcome, about: Mapping[str, Any]) -> Any:

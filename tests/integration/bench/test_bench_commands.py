@@ -128,3 +128,31 @@ def test_a_schema_and_cases_of_ones_own(tmp_path: Path) -> None:
 def test_a_mistake_is_one_error(arguments: tuple[str, ...], problem: str) -> None:
     with pytest.raises(UsageError, match=problem):
         run("structured", *arguments)
+
+
+def test_latency_measures_what_a_server_of_known_speed_does(tmp_path: Path) -> None:
+    """Twenty tokens come 80 ms after the request, then 500 a second: 38 ms for the nineteen after the first."""
+    words = " ".join(["word"] * 30)
+    said = script(tmp_path, {"reply": {"text": words}}, pace={"ttft_ms": 80, "tokens_per_s": 500, "chunk_tokens": 1})
+    (row,) = as_json(
+        "latency", "--models", MODEL, "--emulated", "--script", said, "--sizes", "200", "--n", "6", "--at-once", "6"
+    )["rows"]
+    assert row["replies"] == 6
+    assert row["ttft_p50"]["value"] >= 80
+    assert row["ttft_p50"]["low"] is not None
+    assert row["ttft_p95"]["high"] is None
+    assert 0 < row["speed"]["value"] <= 510
+
+
+def test_latency_of_ones_own_cases(tmp_path: Path) -> None:
+    cases = tmp_path / "cases.jsonl"
+    cases.write_text('{"messages": [{"role": "user", "content": "refund A-1"}]}\n')
+    told = run("latency", "--models", MODEL, "--emulated", "--cases", cases)
+    assert "≤ 500" in told
+    assert "An upper bound of p95 needs 72 replies" in told
+
+
+@pytest.mark.parametrize("sizes", ["", "20", "many", "200,2000000"])
+def test_a_size_that_is_none_is_one_error(sizes: str) -> None:
+    with pytest.raises(UsageError, match="--sizes"):
+        run("latency", "--models", MODEL, "--emulated", "--sizes", sizes)
