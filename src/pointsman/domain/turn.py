@@ -61,6 +61,7 @@ class Session(msgspec.Struct, frozen=True):
 
     ``last_at`` is Unix time in seconds. ``open_risky_action`` names an action that waits for the customer's word
     ("shall I refund it?"); None: none is known. ``promised`` are the agent's commitments so far, in its own words.
+    ``planned_action`` and ``planned_tool`` are what the last plan of the conversation wanted next (see ``domain.plan``).
     """
 
     conversation_id: str = ""
@@ -71,6 +72,8 @@ class Session(msgspec.Struct, frozen=True):
     escalated: bool = False
     open_risky_action: str | None = None
     promised: tuple[str, ...] = ()
+    planned_action: str | None = None
+    planned_tool: str | None = None
 
 
 EMPTY_SESSION = Session()

@@ -117,7 +117,7 @@ class MemoryBook:
         return self._clock() // 1000
 
     def _learned(self, ask: Ask, decision: Decision, reply: Reply, handoffs: Iterable[Handoff]) -> Memory:
-        plan = next((bytes(handoff.artifact) for handoff in handoffs if handoff.kind == "plan"), None)
+        plan = plan_of(handoffs)
         flags = Memory(
             open_risky_action=_planned_action(plan) or open_risky_action(ask.turn, reply),
             escalated=escalated(decision) or _plan_escalates(plan),
@@ -238,6 +238,18 @@ def _plan(raw: bytes | None) -> dict[str, Any]:
         return msgspec.json.decode(raw, type=dict[str, Any]) if raw else {}
     except msgspec.MsgspecError:
         return {}
+
+
+def planned(raw: bytes | None) -> tuple[str | None, str | None]:
+    """Return what a plan wants next and the tool it names for it; None for what it does not say."""
+    plan = _plan(raw)
+    action, tool = plan.get("next_action"), plan.get("tool")
+    return action if isinstance(action, str) else None, tool if isinstance(tool, str) and tool else None
+
+
+def plan_of(handoffs: Iterable[Handoff]) -> bytes | None:
+    """Return the plan that was handed over in a turn; None where none was."""
+    return next((bytes(handoff.artifact) for handoff in handoffs if handoff.kind == "plan"), None)
 
 
 def _planned_action(raw: bytes | None) -> str | None:

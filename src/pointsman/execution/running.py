@@ -239,7 +239,7 @@ class Running:
     async def commit(self) -> TurnRecord:
         """Keep the record of the complete reply; after this its last byte may be released."""
         reply = self.reply
-        self._engine.sessions.remember(self.ask, self.decision, self.model.id, reply)
+        self._engine.sessions.remember(self.ask, self.decision, self.model.id, reply, self._handoffs)
         self._engine.states.keep(self.ask, reply, self.model.id)
         memory = self._engine.memory
         noted = None if memory is None else memory.note(self.ask, self.decision, reply, self._handoffs)

@@ -150,7 +150,7 @@ class Routing:
             if held is not None:
                 return held
         if sticky.steps is not None and turn.tools:
-            course = self._picker.steer(course, predict(turn, plain))
+            course = self._picker.steer(course, predict(turn, plain, session))
         return self._picker.routed(course, slate, notes)
 
     def _confidence(self, turn: Turn, plain: Mapping[str, Mapping[str, Any]], route: str) -> float | None:

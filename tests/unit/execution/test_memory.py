@@ -11,7 +11,7 @@ import pytest
 
 from pointsman.domain.decision import Decision
 from pointsman.domain.memory import NO_MEMORY, Fact, Memory
-from pointsman.domain.message import Message, Text, ToolCall
+from pointsman.domain.message import Message, Text, ToolCall, ToolResult
 from pointsman.domain.record import Handoff
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Session, Turn
@@ -145,6 +145,33 @@ def test_what_hangs_in_the_air_survives_a_restart(store: Store) -> None:
         assert session.promised == ("I will call you tomorrow.",)
     derived = after.get(msgspec.structs.replace(later, explicit_conversation=False))
     assert (derived.open_risky_action, derived.escalated, derived.promised) == (None, False, ())
+
+
+def test_what_the_last_plan_wanted_next_is_known_to_the_router_after_a_restart_too(store: Store) -> None:
+    asked = ask(text="Cancel my order")
+    handed = plan(next_action="ask_clarifying", tool="cancel_order")
+    before = Sessions(lambda *_: None, memory=book(store))
+    before.remember(asked, decision(), "a/b", reply("Which one?"), (handed,))
+    note(book(store), asked, reply("Which one?"), handed)
+    history = (*asked.turn.messages, Message("assistant", (Text("Which one?"),)), Message("user", (Text("A-1"),)))
+    later = msgspec.structs.replace(asked, turn=Turn(messages=history))
+    after = Sessions(lambda name, _: Session(name, 1), memory=book(store))
+    for sessions in (before, after):
+        session = sessions.get(later)
+        assert (session.planned_action, session.planned_tool) == ("ask_clarifying", "cancel_order")
+    derived = before.get(msgspec.structs.replace(later, explicit_conversation=False))
+    assert (derived.planned_action, derived.planned_tool) == (None, None)
+
+
+def test_an_open_tool_loop_keeps_its_plan_by_its_calls(store: Store) -> None:
+    asked = ask(text="Cancel my order", explicit_conversation=False)
+    sessions = Sessions(lambda *_: None, memory=book(store))
+    for number, handed in ((1, (plan(next_action="call_tool", tool="cancel_order"),)), (2, ())):
+        call = ToolCall(f"c{number}", "get_order", "{}")
+        sessions.remember(asked, decision(), "a/b", reply("", call), handed)
+        back = Message("tool", (ToolResult(call.id, (Text("{}"),), "get_order"),))
+        asked = msgspec.structs.replace(asked, turn=Turn(messages=(*asked.turn.messages, back)))
+        assert sessions.get(asked).planned_tool == "cancel_order"
 
 
 def test_with_a_redactor_memory_holds_tokens_and_of_a_sensitive_turn_only_flags(store: Store) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from pointsman.domain.decision import Decision
 from pointsman.domain.message import Message, Text, Tool, ToolCall, ToolResult
 from pointsman.domain.money import in_dollars
@@ -200,6 +202,35 @@ def test_predicted_steps_go_small_and_the_answer_goes_to_the_flagship(
     assert any("predicted the final answer" in reason.text for reason in last.reasons)
     assert last.runner_up is not None
     assert last.runner_up.flips_if == "the next step were predicted to be a tool step"
+
+
+@pytest.mark.parametrize(
+    ("planned", "sign"),
+    [
+        (("call_tool", "open_ticket"), "the plan calls for open_ticket"),
+        (("call_tool", "lookup_order"), None),
+        (("call_tool", "not_offered"), None),
+        (("reply", "open_ticket"), None),
+    ],
+)
+def test_the_plan_tells_whether_the_loop_goes_on(
+    starter: Build, decide: Decide, tools: tuple[Tool, ...], planned: tuple[str, str], sign: str | None
+) -> None:
+    offered = (*tools, Tool("open_ticket", "Open a ticket", {"type": "object"}))
+    decision = decide(
+        starter("tool-steps-small"), loop(offered), Session(planned_action=planned[0], planned_tool=planned[1])
+    )
+    assert decision.tier == ("small" if sign else "flagship")
+    assert sign is None or any(sign in reason.text for reason in decision.reasons)
+
+
+def test_the_answer_to_a_planned_question_leads_to_its_tool(
+    starter: Build, ask: Ask, decide: Decide, tools: tuple[Tool, ...]
+) -> None:
+    session = Session(planned_action="ask_clarifying", planned_tool=tools[0].name)
+    decision = decide(starter("tool-steps-small"), ask("The blue one", tools=tools), session)
+    assert decision.tier == "small"
+    assert any("the last plan asked the customer" in reason.text for reason in decision.reasons)
 
 
 def test_a_floor_keeps_an_upset_customers_tool_step_on_the_flagship(
