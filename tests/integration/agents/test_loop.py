@@ -240,3 +240,21 @@ def test_a_model_may_repeat_its_call_ids(tmp_path: Path) -> None:
     asyncio.run(go())
     assert ledger.refunds == [("A1", 500)]
     assert sorted(ledger.looked_up) == ["A1", "B2"]
+
+
+def test_the_same_write_twice_in_one_reply_is_made_once(tmp_path: Path) -> None:
+    ledger = Ledger()
+    other = ("refund", {"cents": 500, "order": "A1"})  # the same, in another order
+    rules = (says("", REFUND, other, LOOK_UP, LOOK_UP, results=False), says("Done.", results=True))
+
+    async def go() -> None:
+        with emulated(*rules) as handle:
+            async with running(tmp_path / "s.db", handle, agent(TOOLS), ledger) as router:
+                run = await answer(router, ask("Please refund order A1"))
+                calls = router.agents.runs.calls(run.run_id)
+                assert [call.state for call in calls] == ["done", "refused", "done", "done"]
+                assert calls[1].result is not None
+                assert "stands in this reply already" in text_of(calls[1].result)
+
+    asyncio.run(go())
+    assert ledger.refunds == [("A1", 500)]

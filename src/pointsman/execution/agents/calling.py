@@ -30,6 +30,7 @@ _NOT_KEPT: Final = (
     "error: not executed: Pointsman stopped meanwhile, and personal data in the arguments is not kept. "
     "Call the tool again"
 )
+_TWICE: Final = "the same call stands in this reply already; if it is wanted twice, make it again in a later step"
 _MAY_HAVE_HAPPENED: Final = (TimeoutError, ConnectionError, EOFError)
 _ARGUMENTS_LIMIT: Final = 1_000_000
 Told = Callable[[CallRow], None]
@@ -62,7 +63,20 @@ class Calls:
 
     def plan(self, step: int, calls: Sequence[ToolCall]) -> list[CallRow]:
         """Return each call as it will be kept: to be run, to wait for an approval, or refused with the reason."""
-        return [self._planned(step, index, call) for index, call in enumerate(calls)]
+        seen: set[tuple[str, bytes]] = set()
+        return [self._once(self._planned(step, index, call), seen) for index, call in enumerate(calls)]
+
+    def _once(self, row: CallRow, seen: set[tuple[str, bytes]]) -> CallRow:
+        """Refuse a write that stands in the reply already: twice the same in one breath is a slip, never two wishes."""
+        tool, arguments = self._tools.get(row.tool), read_arguments(row.arguments)
+        if tool is None or not tool.writes or tool.idempotent or row.state == "refused" or isinstance(arguments, str):
+            return row
+        signature = _signature(row.tool, arguments)
+        if signature not in seen:
+            seen.add(signature)
+            return row
+        refusal = result(row.call_id, row.tool, f"error: not executed: {_TWICE}", is_error=True)
+        return msgspec.structs.replace(row, state="refused", result=refusal)
 
     def _planned(self, step: int, index: int, call: ToolCall) -> CallRow:
         tool = self._tools.get(call.name)
