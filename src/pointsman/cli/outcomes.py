@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,9 +14,9 @@ from pointsman.cli.figures import for_json
 from pointsman.cli.outcome_view import outcome_lines
 from pointsman.cli.store_options import AsJson, StoreUrl
 from pointsman.errors import RequestError
-from pointsman.execution.redaction import stored_names
+from pointsman.execution.redaction import stored_names, stored_words
 from pointsman.store import DEFAULT_URL, Store, open_store
-from pointsman.store.outcome_body import OutcomeBody, report_of
+from pointsman.store.outcome_body import OutcomeBody, redacted_body, report_of
 from pointsman.store.outcome_files import Line, read_lines
 from pointsman.store.outcomes import Outcomes, Report
 
@@ -44,10 +45,10 @@ def import_(
     lines = read_lines(file)
     taken, wrong = 0, []
     with open_store(store, must_exist=True, read_only=False) as opened:
-        outcomes = Outcomes(opened)
+        outcomes, words = Outcomes(opened), stored_words(opened.path)
         for line in lines:
             try:
-                outcomes.report_sync(_stored(_report(line, source), opened, outcomes))
+                outcomes.report_sync(_stored(_report(line, source, words), opened, outcomes))
                 taken += 1
             except RequestError as error:
                 wrong.append({"line": line.number, "reason": str(error)})
@@ -87,11 +88,14 @@ def _stored(report: Report, store: Store, outcomes: Outcomes) -> Report:
 
 
 def _known_name(conversation: str, store: Store, outcomes: Outcomes) -> str:
+    # Of one that has no turn here the name is kept as it would be stored: with tokens, where there is a key.
     names = stored_names(conversation, store.path)
-    return next((name for name in names if len(names) > 1 and outcomes.knows(name)), conversation)
+    return next(
+        (name for name in names if len(names) > 1 and outcomes.knows(name)), names[-1 if len(names) == 1 else 1]
+    )
 
 
-def _report(line: Line, source: str | None) -> Report:
+def _report(line: Line, source: str | None, words: Callable[[str], str]) -> Report:
     if line.problem is not None:
         raise RequestError(line.problem)
     fields: dict[str, Any] = dict(line.fields)
@@ -104,4 +108,4 @@ def _report(line: Line, source: str | None) -> Report:
         body = msgspec.convert(fields, OutcomeBody)
     except msgspec.ValidationError as error:
         raise RequestError(str(error).replace("`$.", "`")) from None
-    return report_of(conversation, body)
+    return report_of(conversation, redacted_body(body, words))

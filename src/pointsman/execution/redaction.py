@@ -52,6 +52,9 @@ _OPAQUE: Final = frozenset(
 _PROVIDERS_WORDS: Final = ("error_text", "request_id", "upstream_model", "stop_reason")
 _SEALED: Final[frozenset[Kind]] = frozenset({"email", "card", "iban", "ssn", "national_id", "phone"})
 _DEEPEST: Final = 200
+_SEARCHED: Final = 2_000_000
+"""Characters of one part of a request that are searched; they take a second or two."""
+_ROLES: Final = frozenset({"system", "developer", "user", "assistant", "tool"})
 
 
 class Redactor:
@@ -108,9 +111,11 @@ class Redactor:
     def _json(self, raw: bytes) -> bytes:
         try:
             value = msgspec.json.decode(raw)
+            if len(raw) > _SEARCHED and _characters(value) > _SEARCHED:
+                return msgspec.json.encode(_too_long(value, len(raw)))
         except (msgspec.DecodeError, RecursionError):
             text = raw.decode("utf-8", "replace")
-            redacted = self._within(text, "")
+            redacted = self._within(text, "") if len(text) <= _SEARCHED else _too_long(None, len(raw))
             return raw if redacted == text else redacted.encode("utf-8", "replace")
         clean = self.value(value)
         # A key that stands twice loses its first value in decoding: what the raw text still shows must go as well.
@@ -298,6 +303,24 @@ def guard_logs(redactor: Redactor) -> Callable[[], None]:
     return leave
 
 
+def _characters(value: Any, depth: int = 0) -> int:
+    """Return how much text plain data holds, attachments left out."""
+    if depth > _DEEPEST:
+        raise ValueError("nested too deep to be redacted")
+    if isinstance(value, str):
+        return 0 if _DATA_URL.match(value) or _ATTACHMENT.fullmatch(value) else len(value)
+    if isinstance(value, dict):
+        return sum(_characters(key, depth + 1) + _characters(item, depth + 1) for key, item in value.items())
+    return sum(_characters(item, depth + 1) for item in value) if isinstance(value, list) else 8
+
+
+def _too_long(value: Any, size: int) -> Any:
+    """Return what is kept of data that would take minutes to search: its size, and who said it."""
+    said = f"[{size} bytes, not kept: too long to be searched for personal data]"
+    roles = {"role": value["role"]} if isinstance(value, dict) and value.get("role") in _ROLES else {}
+    return {**roles, "content": said} if isinstance(value, dict) else said
+
+
 def _cut(text: str, head: str = "") -> str:
     return f"{head}[{len(text)} characters of an attachment, not kept]" if not _CUT.fullmatch(text) else text
 
@@ -350,6 +373,13 @@ def redaction_key(store: Path, environ: Mapping[str, str] = os.environ) -> bytes
 def redactor_for(redact: tuple[Kind, ...], store: Path) -> Redactor | None:
     """Return the redactor a policy asks for (``privacy.redact``), None when it asks for none."""
     return Redactor(redact, key=redaction_key(store)) if redact else None
+
+
+def stored_words(store: Path) -> Callable[[str], str]:
+    """Return how words are written into a store from outside a gateway: with tokens where there is a key."""
+    if not os.environ.get(KEY_VARIABLE) and not Path(f"{store}.redaction-key").exists():
+        return str
+    return Redactor(key=redaction_key(store)).text
 
 
 def stored_names(given: str, store: Path) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ def object_arguments(call: ToolCall, param: str) -> msgspec.Raw:
     arguments = call.arguments.strip() or "{}"
     try:
         _OBJECT.decode(arguments)
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise RequestError(
             f"the arguments of tool call {call.id!r} are not a JSON object, and this provider takes nothing else",
             param=param,

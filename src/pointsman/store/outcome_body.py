@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Final
@@ -35,6 +36,14 @@ class OutcomeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     handoff_cost_usd: Decimal | UnsetType | None = UNSET
     source: Annotated[str, Meta(min_length=1, max_length=100)] | UnsetType | None = UNSET
     allow_unknown: bool = False
+
+
+def redacted_body(body: OutcomeBody, text: Callable[[str], str]) -> OutcomeBody:
+    """Return a report whose words, its id and its source, went through ``text``."""
+    given = None if body.id is None else text(body.id)
+    return msgspec.structs.replace(
+        body, id=given, source=text(body.source) if isinstance(body.source, str) else body.source
+    )
 
 
 def report_of(conversation: str, body: OutcomeBody) -> Report:

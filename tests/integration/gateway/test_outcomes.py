@@ -8,11 +8,12 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from pointsman.store.keys import create_key
-from support.gateway import GatewayUnderTest, gateway
+from support.gateway import POLICY, GatewayUnderTest, gateway, policy
 from support.wire import eventually
 
 
@@ -42,6 +43,25 @@ class Client:
 def client(tmp_path: Path) -> Iterator[Client]:
     with gateway(tmp_path / "s.db") as running:
         yield Client(running)
+
+
+def test_where_the_policy_redacts_so_are_the_words_of_reports(tmp_path: Path) -> None:
+    mail, card = "zoe.hidden@example.com", "4111 1111 1111 1111"
+    with gateway(tmp_path / "s.db", chosen=policy(POLICY + "privacy: {redact: all}\n")) as running:
+        client = Client(running)
+        turn = client.turn(mail)
+        for name, more in ((mail, {}), (f"new {mail}", {"allow_unknown": True})):
+            body = {"resolved": True, "source": mail, "id": f"{name} {card}", **more}
+            path = f"/v1/conversations/{quote(name)}/outcome"
+            assert client.call("POST", path, body) == client.call("POST", path, body)
+        said = {"thumb": "down", "comment": card, "label": card, "source": mail, "id": mail, "intent": mail}
+        assert [client.call("POST", f"/v1/turns/{turn}/feedback", said)[0] for _ in range(2)] == [201, 200]
+        (one,) = client.call("GET", f"/v1/turns/{turn}/feedback")[1]["feedback"]
+        assert one["comment"].startswith("[CARD_")
+    for file in tmp_path.iterdir():
+        raw = file.read_bytes()
+        assert b"zoe.hidden" not in raw, file.name
+        assert b"4111 1111" not in raw, file.name
 
 
 def test_an_outcome_is_reported_in_parts_and_read_back(client: Client) -> None:

@@ -59,6 +59,19 @@ def test_good_lines_go_in_and_wrong_ones_are_named(tmp_path: Path, url: str) -> 
     assert run("outcomes", "show", PHONE, "--store", url)["resolved"] is False
 
 
+def test_words_of_an_export_are_redacted_where_the_store_has_a_key(tmp_path: Path, url: str) -> None:
+    export = tmp_path / "tickets.jsonl"
+    mail = "zoe.hidden@example.com"
+    lines = [{"conversation": name, "resolved": True, "id": f"{name} {mail}", "source": mail} for name in (PHONE, mail)]
+    export.write_text("\n".join(json.dumps({**line, "allow_unknown": True}) for line in lines))
+    for _ in range(2):
+        assert run("outcomes", "import", str(export), "--store", url)["taken"] == 2
+    for file in tmp_path.glob("s.db*"):
+        assert b"zoe.hidden" not in file.read_bytes(), file.name
+    with open_store(url) as store, store.reading() as connection:
+        assert connection.execute("SELECT count(*) FROM outcome_report").fetchone() == (2,)
+
+
 def test_memory_is_shown_and_forgotten_under_the_names_people_know(tmp_path: Path, url: str) -> None:
     redactor = Redactor(key=redaction_key(tmp_path / "s.db", {}))
     memory = Memory(facts=(Fact("order", "A-77", "t1", 1),))

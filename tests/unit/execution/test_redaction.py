@@ -95,6 +95,16 @@ def test_attachments_are_cut_out_and_sealed_state_stays() -> None:
     assert "anna" not in out["state"]
 
 
+def test_what_would_take_minutes_to_search_is_not_kept() -> None:
+    text = f"{MAIL} order 44112233 of 2026-01-31. " * 80_000
+    for raw in (json.dumps({"role": "user", "content": text}), json.dumps([text]), f"no json {text}"):
+        kept = REDACTOR.json_bytes(raw.encode())
+        assert len(kept) < 200
+        assert b"too long to be searched" in kept
+    image = json.dumps({"role": "user", "content": [{"type": "image_url", "image_url": {"url": "A" * 3_000_000}}]})
+    assert b"characters of an attachment" in REDACTOR.json_bytes(image.encode())
+
+
 def message(role: str, content: Any) -> tuple[str, bytes]:
     return "message", json.dumps({"role": role, "content": content}).encode()
 

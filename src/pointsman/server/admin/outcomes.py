@@ -10,7 +10,7 @@ from msgspec import Meta
 from pointsman.errors import RequestError
 from pointsman.server.admin.routes import AdminAnswer, AdminCall
 from pointsman.server.gateway.body import bad, fields, typed
-from pointsman.store.outcome_body import Moment, OutcomeBody, iso, moment, report_of
+from pointsman.store.outcome_body import Moment, OutcomeBody, iso, moment, redacted_body, report_of
 from pointsman.store.outcomes import Feedback, Outcome, Outcomes, Sender
 
 _SHORT: Final = 100
@@ -39,6 +39,8 @@ async def report_outcome(call: AdminCall, /) -> AdminAnswer:
     """Keep what is said of a conversation; fields that are not named stay as they were."""
     fields(call.body)
     body = typed(_OUTCOME, call.body)
+    if call.router.redactor is not None:
+        body = redacted_body(body, call.router.redactor.text)
     report = report_of(call.router.stored_name(call.args["conversation"]), body)
     outcome = await Outcomes(call.router.store).report(report, Sender(call.key_id))
     return AdminAnswer(msgspec.json.encode(outcome_json(outcome)))
@@ -56,16 +58,19 @@ async def give_feedback(call: AdminCall, /) -> AdminAnswer:
     """Keep what someone says of one turn."""
     fields(call.body)
     body = typed(_FEEDBACK, call.body)
-    said = {name: getattr(body, name) for name in ("thumb", "rating", "label", "comment", "route", "intent")}
-    if all(value is None for value in said.values()):
-        raise RequestError(f"the body says nothing of the turn; name one or more of {', '.join(said)}")
+    said = {name: getattr(body, name) for name in ("source", "thumb", "rating", "label", "comment", "route", "intent")}
+    if all(value is None for name, value in said.items() if name != "source"):
+        names = ", ".join(name for name in said if name != "source")
+        raise RequestError(f"the body says nothing of the turn; name one or more of {names}")
     redactor = call.router.redactor
+    given = body.id
     if redactor is not None:
         said = {name: redactor.value(value) for name, value in said.items()}
+        given = None if given is None else redactor.text(given)
     routes = call.router.policy.routes
     if body.route is not None and body.route not in routes:
         raise bad("route", f"the policy has no route {body.route!r}; it has {', '.join(routes)}")
-    feedback = Feedback(body.id, moment(body.at), body.source, **said)
+    feedback = Feedback(given, moment(body.at), **said)
     outcomes = Outcomes(call.router.store)
     new = await outcomes.give(call.args["turn"], feedback, Sender(call.key_id))
     return AdminAnswer(msgspec.json.encode({"turn": call.args["turn"], "new": new}), 201 if new else 200)
