@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pointsman.cli.console import out, plain, print_json
+from pointsman.cli.console import err, out, plain, print_json
 from pointsman.cli.store_options import AsJson, StoreUrl, at
 from pointsman.errors import NotFound, UsageError
 from pointsman.execution.memory import render
@@ -60,6 +60,11 @@ def forget(
             gone = memories.forget_customer(*stored_names(customer, opened.path))
         else:
             gone = sum(map(memories.forget_conversation, stored_names(conversation or "", opened.path)))
+        erased = memories.erase() if gone else True
+    if not erased:
+        err().print(
+            plain("A reader holds the store: its log keeps the old pages until the next commit after it is done.")
+        )
     if json:
         print_json({"conversation": conversation, "customer": customer, "deleted": gone})
         return

@@ -38,11 +38,28 @@ def open_writer(path: Path, durability: Durability, *, busy_s: float = BUSY_TIME
             # WAL with synchronous=NORMAL survives kill -9: a commit is in the page cache, which belongs to the kernel.
             # It does not survive a power cut or a kernel crash, and by then the customer has read the reply. FULL syncs the
             # log once per commit; group commit shares that sync between all turns that wait (docs/decisions/0003).
+            # What is deleted is overwritten, whatever this build of SQLite does by itself: somebody asked to be forgotten.
+            connection.execute("PRAGMA secure_delete = ON")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'NORMAL'}")
         except BaseException:
             connection.close()
             raise
     return connection
+
+
+def empty_log(path: Path) -> bool:
+    """Write everything into the file itself and empty the log beside it, in which older pages stand; False: a reader holds it.
+
+    Raises:
+        StoreError: the file cannot be opened.
+    """
+    connection = open_writer(path, "full")
+    try:
+        with explained(path):
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.close()
+    return not busy
 
 
 def open_reader(path: Path) -> sqlite3.Connection:

@@ -9,6 +9,7 @@ import msgspec
 
 from pointsman.domain.memory import NO_MEMORY, Memory
 from pointsman.errors import StoreError
+from pointsman.store.connection import empty_log
 from pointsman.store.sql import load_queries
 from pointsman.store.store import Store
 
@@ -76,6 +77,10 @@ class Memories:
             return sum(connection.execute(self._queries["forget_customer"], (name,)).rowcount for name in names)
 
         return self._store.write_sync(job)
+
+    def erase(self) -> bool:
+        """Let what was forgotten leave the store's log as well; False: someone reads just now, and it leaves later."""
+        return empty_log(self._store.path)
 
     def _read(self, connection: sqlite3.Connection, place: Place, now_us: int) -> Memory:
         row = connection.execute(self._queries["recall"], (place[0] or "", place[1], now_us)).fetchone()

@@ -72,6 +72,27 @@ def test_words_of_an_export_are_redacted_where_the_store_has_a_key(tmp_path: Pat
         assert connection.execute("SELECT count(*) FROM outcome_report").fetchone() == (2,)
 
 
+def test_nothing_of_what_was_forgotten_is_left_in_the_files_of_a_store_in_use(tmp_path: Path, url: str) -> None:
+    words = "the-customers-own-words " * 9
+    memory = Memory(facts=(Fact("said", words, "t1", 1),), promised=(words,))
+
+    def left() -> list[str]:
+        files = {file.name: file.read_bytes() for file in tmp_path.glob("s.db*")}
+        return [name for name, raw in files.items() if b"customers-own" in raw or b"u-911-x" in raw]
+
+    async def go() -> None:
+        with open_store(url) as store:
+            memories = Memories(store)
+            for number in range(40):
+                place = (f"k{number % 2}", f"c{number}")
+                await memories.change(place, lambda _: memory, customer="u-911-x", now_us=1, ttl_us=2**60)
+            assert left()
+            assert run("memory", "forget", "--customer", "u-911-x", "--store", url)["deleted"] == 40
+            assert not left()
+
+    asyncio.run(go())
+
+
 def test_memory_is_shown_and_forgotten_under_the_names_people_know(tmp_path: Path, url: str) -> None:
     redactor = Redactor(key=redaction_key(tmp_path / "s.db", {}))
     memory = Memory(facts=(Fact("order", "A-77", "t1", 1),))
