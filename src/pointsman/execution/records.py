@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,6 +21,9 @@ from pointsman.execution.calls import Call
 
 RatesOf = Callable[[str, datetime], Rates | None]
 _BYTES_PER_TOKEN = 4
+_TIMES, _LARGEST = 4, 10_000_000
+"""How often a model's context a believable count may hold (windows grow, and catalogues are late), and one that is unknown."""
+_log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -36,7 +40,7 @@ def step_of(  # noqa: PLR0913 - what one call ended in, by name
 
     ``ours``: we cut it, with its answer on the way; of one that the client cut before anything came nothing is known.
     """
-    usage = call.whole.usage if call.whole else call.assembler.usage
+    usage = _believable(call.whole.usage if call.whole else call.assembler.usage, call)
     estimated = False
     begun = call.assembler.output_chars or (ours and call.whole is None)
     if status in ("broken", "cancelled") and begun and (usage is None or call.assembler.end is None):
@@ -61,6 +65,27 @@ def step_of(  # noqa: PLR0913 - what one call ended in, by name
         upstream_model=call.reply.model or None,
         request_id=call.request_id,
     )
+
+
+def _believable(usage: Usage | None, call: Call) -> Usage | None:
+    """Return the usage a provider reports, or None where it cannot be true: its tokens are then unknown, and so is its cost.
+
+    One reply with a made-up bill would else use up everybody's budget, or none of it.
+    """
+    if usage is None:
+        return None
+    whole = call.whole is not None or call.assembler.end is not None
+    wrote = bool(call.whole.text) if call.whole is not None else call.assembler.output_chars > 0
+    most = _TIMES * (call.target.model.context_window or _LARGEST)
+    if 0 < usage.prompt <= most and usage.output <= most and (usage.output or not (whole and wrote)):
+        return usage
+    _log.warning(
+        "%s reports %d prompt and %d output tokens: that cannot be, so what the call cost counts as unknown",
+        call.target.model.id,
+        usage.prompt,
+        usage.output,
+    )
+    return None
 
 
 def failed_step(model: str, error: PointsmanError, started_ns: int, attempt: int) -> StepRecord:

@@ -225,3 +225,23 @@ def test_a_budget_set_up_later_counts_what_was_spent_before(tmp_path: Path) -> N
         assert turn.cost_usd is not None
         found = book.find(Account("all", "", periods(turn.at_us)[1]))
         assert Decimal(found.spent) / 10**12 == turn.cost_usd
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "told",
+    [UsageSaid(uncached=0, output=0), UsageSaid(uncached=10**12, output=10**11), UsageSaid(uncached=9, output=0)],
+)
+def test_a_bill_that_cannot_be_is_unknown(tmp_path: Path, told: UsageSaid, *, stream: bool) -> None:
+    lies = Script(rules=(Rule(reply=Say(text="Nine to five.", usage=told)),))
+    with gateway(tmp_path / "t.db", lies, capped("of: all, per: day, usd: 0.01")) as running:
+        with openai_client(running) as client:
+            asked: Any = {"model": HAIKU, "messages": ASK, "max_completion_tokens": 100}
+            for _ in range(2):
+                said: Any = client.chat.completions.create(**asked, stream=stream)
+                assert list(said) if stream else said.choices
+        record = running.turns()[0]
+        assert (record.status, record.usage, record.cost_usd) == ("ok", None, None)
+    with open_store(f"sqlite:///{tmp_path}/t.db") as store:
+        (line,) = [line for line in list_spend(store, *periods(record.at_us)) if line.account.scope == "all"]
+    assert 0 < line.spend.spent == line.spend.assumed < 10**10, "the worst case of both calls stands for their cost"
