@@ -75,9 +75,9 @@ class BatchDesk:
 
     ``redactor`` takes personal data out of items before they are written down; they are sent so, too. ``admit`` raises for
     a turn that must not go to a model (sensitive data, an allow-list). ``reserve`` sets money aside for an item, whose
-    reply is then at most ``most_output`` tokens (None: what its model can say) where it names no limit itself; ``close``
-    counts as spent what was not settled. ``grace_s``: how long after a submission that was not heard of a provider that
-    does not list it is believed.
+    reply is then at most ``most_output`` tokens (None: what its model can say) where it names no limit itself. ``left`` is
+    told what an item cost for which another process had set money aside. ``grace_s``: how long after a submission that was
+    not heard of a provider that does not list it is believed.
     """
 
     def __init__(  # noqa: PLR0913 - collaborators by name
@@ -90,6 +90,7 @@ class BatchDesk:
         redactor: Redactor | None = None,
         admit: Callable[[Turn, Model], None] | None = None,
         reserve: Reserve | None = None,
+        left: Callable[[str, Decimal | None], None] | None = None,
         most_output: int | None = None,
         plan: PollPlan | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -106,7 +107,7 @@ class BatchDesk:
         self._plan = plan or PollPlan()
         self._sleep = sleep
         self._batches = Batches(store)
-        self._work = PartWork(dispatch.transport, store, self._batches, Owner(), Account(), grace_s=grace_s)
+        self._work = PartWork(dispatch.transport, store, self._batches, Owner(), Account(left=left), grace_s=grace_s)
 
     async def submit(
         self, items: Sequence[BatchItem], model: str, *, purpose: str = "batch", again: int = 1
@@ -232,10 +233,6 @@ class BatchDesk:
         self.show(batch_id)
         await self._batches.cancel(batch_id)
         return await self.advance(batch_id)
-
-    def close(self) -> None:
-        """Count as spent what was set aside for items that have not ended yet: nobody here will learn what they cost."""
-        self._work.account.close()
 
     def show(self, batch_id: str) -> BatchView:
         """Return how a batch stands, as far as it is known here.

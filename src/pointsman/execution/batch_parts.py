@@ -25,20 +25,18 @@ _SKEW_S = 120.0
 
 
 class Account(msgspec.Struct):
-    """What to tell of an item's cost, by its turn id."""
+    """What to tell of an item's cost, by its turn id; ``left`` hears of items that another process has sent."""
 
     holds: dict[str, Callable[[Decimal | None], None]] = msgspec.field(default_factory=dict)
+    left: Callable[[str, Decimal | None], None] | None = None
 
     def settle(self, turn_id: str, cost: Decimal | None) -> None:
         """Tell what an item cost; only once."""
         hold = self.holds.pop(turn_id, None)
         if hold is not None:
             hold(cost)
-
-    def close(self) -> None:
-        """Tell of everything that is left that its cost is unknown."""
-        for turn_id in list(self.holds):
-            self.settle(turn_id, None)
+        elif self.left is not None:
+            self.left(turn_id, cost)
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -51,6 +51,10 @@ class Book(Protocol):
         """Return the job that turns it into what was spent."""
         ...
 
+    def settle_left(self, call_id: str, pico: int | None) -> Job:
+        """Return the job that turns a reservation of another process into what was spent; None: unknown."""
+        ...
+
     def post(self, job: Job) -> asyncio.Future[None]:
         """Line a job up; the future resolves once it is durable."""
         ...
@@ -240,6 +244,13 @@ class Budgets:
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_result(None)
+
+    def settle_left(self, call_id: str, actual: int | None) -> None:
+        """Put what a call cost in the place of what another process had reserved for it.
+
+        On record only: in memory the reservation, which is more, counts until the next start.
+        """
+        self._write((), self._book.settle_left(call_id, actual))
 
     async def _settled_within(self, seconds: float) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

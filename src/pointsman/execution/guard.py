@@ -153,6 +153,11 @@ class Watch:
             return None
         return await self._budgets.reserve(scopes_of(ask), self._quote(ask, model, ask.turn), call_id)
 
+    def settle_left(self, call_id: str, actual: int | None) -> None:
+        """Say what a call cost for which a process that has ended had set money aside (pico-dollars, None unknown)."""
+        if self._budgets is not None:
+            self._budgets.settle_left(call_id, actual)
+
     async def admit(
         self, ask: Ask, model: Model, turn: Turn, *, limit_s: float = math.inf, force: bool = False
     ) -> CallPermit:

@@ -17,7 +17,7 @@ from pointsman.catalog.models import Model
 from pointsman.domain.decision import Decision
 from pointsman.domain.rates import RateState
 from pointsman.domain.record import CheckRecord, Handoff, StepRecord
-from pointsman.domain.reply import Reply
+from pointsman.domain.reply import Event, Reply
 from pointsman.domain.turn import Turn
 from pointsman.errors import BudgetExceeded, PointsmanError, ProviderError
 from pointsman.execution.ask import Ask
@@ -35,6 +35,8 @@ class Wish(msgspec.Struct, frozen=True):
 
     ``purpose`` and ``prompt`` go into the steps. ``relay`` False keeps the client's own bytes from being passed on, for a
     turn that is no longer the client's. ``limit_s`` bounds the whole wish in seconds beyond the turn's own deadline.
+    ``opening`` may let a stream be shown from its beginning, without the checks. ``sent_back`` is the purpose of the step of a
+    reply that a check did not release; None: as any other.
     """
 
     turn: Turn
@@ -44,6 +46,8 @@ class Wish(msgspec.Struct, frozen=True):
     relay: bool = False
     checks: tuple[Check, ...] = ()
     limit_s: float | None = None
+    opening: Opening | None = None
+    sent_back: str | None = None
 
 
 class Desk(Protocol):
@@ -107,6 +111,22 @@ class Desk(Protocol):
 Check = Callable[[Desk, Wish, Reply], Awaitable[Reply | Wish]]
 """Return the reply to release (as it is, or repaired), or the wish to try instead; raise to end the turn with an error."""
 
+
+class Sieve(Protocol):
+    """Changes what is shown of a reply, in its stream and as a whole alike. Only for replies that are not relayed."""
+
+    def events(self, events: list[Event]) -> list[Event]:
+        """Return the events to show for these."""
+        ...
+
+    def reply(self, reply: Reply) -> Reply:
+        """Return the reply as it was shown."""
+        ...
+
+
+Opening = Callable[[Desk, Reply], Sieve | None]
+"""Looks at the first content of a stream: a sieve if it may be shown as it comes, None if it is to be read whole and checked."""
+
 Stage = Callable[[Desk, Wish], Awaitable[Wish]]
 """Return the wish to go on with."""
 
@@ -164,6 +184,10 @@ class Guard(Protocol):
         Raises:
             BudgetExceeded: it could cost more than is left.
         """
+        ...
+
+    def settle_left(self, call_id: str, actual: int | None) -> None:
+        """Say what a call cost for which a process that has ended had set money aside (pico-dollars, None unknown)."""
         ...
 
     def unaffordable(self, ask: Ask) -> Mapping[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -32,9 +33,17 @@ def open_desk(router: Router, plan: PollPlan | None = None) -> BatchDesk:
         redactor=router.redactor,
         admit=admit,
         reserve=_reserve(router),
+        left=_left(router),
         most_output=budgets.max_output_tokens if budgets.caps else None,
         plan=plan,
     )
+
+
+def _left(router: Router) -> Callable[[str, Decimal | None], None] | None:
+    guard = router.engine.dispatch.guard
+    if guard is None or not router.policy.budgets.caps:
+        return None
+    return lambda turn_id, cost: guard.settle_left(turn_id, to_pico(cost))
 
 
 def _reserve(router: Router) -> Reserve | None:

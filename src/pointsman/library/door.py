@@ -64,7 +64,6 @@ class Pointsman:
         self._signals = OwnSignals(policy.signals)
         self._router: Router | None = None
         self._closing = contextlib.ExitStack()
-        self._desks: list[BatchDesk] = []
         self._streaming: set[Running | ManagedRun] = set()
 
     @classmethod
@@ -151,9 +150,7 @@ class Pointsman:
 
     def batch_desk(self, plan: PollPlan | None = None) -> BatchDesk:
         """Return the desk that takes work that can wait to the providers' batch APIs; only while this is open."""
-        desk = open_desk(self.router, plan)
-        self._desks.append(desk)
-        return desk
+        return open_desk(self.router, plan)
 
     @property
     def tools(self) -> Mapping[str, PythonTool]:
@@ -196,9 +193,6 @@ class Pointsman:
         try:
             if router is not None:
                 await asyncio.gather(*(running.cancel() for running in self._streaming))
-                for desk in self._desks:
-                    desk.close()
-                self._desks.clear()
                 await router.aclose()
         finally:
             await asyncio.to_thread(self._closing.close)

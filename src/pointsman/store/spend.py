@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -17,6 +18,8 @@ from pointsman.store.store import Store
 
 Scope = Literal["all", "key", "user", "conversation", "agent"]
 Job = Callable[[sqlite3.Connection], None]
+_KEPT_US = 60 * 86_400 * 1_000_000
+"""How long it is remembered that a reservation was counted as spent; no batch takes longer."""
 _SEEDS = ("all", "key", "conversation")
 """Scopes that the turns themselves name, so that a budget set up in mid-period finds what was spent before it."""
 
@@ -74,7 +77,9 @@ class SpendBook:
         return Spend() if row is None else Spend(*row)
 
     def recover(self) -> int:
-        """Count what a crashed process had reserved as spent, since it may have been billed; return how many calls it was.
+        """Count what a process that has ended had reserved as spent, since it may be billed; return how many calls it was.
+
+        Who learns later what one of them cost (a batch that is taken up, a process that had not ended after all) replaces it.
 
         Raises:
             StoreError: the store cannot be written.
@@ -84,8 +89,9 @@ class SpendBook:
         def job(connection: sqlite3.Connection) -> int:
             left: int = connection.execute(queries["count_left_over"]).fetchone()[0]
             if left:
-                connection.execute(queries["assume_left_over"])
-                connection.execute(queries["forget_left_over"])
+                connection.execute(queries["assume_left_over"], {"call_id": None})
+                connection.execute(queries["mark_left_over"])
+            connection.execute(queries["forget_old"], (time.time_ns() // 1000 - _KEPT_US,))
             return left
 
         return self._store.write_sync(job)
@@ -131,8 +137,26 @@ class SpendBook:
         queries = self._queries
 
         def job(connection: sqlite3.Connection) -> None:
+            connection.execute(queries["take_back"], {"call_id": call_id})
             connection.execute(queries["release"], {"call_id": call_id})
             connection.executemany(queries["add"], rows)
+
+        return job
+
+    def settle_left(self, call_id: str, pico: int | None) -> Job:
+        """Return the job that turns a reservation of another process into what was spent; None: all of it, as it is unknown.
+
+        Where there is no reservation (any more) nothing happens.
+        """
+        queries, place = self._queries, {"call_id": call_id}
+
+        def job(connection: sqlite3.Connection) -> None:
+            if pico is None:
+                connection.execute(queries["assume_left_over"], place)
+            else:
+                connection.execute(queries["take_back"], place)
+                connection.execute(queries["add_to_left"], place | {"pico": pico})
+            connection.execute(queries["release"], place)
 
         return job
 

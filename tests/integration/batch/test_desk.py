@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +24,8 @@ from pointsman.execution.batch import BatchDesk, BatchItem, BatchView, PollPlan
 from pointsman.library.door import Pointsman
 from pointsman.store import open_store
 from pointsman.store.batches import ItemRow
+from pointsman.store.money import to_pico
+from pointsman.store.spend import list_spend
 from support.gateway import POLICY, policy
 
 T = TypeVar("T")
@@ -294,17 +297,22 @@ def test_what_cannot_be_a_batch_is_refused(tmp_path: Path) -> None:
     at_desk(tmp_path, script(), work)
 
 
-def run_with(folder: Path, more: str, work: Callable[[BatchDesk, Pointsman], Awaitable[None]]) -> None:
-    """Run ``work`` with the desk of a policy that says ``more``."""
-    (folder / "p.yaml").write_text(POLICY + more)
+def run_with(folder: Path, more: str, *works: Callable[[BatchDesk, Pointsman], Awaitable[None]]) -> None:
+    """Run each of ``works`` with the desk of a policy that says ``more``, opened anew, at one emulator."""
     store = f"sqlite:///{folder / 't.db'}"
-    door = Pointsman.from_policy(folder / "p.yaml", store=store, emulated=True, script=script())
 
-    async def run() -> None:
-        async with door as pm:
+    async def run(work: Callable[[BatchDesk, Pointsman], Awaitable[None]]) -> None:
+        environ = {"ANTHROPIC_API_KEY": "k", "OPENAI_API_KEY": "k", "GEMINI_API_KEY": "k", "GROQ_API_KEY": "k"}
+        async with Pointsman.from_policy(folder / "p.yaml", store=store, environ=environ) as pm:
             await work(pm.batch_desk(PollPlan(0, 1, 0)), pm)
 
-    asyncio.run(run())
+    with serve_in_thread(Emulator(script())) as handle:
+        text = POLICY
+        for host, path in (("anthropic", ""), ("openai", "/v1"), ("google", "")):
+            text = text.replace(f"{{host: {host}}}", f"{{host: {host}, base_url: '{handle.base_url}{path}'}}")
+        (folder / "p.yaml").write_text(text + more)
+        for work in works:
+            asyncio.run(run(work))
 
 
 def codes(desk: BatchDesk, view: BatchView) -> list[str]:
@@ -321,6 +329,29 @@ def test_a_batch_keeps_to_the_policys_budget(tmp_path: Path) -> None:
         assert found == sorted(found, reverse=True), "the first ones fit"
 
     run_with(tmp_path, "budgets:\n  caps:\n    - {of: user, per: day, usd: 0.001}\n", work)
+
+
+def test_what_a_batch_cost_is_settled_by_the_process_that_takes_it_in(tmp_path: Path) -> None:
+    known: list[str] = []
+
+    def spent(pm: Pointsman) -> tuple[int, int]:
+        now = datetime.now(UTC)
+        (line,) = list_spend(pm.router.store, now.strftime("%Y-%m-%d"), now.strftime("%Y-%m"))
+        return line.spend.spent, line.held
+
+    async def submit(desk: BatchDesk, _pm: Pointsman) -> None:
+        known.append((await desk.submit([item("a"), item("b")], MODELS[0])).batch.id)
+
+    async def take_in(desk: BatchDesk, pm: Pointsman) -> None:
+        worst, held = spent(pm)
+        assert (worst > 0, held) == (True, 0)
+        view = await desk.wait(known[0])
+        await pm.router.store.write(lambda _: None)  # behind what was lined up
+        assert spent(pm) == (to_pico(view.counts.cost_usd), 0)
+        assert 0 < spent(pm)[0] < worst
+
+    caps = "budgets:\n  caps:\n    - {of: all, per: total, usd: 5}\n"
+    run_with(tmp_path, caps, submit, take_in)
 
 
 def test_an_item_without_a_limit_gets_one_where_money_is_capped(tmp_path: Path) -> None:

@@ -42,6 +42,10 @@ class Book:
         self.written.append(("settle", call_id, accounts, spend))
         return lambda _: None
 
+    def settle_left(self, call_id: str, pico: int | None) -> Job:
+        self.written.append(("settle left", call_id, pico))
+        return lambda _: None
+
     def post(self, job: Job) -> asyncio.Future[None]:
         job(None)  # type: ignore[arg-type]
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()

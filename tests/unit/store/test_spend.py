@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -46,6 +47,22 @@ def test_what_a_crash_leaves_counts_as_spent(store: Store, book: SpendBook, url:
         assert recovered.recover() == 0
         assert recovered.find(DAY) == Spend(570, 570, 2)
         assert recovered.find(MONTH) == Spend(70, 70, 1)
+
+
+def test_who_learns_the_true_cost_takes_back_what_was_counted(store: Store, book: SpendBook) -> None:
+    now = time.time_ns() // 1000
+    for call in ("slow", "taken up", "unknown", "early"):
+        store.write_sync(book.hold(call, (DAY, MONTH), 500, now))
+    store.write_sync(book.settle_left("early", 40))
+    assert book.recover() == 3  # another process starts
+    assert book.find(DAY) == Spend(1540, 1500, 3)
+    store.write_sync(book.settle("slow", (DAY, MONTH), Spend(200)))  # the first had not ended after all
+    store.write_sync(book.settle_left("taken up", 30))
+    store.write_sync(book.settle_left("unknown", None))
+    store.write_sync(book.settle_left("never held", 9))
+    assert book.find(DAY) == book.find(MONTH) == Spend(770, 500, 1)
+    assert book.recover() == 0
+    assert {line.held for line in list_spend(store, "2026-11-22", "2026-11")} == {0}
 
 
 def test_simulated_money_is_kept_apart(store: Store, book: SpendBook) -> None:
