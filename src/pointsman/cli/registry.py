@@ -14,6 +14,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("pointsman.cli.schema", "Print the JSON Schema of a file format."),
     "replay-route": ("pointsman.cli.replay_route", "Route every turn of recorded conversations and sum up."),
     "import": ("pointsman.cli.import_cases", "Make cases of recorded conversations and logged requests."),
+    "replay": ("pointsman.cli.replay", "Answer cases with models, recorded, emulated or live, and grade them."),
+    "run-report": ("pointsman.cli.run_report", "Sum up a replay: accuracy, pass^k, cost, latency, failures."),
     "bench": ("pointsman.cli.bench", "Compare models: tool calls, latency, structured output."),
     "turns": ("pointsman.cli.turns", "List stored turns."),
     "turn": ("pointsman.cli.turn", "Tell the whole story of one turn."),

@@ -7,17 +7,35 @@ from typing import Literal
 
 import msgspec
 
+from pointsman.domain.message import Message
 from pointsman.domain.reply import Reply
 from pointsman.domain.usage import Usage
 
 Origin = Literal["live", "simulated", "recorded"]
 
 
+class Way(msgspec.Struct, frozen=True):
+    """How a replay that ran freely went: what was said after the case's turn, and whether it left the recorded conversation.
+
+    ``diverged_at`` is the model call, from 1, of which a tool call is not on the tape; ``divergence`` says which. ``whole`` tells
+    that every taped call was made and every word of the customer was used: the recorded conversation came about again.
+    ``writes_blocked`` counts calls to tools that may change something and that the tape does not hold: none was executed.
+    """
+
+    messages: tuple[Message, ...]
+    calls: int
+    whole: bool
+    diverged_at: int | None = None
+    divergence: str = ""
+    writes_blocked: int = 0
+
+
 class Answer(msgspec.Struct, frozen=True):
     """One repeat of one case on one model. ``reply`` is None where there was none, and ``error`` then says why.
 
     ``ttft_ms`` and ``latency_ms`` are None where not measured; ``usage`` and ``cost_usd`` where unknown. ``text_calls`` is the
-    raw output of a recorded model that wrote its calls as text.
+    raw output of a recorded model that wrote its calls as text. ``way`` is there where the conversation ran on freely; ``reply``
+    then holds every call the model made in it, and its last words.
     """
 
     case_id: str
@@ -31,6 +49,7 @@ class Answer(msgspec.Struct, frozen=True):
     ttft_ms: float | None = None
     latency_ms: float | None = None
     text_calls: str | None = None
+    way: Way | None = None
 
 
 class Grade(msgspec.Struct, frozen=True):

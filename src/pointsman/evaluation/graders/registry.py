@@ -7,6 +7,7 @@ from functools import cache
 
 from pointsman.errors import UsageError
 from pointsman.evaluation.graders.bfcl import Bfcl
+from pointsman.evaluation.graders.outcome import Outcome
 from pointsman.evaluation.graders.strict import Strict
 from pointsman.evaluation.grading_seam import Grader
 
@@ -14,7 +15,7 @@ from pointsman.evaluation.grading_seam import Grader
 @cache
 def graders() -> tuple[Grader, ...]:
     """Return every grader with its default settings, in the order in which reports show them."""
-    return (Strict(), Bfcl())
+    return (Strict(), Bfcl(), Outcome())
 
 
 def grader(name: str) -> Grader:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -18,13 +18,16 @@ from pointsman.evaluation.importers.anthropic_rows import messages_from_anthropi
 from pointsman.evaluation.importers.case_seam import Found
 from pointsman.evaluation.importers.case_source import Read
 from pointsman.evaluation.importers.cases_requests import request_wishes
-from pointsman.evaluation.importers.turn_cases import arguments_of, gold_of_message, shipped_of
+from pointsman.evaluation.importers.turn_cases import answered_calls, arguments_of, gold_of_message, shipped_of
 from pointsman.store import Store, TurnFilter
 from pointsman.store.outcomes import Outcomes
 from pointsman.store.rejections import RejectionFilter, list_rejections
 
 _LOW_RATING = 2
 _MOST = 1_000_000
+Results = dict[tuple[str, str, str], ToolResult]
+"""Results by id, name and arguments of their call."""
+
 _REPLY = msgspec.json.Decoder(Reply)
 
 
@@ -45,7 +48,7 @@ def store_rows(store: Store, since_us: int | None, *, recorded_gold: bool = Fals
 
 def _conversation(store: Store, ids: list[str], *, recorded_gold: bool) -> Iterator[Read]:
     read: list[tuple[TurnRecord, Turn]] = []
-    results: dict[str, ToolResult] = {}
+    results: Results = {}
     for turn_id in ids:
         try:
             record = store.turn(turn_id)
@@ -56,9 +59,7 @@ def _conversation(store: Store, ids: list[str], *, recorded_gold: bool) -> Itera
             yield Read(f"turn {turn_id}", problem=str(error)[:200])
             continue
         read.append((record, turn))
-        results |= {
-            part.call_id: part for message in turn.messages for part in message.parts if type(part) is ToolResult
-        }
+        results |= {(call.id, call.name, call.arguments): result for call, result in answered_calls(turn.messages)}
     for record, turn in read:
         try:
             found = _found(store, record, turn, results, recorded_gold=recorded_gold)
@@ -68,9 +69,7 @@ def _conversation(store: Store, ids: list[str], *, recorded_gold: bool) -> Itera
         yield Read(f"turn {record.id}", "store", (found,))
 
 
-def _found(
-    store: Store, record: TurnRecord, turn: Turn, results: Mapping[str, ToolResult], *, recorded_gold: bool
-) -> Found:
+def _found(store: Store, record: TurnRecord, turn: Turn, results: Results, *, recorded_gold: bool) -> Found:
     reply = _REPLY.decode(record.reply) if record.reply else None
     message = None if reply is None else Message("assistant", reply.parts)
     calls = () if reply is None else reply.tool_calls
@@ -97,11 +96,12 @@ def _found(
     return Found(case, msgspec.structs.replace(shipped, model=model))
 
 
-def _taped(calls: tuple[ToolCall, ...], results: Mapping[str, ToolResult]) -> Iterator[Taped]:
+def _taped(calls: tuple[ToolCall, ...], results: Results) -> Iterator[Taped]:
     for call in calls:
         arguments = arguments_of(call)
-        if call.id in results and arguments is not None:
-            yield Taped(call.name, arguments, results[call.id])
+        result = results.get((call.id, call.name, call.arguments))
+        if result is not None and arguments is not None:
+            yield Taped(call.name, arguments, result)
 
 
 def _tags(store: Store, record: TurnRecord) -> dict[str, str]:

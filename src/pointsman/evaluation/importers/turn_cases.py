@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -46,6 +47,8 @@ def run_case(conversation: Conversation, gold: Gold | None, tags: Mapping[str, s
     place = next((n for n in range(first, len(messages)) if messages[n].role == "assistant"), None)
     if place is None:
         return None
+    # Words that nobody answered any more need no answer in a replay either.
+    last = max(n for n, message in enumerate(messages) if message.role == "assistant")
     return Case(
         id=conversation.id,
         conversation_id=conversation.id,
@@ -54,7 +57,7 @@ def run_case(conversation: Conversation, gold: Gold | None, tags: Mapping[str, s
         gold=gold,
         tape=tape_of(messages[place:]),
         tags=dict(tags),
-        customer=tuple(message for message in messages[place:] if message.role == "user"),
+        customer=tuple(message for message in messages[place:last] if message.role == "user"),
     )
 
 
@@ -64,11 +67,22 @@ def _turn(conversation: Conversation, place: int) -> Turn:
 
 def tape_of(messages: Sequence[Message]) -> tuple[Taped, ...]:
     """Return every call among ``messages`` that got a result, with it, in order."""
-    results = {part.call_id: part for message in messages for part in message.parts if type(part) is ToolResult}
-    calls = (part for message in messages for part in message.parts if type(part) is ToolCall and part.id in results)
     return tuple(
-        Taped(call.name, arguments, results[call.id]) for call in calls if (arguments := arguments_of(call)) is not None
+        Taped(call.name, arguments, result)
+        for call, result in answered_calls(messages)
+        if (arguments := arguments_of(call)) is not None
     )
+
+
+def answered_calls(messages: Sequence[Message]) -> Iterator[tuple[ToolCall, ToolResult]]:
+    """Yield every call with its result: that of the same id right after it, since ids come twice in recorded conversations."""
+    for asked, given in pairwise(messages):
+        if asked.role != "assistant" or given.role != "tool":
+            continue
+        results = {part.call_id: part for part in given.parts if type(part) is ToolResult}
+        for part in asked.parts:
+            if type(part) is ToolCall and part.id in results:
+                yield part, results[part.id]
 
 
 def arguments_of(call: ToolCall) -> JsonObject | None:

@@ -1,0 +1,221 @@
+"""``pointsman replay``: answer cases with models, recorded, emulated or live, and grade what they say."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+import typer
+
+from pointsman.cli.console import err, plain
+from pointsman.cli.figures import usd
+from pointsman.cli.store_options import AsJson
+from pointsman.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pointsman.evaluation.case_file import CaseIndex
+    from pointsman.evaluation.replaying import Done, Source, Tick
+    from pointsman.evaluation.run_log import RunLog
+
+EXIT_STOPPED = 3
+_SHOWN = 10
+
+
+def command(
+    cases: Annotated[Path, typer.Argument(help="A case file (`pointsman import` writes one).", show_default=False)],
+    models: Annotated[
+        str,
+        typer.Option(help="With commas: ids of the catalogue, or recorded:PATH[#MODEL].", show_default=False),
+    ],
+    out_: Annotated[
+        Path, typer.Option("--out", help="The run's folder; the same one goes on where it stopped.")
+    ] = Path("run"),
+    repeats: Annotated[int, typer.Option(min=1, max=1000, help="How often each model answers each case.")] = 1,
+    mode: Annotated[
+        Literal["fixed", "free"],
+        typer.Option(help="fixed: every turn on the recorded history. free: the model goes on, served by the tape."),
+    ] = "fixed",
+    grader: Annotated[str, typer.Option(help="What grades: strict, bfcl, outcome ...")] = "strict",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many cases, taken at random.")] = None,
+    seed: Annotated[int, typer.Option(help="Orders the cases, and is sent to providers that take one.")] = 0,
+    at_once: Annotated[int, typer.Option("--concurrency", min=1, max=256, help="Calls at the same time.")] = 4,
+    max_usd: Annotated[str | None, typer.Option("--max-usd", help="Never spend more than this on the run.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would cost.")] = False,
+    emulated: Annotated[
+        bool, typer.Option("--emulated", help="Simulated models answer; no account is needed.")
+    ] = False,
+    script: Annotated[Path | None, typer.Option(help="With --emulated: what the simulated models say.")] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="Whose providers and keys are used; default ./pointsman.yaml.")
+    ] = None,
+    prices: Annotated[
+        Path | None, typer.Option(help="Prices of recorded models, in dollars per million tokens (JSON).")
+    ] = None,
+    retry_errors: Annotated[bool, typer.Option("--retry-errors", help="Make calls again that failed.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Answer every case with every model, grade the answers, and report. Interrupted, it goes on where it stopped.
+
+    Exit codes: 0 done, 2 wrong input, 3 stopped at --max-usd.
+    """
+    from pointsman.cli.replay_setup import LiveWhere, dollars, prices_of
+    from pointsman.cli.run_report import report
+    from pointsman.evaluation.graders.registry import grader as grader_of
+
+    if script is not None and not emulated:
+        raise UsageError("--script says what simulated models answer: add --emulated")
+    plan = Plan(
+        cases=cases,
+        out=out_,
+        models=models,
+        repeats=repeats,
+        mode=mode,
+        grader=grader_of(grader),
+        limit=limit,
+        seed=seed,
+        at_once=at_once,
+        cap=dollars(max_usd),
+        dry_run=dry_run,
+        where=LiveWhere(policy, emulated, script, seed),
+        price=prices_of(prices),
+        retry_errors=retry_errors,
+        json=json,
+    )
+    done = asyncio.run(_go(plan))
+    if done is None:
+        return
+    report(out_, json=json)
+    if done.left:
+        err().print(
+            plain(f"stopped at --max-usd {max_usd}: {done.left:,} answers were not asked for. Give more to go on.")
+        )
+        raise typer.Exit(EXIT_STOPPED)
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What the flags ask for."""
+
+    cases: Path
+    out: Path
+    models: str
+    repeats: int
+    mode: Literal["fixed", "free"]
+    grader: Any
+    limit: int | None
+    seed: int
+    at_once: int
+    cap: Decimal | None
+    dry_run: bool
+    where: Any
+    price: Any
+    retry_errors: bool
+    json: bool
+
+
+async def _go(plan: Plan) -> Done | None:
+    """Replay; None where only the price was wanted."""
+    from pointsman.cli.replay_setup import models_of, price_list
+    from pointsman.evaluation.case_file import CaseIndex
+    from pointsman.evaluation.run_log import RunHead, RunLog
+
+    async with contextlib.AsyncExitStack() as stack:
+        index = stack.enter_context(CaseIndex(plan.cases, seed=plan.seed, limit=plan.limit))
+        _complain(index)
+        opened = await models_of(plan.models, stack, plan.where)
+        price_list(index, opened.sources, plan.repeats, json=plan.json and plan.dry_run, quiet=not plan.dry_run)
+        if plan.dry_run:
+            return None
+        head = RunHead(
+            cases_file=str(plan.cases),
+            version=index.version,
+            cases=len(index),
+            total=index.total,
+            mode=plan.mode,
+            models=tuple(source.name for source in opened.sources),
+            repeats=plan.repeats,
+            grader=f"{plan.grader.name}@{plan.grader.version}",
+            seed=plan.seed,
+        )
+        log = stack.enter_context(RunLog(plan.out, head, retry_errors=plan.retry_errors))
+        _resumed(log)
+        if plan.cap is not None:
+            opened.cap(max(Decimal(0), plan.cap - log.spent()))
+        return await _replay(plan, index, opened.sources, log)
+
+
+async def _replay(plan: Plan, index: CaseIndex, sources: Sequence[Source], log: RunLog) -> Done:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from pointsman.evaluation.replaying import Replay
+
+    console = err()
+    columns = (
+        TextColumn("replaying"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[said]}"),
+        TimeRemainingColumn(),
+    )
+    total = len(index) * len(sources) * plan.repeats
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=total, said="")
+        running = _Running()
+
+        def told(tick: Tick) -> None:
+            running.take(tick)
+            progress.update(task, advance=1, said=running.text)
+
+        replay = Replay(
+            index=index,
+            sources=sources,
+            log=log,
+            grader=plan.grader,
+            repeats=plan.repeats,
+            at_once=plan.at_once,
+            price=plan.price,
+            told=told,
+        )
+        return await replay.run()
+
+
+def _complain(index: CaseIndex) -> None:
+    console = err()
+    for number, problem in index.problems[:_SHOWN]:
+        console.print(plain(f"{index.path}: line {number} left out: {problem[:200]}"))
+    if len(index.problems) > _SHOWN:
+        console.print(f"... and {len(index.problems) - _SHOWN:,} more lines left out")
+
+
+def _resumed(log: RunLog) -> None:
+    if log.pending:
+        worst = usd(sum(log.pending.values(), Decimal(0)))
+        calls = "call was" if len(log.pending) == 1 else "calls were"
+        text = f"{len(log.pending)} {calls} on the way when this run was stopped: asked again; up to {worst} may have been paid"
+        err().print(plain(text))
+
+
+class _Running:
+    """The figures beside the bar."""
+
+    def __init__(self) -> None:
+        self._graded = self._passed = self._failed = 0
+        self._usd = Decimal(0)
+
+    def take(self, tick: Tick) -> None:
+        self._graded += tick.passed is not None
+        self._passed += tick.passed is True
+        self._failed += tick.error is not None
+        if tick.usd is not None and not tick.reused:
+            self._usd += tick.usd
+
+    @property
+    def text(self) -> str:
+        share = f"{self._passed / self._graded:.1%} right, " if self._graded else ""
+        failed = f"{self._failed} failed, " if self._failed else ""
+        return f"{share}{failed}{usd(self._usd)}"

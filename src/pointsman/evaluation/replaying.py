@@ -1,0 +1,203 @@
+"""Replays cases on models: every case, every model, every repeat; each answer kept before the next call, then graded.
+
+Nothing is held but counts: cases are read as they are needed, answers go to the run's file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Protocol
+
+import msgspec
+
+from pointsman.domain.turn import Turn
+from pointsman.evaluation.answers import Answer, Grade, Origin
+from pointsman.evaluation.case_file import CaseIndex
+from pointsman.evaluation.cases import Case
+from pointsman.evaluation.conformance import Conformance
+from pointsman.evaluation.free_run import run_free
+from pointsman.evaluation.grading_seam import Grader, is_write_error
+from pointsman.evaluation.run_log import GradeRow, RunLog, key_of
+from pointsman.execution.tool_words import may_write
+
+_TEXT = 300
+"""Characters of a grade's text that are kept."""
+
+Pays = Callable[[Decimal], None]
+"""Told of a paid call that is about to be made, with the most it may cost."""
+
+
+class Source(Protocol):
+    """What answers: a live model, an emulated or a recorded one.
+
+    ``settings`` is what its answers depend on beside the case: a cached answer is used again only where it is the same.
+    """
+
+    name: str
+    origin: Origin
+    settings: str
+
+    async def answer(self, case: Case, turn: Turn, repeat: int, pays: Pays) -> Answer | None:
+        """Return the answer to ``turn`` (the case's own, or a later point of it); None where the spend cap leaves no money."""
+        ...
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """One answer, as the progress bar hears of it. ``reused``: it stood in the run already."""
+
+    model: str
+    passed: bool | None
+    usd: Decimal | None
+    error: str | None
+    reused: bool
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One answer to get."""
+
+    case: Case
+    content: bytes
+    source: Source
+    repeat: int
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What a replay did. ``left`` answers were not asked for: the spend cap was reached."""
+
+    asked: int
+    reused: int
+    left: int
+
+
+class Replay:
+    """One pass over the cases. ``told`` hears of every answer."""
+
+    def __init__(  # noqa: PLR0913 - the parts of a replay, by name
+        self,
+        *,
+        index: CaseIndex,
+        sources: Sequence[Source],
+        log: RunLog,
+        grader: Grader,
+        repeats: int = 1,
+        at_once: int = 4,
+        price: Callable[[Answer], Decimal | None] = lambda answer: answer.cost_usd,
+        told: Callable[[Tick], None] = lambda tick: None,  # noqa: ARG005 - nobody listens
+    ) -> None:
+        self._index = index
+        self._sources = sources
+        self._log = log
+        self._grader = grader
+        self._repeats = repeats
+        self._price = price
+        self._told = told
+        self._conformance = Conformance()
+        # Recorded answers need no waiting for: one worker keeps them in order.
+        self._workers = 1 if all(source.origin == "recorded" for source in sources) else at_once
+        self._free = log.head.mode == "free"
+        self._asked = self._reused = self._done = 0
+        self._stopped = False
+
+    async def run(self) -> Done:
+        """Get and grade every answer that is not there yet.
+
+        Raises:
+            UsageError: a model cannot be asked at all.
+        """
+        jobs = self._jobs()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._workers):
+                    group.create_task(self._work(jobs))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        total = len(self._index) * len(self._sources) * self._repeats
+        return Done(self._asked, self._reused, total - self._done)
+
+    def _jobs(self) -> Iterator[Job]:
+        for case in self._index:
+            content = case.content
+            for repeat in range(1, self._repeats + 1):
+                for source in self._sources:
+                    yield Job(case, content, source, repeat)
+
+    async def _work(self, jobs: Iterator[Job]) -> None:
+        for job in jobs:
+            if self._stopped:
+                return
+            before = self._asked
+            if self._free:
+                answer = await run_free(job.case, partial(self._one, job))
+            else:
+                answer = await self._one(job, job.case.turn, b"")
+            if answer is None:
+                self._stopped = True
+                return
+            self._reused += self._asked == before
+            self._done += 1
+            self._grade(job, answer)
+
+    async def _one(self, job: Job, turn: Turn, step: bytes) -> Answer | None:
+        """Return one answer: the one kept, or a new one, which is kept before anything else happens."""
+        source = job.source
+        key = key_of(job.content, source.name, f"{self._log.head.mode} {source.settings}", job.repeat, step)
+        known = self._log.find(key)
+        if known is not None:
+            return known
+        answer = await source.answer(job.case, turn, job.repeat, lambda worst: self._log.sent(key, worst))
+        if answer is not None:
+            self._asked += 1
+            self._log.keep(key, answer)
+        return answer
+
+    def _grade(self, job: Job, answer: Answer) -> None:
+        if answer.cost_usd is None:
+            answer = msgspec.structs.replace(answer, cost_usd=self._price(answer))
+        if self._log.is_graded(job.case.id, job.source.name, job.repeat):
+            self._told(Tick(job.source.name, None, answer.cost_usd, answer.error, reused=True))
+            return
+        grade = self._grader.grade(job.case, answer)
+        self._log.keep_grade(
+            grade_row(job.case, job.content, answer, grade, self._conformance.conforms(job.case, answer))
+        )
+        self._told(Tick(job.source.name, grade.passed, answer.cost_usd, answer.error, reused=False))
+
+
+def grade_row(case: Case, content: bytes, answer: Answer, grade: Grade, conforms: bool | None) -> GradeRow:
+    """Return all that reports and gates want to know of an answer."""
+    way = answer.way
+    return GradeRow(
+        case=case.id,
+        content=content.hex()[:12],
+        conversation=case.conversation_id,
+        model=answer.model,
+        repeat=answer.repeat,
+        origin=answer.origin,
+        passed=grade.passed,
+        kind=grade.kind,
+        score=grade.score,
+        text=grade.text[:_TEXT],
+        write_error=is_write_error(grade),
+        writes=_may_write(case, answer),
+        conforms=conforms,
+        error=None if answer.error is None else answer.error[:_TEXT],
+        usd=answer.cost_usd,
+        ttft_ms=answer.ttft_ms,
+        latency_ms=answer.latency_ms,
+        input_tokens=None if answer.usage is None else answer.usage.prompt,
+        output_tokens=None if answer.usage is None else answer.usage.output,
+        diverged_at=None if way is None else way.diverged_at,
+        divergence="" if way is None else way.divergence[:_TEXT],
+        tags=case.tags,
+    )
+
+
+def _may_write(case: Case, answer: Answer) -> bool:
+    """Tell whether something could have been changed: by a call that is due, or by one that was made."""
+    due = () if case.gold is None else case.gold.calls
+    if any(may_write(call.name) if call.writes is None else call.writes for call in due):
+        return True
+    return answer.reply is not None and any(may_write(call.name) for call in answer.reply.tool_calls)
