@@ -57,7 +57,8 @@ def decode(text: str) -> Any:
 
 
 def _plain(said: str) -> str:
-    return said[:1].lower() + said[1:]
+    # Some of Python's sentences go on with the place: ours names it itself.
+    return said[:1].lower() + said[1:].removesuffix(" at")
 
 
 def _depth(text: str) -> int:

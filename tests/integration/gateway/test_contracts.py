@@ -113,6 +113,7 @@ def test_when_no_model_can_the_error_is_typed(tmp_path: Path) -> None:
         record = running.turns()[0]
         assert record.status == "error"
         assert record.error_code == "contract_violated"
+        assert record.simulated, "what a failed turn cost is no real money either"
         assert [check.action for check in record.checks][-1] == "failed"
         assert all(step.cost_usd for step in record.steps), "what was rejected was paid for all the same"
 

@@ -296,3 +296,8 @@ def test_the_room_loads_its_engines_only_when_a_contract_is_made() -> None:
 def test_no_reply_takes_more_than_its_length_to_read(reply: str) -> None:
     # No clock is needed: where the time grew with the square of the length, these took from minutes to hours.
     assert Contract(TRIAGE).check(reply).outcome == "rejected"
+
+
+def test_the_place_of_a_fault_is_named_once() -> None:
+    (said,) = Contract(TRIAGE).check('{"intent": "refund", "order_id": "a\x1b"} {}').failures
+    assert "invalid control character at line 1, column 36" in said.message
