@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,7 +30,9 @@ from pointsman.cli.bench_setup import (
 from pointsman.cli.console import print_json
 from pointsman.cli.store_options import AsJson
 from pointsman.errors import UsageError
+from pointsman.evaluation.answers import Origin
 from pointsman.evaluation.bench_asking import Job
+from pointsman.evaluation.bench_running import BenchRun
 from pointsman.evaluation.cases import Case
 
 app = typer.Typer(
@@ -47,6 +50,65 @@ CasesFile = Annotated[
     typer.Option("--cases", help="Your own cases (`pointsman import` writes them); left out, a bundled set."),
 ]
 Some = Annotated[int | None, typer.Option("--n", min=1, help="Only the first N of the set.")]
+
+
+@app.command()
+def tools(
+    models: Annotated[
+        str,
+        typer.Option("--models", help="The models to ask, with commas; recorded:PATH#MODEL takes answers from a file."),
+    ],
+    cases: CasesFile = None,
+    grader: Annotated[str, typer.Option("--grader", help="Who grades: strict, bfcl.")] = "strict",
+    by: Annotated[str, typer.Option("--by", help="The tag by which results are shown apart.")] = "kind",
+    repeats: Repeats = 1,
+    n: Some = None,
+    output_tokens: Annotated[int, typer.Option("--output-tokens", min=1, help="The longest answer asked for.")] = 1024,
+    policy: PolicyFile = None,
+    emulated: Emulated = False,
+    script: ScriptFile = None,
+    max_usd: MaxUsd = None,
+    dry_run: DryRun = False,
+    at_once: AtOnce = 4,
+    store: BudgetStore = None,
+    json: AsJson = False,
+) -> None:
+    """How often tool calls are right, and what is wrong where they are not. No tool is executed."""
+    from pointsman.cli import bench_view
+    from pointsman.cli.bench_recorded import split_models, with_recorded
+    from pointsman.evaluation.bench_sets import bundled_requests
+    from pointsman.evaluation.benches.tools import USUAL_OUTPUT, ToolsBench
+    from pointsman.evaluation.graders.registry import grader as grader_named
+
+    judge = grader_named(grader)
+    chosen = bundled_requests()[:n] if cases is None else own_cases(cases, n)
+    this = ToolsBench(chosen, judge, by=by, output_tokens=output_tokens)
+    live, recorded = split_models(models, own=cases is not None)
+    outcome = Outcome((), BenchRun(()), Decimal(0))
+    names: list[tuple[str, Origin]] = []
+    if live:
+        setting, outcome = bench(
+            live,
+            Where(policy, emulated, script, store),
+            terms(max_usd, dry_run=dry_run, at_once=at_once),
+            lambda setting: list(this.jobs(setting.models, repeats)),
+            usual_output=USUAL_OUTPUT,
+        )
+        names += [(model.id, setting.asker.known_origin(model.id)) for model in setting.models]
+    elif dry_run:
+        outcome = Outcome((), None, Decimal(0))
+    outcome, found = with_recorded(outcome, recorded, chosen, repeats)
+    names += [(name, "recorded") for name in found]
+    made = () if outcome.run is None else outcome.run.made
+    rows = [this.row(name, made, origin) for name, origin in names] if made else []
+    if json:
+        about = {"grader": f"{judge.name}@{judge.version}", "cases": len(chosen), "repeats": repeats}
+        print_json(bench_view.as_json("tools", rows, outcome, about))
+    elif outcome.run is None:
+        bench_view.show_price(outcome)
+    else:
+        bench_view.show_tools(rows, outcome, judge.name, by)
+    _end([name for name, _ in names], outcome)
 
 
 @app.command()
@@ -96,7 +158,7 @@ def structured(
         bench_view.show_price(outcome)
     else:
         bench_view.show_structured(rows, outcome, this.contract.name)
-    _end(setting, outcome)
+    _end([model.id for model in setting.models], outcome)
 
 
 @app.command()
@@ -150,7 +212,7 @@ def latency(
         bench_view.show_price(outcome)
     else:
         bench_view.show_latency(rows, outcome)
-    _end(setting, outcome)
+    _end([model.id for model in setting.models], outcome)
 
 
 def _sizes(words: str) -> tuple[int, ...]:
@@ -199,10 +261,11 @@ def _schema(path: Path) -> dict[str, Any]:
     return schema
 
 
-def _end(setting: Setting, outcome: Outcome) -> None:
+def _end(models: Sequence[str], outcome: Outcome) -> None:
     """Exit with 1 where a model gave no reply at all, or the cap was reached."""
     if outcome.run is None:
         return
-    replied = {one.job.model for one in outcome.run.made if one.answer.reply is not None}
-    if outcome.run.left or any(model.id not in replied for model in setting.models):
+    answers = [one.answer for one in outcome.run.made]
+    replied = {one.model for one in answers if one.reply is not None or one.text_calls is not None}
+    if outcome.run.left or not replied.issuperset(models):
         raise typer.Exit(EXIT_FAILED)

@@ -16,8 +16,10 @@ from pointsman.evaluation.bench_running import total
 from pointsman.evaluation.bench_sums import SMALL, Quantile, Share
 from pointsman.evaluation.benches.latency import LatencyRow
 from pointsman.evaluation.benches.structured import StructuredRow
+from pointsman.evaluation.benches.tools import ToolsRow
 
 _KINDS_SHOWN = 4
+_WORD = 30
 
 
 def show_price(outcome: Outcome) -> None:
@@ -72,11 +74,67 @@ def _structured_cells(row: StructuredRow) -> list[Text | str]:
         interval(row.conforms),
         percent(row.repaired.share),
         percent(rejected),
-        tally(row.errors) or "0",
+        plain(tally(row.errors) or "0"),
         dollars(row.cost_per_1k_usd),
         count(None if row.output_tokens is None else round(row.output_tokens)),
         plain(tally(row.kinds)),
     ]
+
+
+def show_tools(rows: Sequence[ToolsRow], outcome: Outcome, grader: str, by: str) -> None:
+    """Print the tables of the tool bench: all cases, and by the value of a tag."""
+    graded = [row for row in rows if row.right.n]
+    best = max(graded, key=lambda row: row.right.share or 0, default=None)
+    if best is None:
+        said = "No answer could be graded."
+    else:
+        said = f"{best.model} comes first: {percent(best.right.share)} % of {best.right.n:,} answers right by {grader}"
+        said += f", 95 % interval {interval(best.right)}."
+    out().print(plain(said, "bold"))
+    repeated = any(row.pass_hat_k is not None for row in rows)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("model", overflow="fold")
+    for heading in ("n", "right %", "95 %", *(["all repeats right %"] if repeated else [])):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("write errors", "no reply", "not graded", "$ per 1k"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("what was wrong", overflow="fold")
+    for row in rows:
+        table.add_row(*_tools_cells(row, repeated=repeated))
+    show_stacked(table, keys=1)
+    _show_slices(rows, by)
+    _foot(outcome, [row.right for row in graded])
+
+
+def _tools_cells(row: ToolsRow, *, repeated: bool) -> list[Text | str]:
+    return [
+        plain(row.model),
+        count(row.right.n),
+        percent(row.right.share),
+        interval(row.right),
+        *([percent(row.pass_hat_k)] if repeated else []),
+        count(row.write_errors),
+        plain(tally(row.errors) or "0"),
+        count(row.ungraded),
+        dollars(row.cost_per_1k_usd),
+        plain(tally(row.kinds)),
+    ]
+
+
+def _show_slices(rows: Sequence[ToolsRow], by: str) -> None:
+    names = tuple(dict.fromkeys(name for row in rows for name in row.slices))
+    if not names:
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column(f"right % by {by}", overflow="fold")
+    for name in names:
+        most = max(row.slices[name].n for row in rows if name in row.slices)
+        table.add_column(plain(f"{name} (n {most:,})"), justify="right", no_wrap=True)
+    for row in rows:
+        shares = [row.slices.get(name) for name in names]
+        table.add_row(plain(row.model), *(percent(None if one is None else one.share) for one in shares))
+    out().print()
+    show_stacked(table, keys=1)
 
 
 def show_latency(rows: Sequence[LatencyRow], outcome: Outcome) -> None:
@@ -128,7 +186,7 @@ def _latency_cells(row: LatencyRow) -> list[Text | str]:
         count(None if row.prompt_tokens is None else round(row.prompt_tokens)),
         UNKNOWN if row.cached is None else f"{100 * row.cached:.0f}",
         count(None if row.output_tokens is None else round(row.output_tokens)),
-        tally(row.errors) or "0",
+        plain(tally(row.errors) or "0"),
         dollars(row.cost_per_1k_usd),
     ]
 
@@ -161,7 +219,7 @@ def interval(share: Share) -> str:
 
 def tally(found: Mapping[str, int]) -> str:
     """Return words with their counts, the most frequent ones."""
-    shown = [f"{number} {word}" for word, number in list(found.items())[:_KINDS_SHOWN]]
+    shown = [f"{number} {' '.join(word.split())[:_WORD]}" for word, number in list(found.items())[:_KINDS_SHOWN]]
     rest = len(found) - len(shown)
     return ", ".join([*shown, f"{rest} more kinds"] if rest > 0 else shown)
 

@@ -156,3 +156,55 @@ def test_latency_of_ones_own_cases(tmp_path: Path) -> None:
 def test_a_size_that_is_none_is_one_error(sizes: str) -> None:
     with pytest.raises(UsageError, match="--sizes"):
         run("latency", "--models", MODEL, "--emulated", "--sizes", sizes)
+
+
+def test_tools_are_graded_and_recorded_models_stand_beside_asked_ones(tmp_path: Path) -> None:
+    tool = {
+        "type": "function",
+        "function": {"name": "track", "parameters": {"type": "object", "properties": {"id": {"type": "string"}}}},
+    }
+    rows = [
+        {
+            "id": f"c{n}",
+            "messages": [{"role": "user", "content": f"Track {name}"}],
+            "tools": [tool],
+            "gold": {"calls": [{"name": "track", "arguments": {"id": name}}]},
+            "tags": {"kind": kind},
+        }
+        for n, (name, kind) in enumerate([("A-1", "near"), ("A-2", "far"), ("A-3", "far")])
+    ]
+    cases = tmp_path / "cases.jsonl"
+    cases.write_text("\n".join(map(json.dumps, rows)))
+    recorded = tmp_path / "old.jsonl"
+    calls = [{"name": "track", "arguments": {"id": "A-1"}}]
+    answers = [{"case_id": f"c{n}", "model": "old", "tool_calls": calls} for n in (0, 1)]
+    recorded.write_text("\n".join(map(json.dumps, answers)))
+    said = script(
+        tmp_path,
+        *(
+            {"when": {"contains": name}, "reply": {"calls": [{"name": "track", "arguments": {"id": name}}]}}
+            for name in ("A-1", "A-2")
+        ),
+        {"reply": {"text": "What is the number?"}},
+    )
+    told = as_json(
+        *("tools", "--models", f"{MODEL},recorded:{recorded}", "--cases", cases, "--emulated", "--script", said)
+    )
+    asked, old = told["rows"]
+    assert (asked["right"]["n"], asked["kinds"]) == (3, {"missing_call": 1})
+    assert asked["right"]["share"] == pytest.approx(2 / 3)
+    assert asked["slices"]["near"]["share"] == 1.0
+    assert (old["model"], old["origin"]) == ("old", "recorded")
+    assert (old["right"]["n"], old["right"]["share"], sum(old["errors"].values())) == (2, 0.5, 1)
+
+
+def test_a_recorded_model_needs_the_cases_that_it_answered() -> None:
+    with pytest.raises(UsageError, match="--cases FILE"):
+        run("tools", "--models", "recorded:old.jsonl")
+
+
+def test_the_bundled_requests_in_a_table() -> None:
+    told = run("tools", "--models", MODEL, "--emulated", "--repeats", "2", "--n", "30")
+    assert "answers right by strict, 95 % interval" in told.splitlines()[0]
+    assert "all repeats right %" in told
+    assert "right % by kind" in told
