@@ -1,5 +1,7 @@
 """A small model is asked for the route, where the policy wants that and nothing else is sure of it.
 
+With ``fold`` the model that would answer is asked along with the answer (``folding``), wherever that is possible.
+
 It sees the last messages as data and answers by a schema. What it says can never go under a floor of the rules. Where it is too
 slow, too dear, down, or talks nonsense, the turn takes the next higher route: doubt goes up, never down. What it claims to be
 sure of is kept as its claim; the decision's own confidence stays unknown until outcomes have calibrated it.
@@ -7,6 +9,7 @@ sure of is kept as its claim; the decision's own confidence stays unknown until 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
@@ -17,13 +20,14 @@ from pointsman.domain.message import JsonObject, Message, OutputFormat, Text
 from pointsman.domain.record import CheckRecord
 from pointsman.domain.turn import Turn
 from pointsman.errors import NoEligibleModel, PointsmanError
+from pointsman.execution.folding import Fold, able, obstacle
 from pointsman.execution.kit import Kit, explain, transcript
 from pointsman.execution.prompts import Prompt
-from pointsman.execution.work import Desk, Wish
+from pointsman.execution.work import Desk, Stage, Wish
 from pointsman.execution.worst_case import Measure
 from pointsman.routing.lexicon.intents import RISK
 from pointsman.routing.policy import Policy
-from pointsman.routing.route_parts import GUARD
+from pointsman.routing.route_parts import GUARD, SUMMARIZE, summarizer, verify, worker
 from pointsman.routing.sections import RANK_ORDER
 from pointsman.routing.sections_llm_router import LlmRouter
 from pointsman.store.money import PICO
@@ -52,8 +56,10 @@ class _Sorted(msgspec.Struct, frozen=True):
 class LlmRouting:
     """The stage that asks. The first one: the others look at the route it leaves."""
 
-    def __init__(self, kit: Kit, spec: LlmRouter) -> None:
+    def __init__(self, kit: Kit, spec: LlmRouter, rest: tuple[Stage, ...] = ()) -> None:
+        """``rest``: the stages behind this one, for a turn that is handed on when they have been passed."""
         self._kit = kit
+        self._rest = rest
         self._spec = spec
         self._schema = _schema(kit.policy)
         self._contract = Contract(self._schema, name="route")
@@ -62,6 +68,44 @@ class LlmRouting:
         """Return the wish for the route that the model names; the wish itself where the decision is sure."""
         if not self._uncertain(desk):
             return wish
+        if self._spec.fold:
+            asked = self._fold(desk, wish)
+            if asked is not None:
+                return asked
+        return await self._ask(desk, wish)
+
+    def _fold(self, desk: Desk, wish: Wish) -> Wish | None:
+        """Return the wish for an answer whose model may hand the turn on; None where it has to be asked apart."""
+        policy, route = self._kit.policy, desk.decision.route
+        above = tuple(name for name in policy.routes if policy.rank(name) > policy.rank(route) and name != SUMMARIZE)
+        models = able(self._kit.catalog, wish.models)
+        wrong = obstacle(wish.turn, above)
+        if wrong is None and not models:
+            wrong = "no model of the route calls tools"
+        if wrong is None and (worker(policy, route) or summarizer(policy, route) or verify(policy, route)):
+            wrong = f"route {route} takes more than one call"
+        if wrong is not None:
+            explain(
+                desk, KIND, "not_folded", f"the question for the route does not ride along with the answer: {wrong}"
+            )
+            return None
+        explain(desk, KIND, "folded", f"{models[0]} answers, or hands the turn on to {' or '.join(above)}")
+        prompt = self._kit.prompts.get("fold", agent=desk.ask.agent)
+
+        def upwards(desk: Desk, why: str, named: str | None) -> Wish:
+            return self._handed_on(desk, wish, why, named)
+
+        return Fold(above, upwards).wish(wish, prompt, _routes(policy, above), models)
+
+    def _handed_on(self, desk: Desk, wish: Wish, why: str, named: str | None) -> Wish:
+        if named is None:
+            wish = self._up(desk, wish, why)
+        else:
+            explain(desk, KIND, "up", f"{why}: up from {desk.decision.route} to {named}")
+            wish = self._take(desk, wish, named)
+        return msgspec.structs.replace(wish, stages=self._rest)
+
+    async def _ask(self, desk: Desk, wish: Wish) -> Wish:
         models = self._affordable(desk, wish.turn)
         if not models:
             return self._up(desk, wish, "no model may be asked for the route at that price")
@@ -109,7 +153,9 @@ class LlmRouting:
         return worst is not None and Decimal(worst) <= self._spec.max_usd * PICO
 
     def _turn(self, turn: Turn, prompt: Prompt) -> Turn:
-        text = prompt.render(routes=_routes(self._kit.policy), intents=", ".join([*RISK, "other"]))
+        text = prompt.render(
+            routes=_routes(self._kit.policy, self._kit.policy.routes), intents=", ".join([*RISK, "other"])
+        )
         return Turn(
             messages=(Message("system", (Text(text),)), transcript(turn, _CLOSING, last=self._spec.messages)),
             output_format=OutputFormat("json_schema", self._schema, name="route", strict=True),
@@ -145,6 +191,9 @@ class LlmRouting:
         try:
             found = desk.reroute(wish.turn, route)
         except NoEligibleModel:
+            explain(
+                desk, KIND, "stays", f"no model of route {route} may see this turn: it stays on {desk.decision.route}"
+            )
             return wish
         # What set the first course was told already.
         reasons = tuple(reason for reason in found.reasons if reason.kind not in {"default", "rule"})
@@ -154,12 +203,12 @@ class LlmRouting:
 
 def _least(policy: Policy, rank: int) -> str | None:
     """Return the lowest route that stands at ``rank`` or higher and answers by itself; None where there is none."""
-    found = [name for name in policy.routes if policy.rank(name) >= rank and name != "summarize"]
+    found = [name for name in policy.routes if policy.rank(name) >= rank and name != SUMMARIZE]
     return min(found, key=policy.rank, default=None)
 
 
-def _routes(policy: Policy) -> str:
-    return "\n".join(f"- {name}: {_MEANING.get(name, _own(policy, name))}" for name in policy.routes)
+def _routes(policy: Policy, names: Iterable[str]) -> str:
+    return "\n".join(f"- {name}: {_MEANING.get(name, _own(policy, name))}" for name in names)
 
 
 def _own(policy: Policy, name: str) -> str:

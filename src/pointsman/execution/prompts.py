@@ -1,4 +1,4 @@
-"""The prompts of router, planner, worker, summarizer and judge: separate, versioned by content, changed by label.
+"""The prompts of router, fold, planner, worker, summarizer and judge: separate, versioned by content, changed by label.
 
 A version is the first 12 hex digits of the SHA-256 of the text, so the same text has the same version everywhere and no
 prompt can change under its name. A label (``production``, ``candidate``) points to a version; ``get`` follows it: the agent's
@@ -24,7 +24,7 @@ from pointsman.errors import StoreError, UsageError
 from pointsman.store import Store
 from pointsman.store.prompts import Place, PromptChange, PromptChanges
 
-Role = Literal["router", "planner", "worker", "summarizer", "judge"]
+Role = Literal["router", "fold", "planner", "worker", "summarizer", "judge"]
 Label = Literal["production", "candidate"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 LABELS: Final[tuple[Label, ...]] = get_args(Label)
@@ -35,6 +35,7 @@ DEFINED: Final = "policy"
 
 MARKERS: Final[Mapping[str, frozenset[str]]] = {
     "router": frozenset({"routes", "intents"}),
+    "fold": frozenset({"routes"}),
     "planner": frozenset({"agent_instructions", "tools", "memory"}),
     "worker": frozenset({"memory", "plan"}),
     "summarizer": frozenset({"target_tokens", "keep"}),

@@ -20,14 +20,13 @@ def route_stages(kit: Kit) -> Mapping[str, tuple[Stage, ...]]:
     as it stands then is its own.
     """
     policy = kit.policy
-    line: list[Stage] = []
-    if policy.llm_router is not None:
-        line.append(LlmRouting(kit, policy.llm_router))
     condenses = {name for name in policy.routes if summarizer(policy, name) is not None}
     plans = {name for name in policy.routes if worker(policy, name) is not None}
     verifies = {name for name in policy.routes if verify(policy, name) is not None}
-    line += [Summarizing(kit)] if condenses else []
+    line: list[Stage] = [Summarizing(kit)] if condenses else []
     line += [Planning(kit)] if plans else []
     line += [Verifying(kit)] if verifies else []
+    if policy.llm_router is not None:
+        line.insert(0, LlmRouting(kit, policy.llm_router, tuple(line)))
     named = policy.routes if policy.llm_router is not None else condenses | plans | verifies
     return {name: tuple(line) for name in named}

@@ -20,7 +20,7 @@ from pointsman.execution.assemble import events_of
 from pointsman.execution.calls import Call
 from pointsman.execution.hop import Hop
 from pointsman.execution.records import TurnOutcome
-from pointsman.execution.work import MOST_HANDOFFS, MOST_REDOS, Wish
+from pointsman.execution.work import MOST_HANDOFFS, MOST_REDOS, Sieve, Stage, Wish
 from pointsman.routing.eligibility import Limits
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Running:
         # What was read of a checked reply and is yet to be shown, and the reply that takes its place.
         self._held: list[bytes | list[Event]] | None = None
         self._replaced: Reply | None = None
+        self._sieve: Sieve | None = None
         self._shown_ns: int | None = None
         self._kept = False
 
@@ -69,7 +70,11 @@ class Running:
     @property
     def reply(self) -> Reply:
         """The whole reply, or what has come of it."""
-        return self._replaced or self.call.reply
+        return self._told(self.call)
+
+    def _told(self, call: Call) -> Reply:
+        reply = self._replaced or call.reply
+        return reply if self._sieve is None else self._sieve.reply(reply)
 
     @property
     def relayed(self) -> bool:
@@ -155,9 +160,7 @@ class Running:
         """
         try:
             wish = Wish(self.ask.turn, (self.decision.model, *self.decision.fallbacks), relay=True)
-            for stage in self._engine.stages(self.ask, self.decision):
-                wish = await stage(self, wish)
-            await self._answer(wish)
+            await self._answer(await self._through(self._engine.stages(self.ask, self.decision), wish))
         except asyncio.CancelledError:
             await self.cancel()
             raise
@@ -165,6 +168,11 @@ class Running:
             await self._end_asides()
             await self._keep(self._outcome("error", error=error))
             raise
+
+    async def _through(self, stages: tuple[Stage, ...], wish: Wish) -> Wish:
+        for stage in stages:
+            wish = await stage(self, wish)
+        return wish
 
     async def _answer(self, wish: Wish) -> None:
         redos = 0
@@ -174,7 +182,7 @@ class Running:
             hop = self._hop = Hop(self._engine.dispatch, self.ask, wish, self._steps)
             await hop.open(self._ends_at)
             self._see_first(hop)
-            if not wish.checks:
+            if not wish.checks or self._opens(wish):
                 return
             again = await self._check(hop)
             if again is None:
@@ -182,7 +190,14 @@ class Running:
             redos += 1
             if redos > MOST_REDOS:
                 raise ProviderError("no reply passed its checks", kind="unsatisfied", retry="no")
-            wish = again
+            wish = await self._through(again.stages, again)
+
+    def _opens(self, wish: Wish) -> bool:
+        """Tell whether a stream may be shown from its first content on, unchecked."""
+        if wish.opening is None or self.call.whole is not None:
+            return False
+        self._sieve = wish.opening(self, self.call.reply)
+        return self._sieve is not None
 
     async def _check(self, hop: Hop) -> Wish | None:
         """Read the whole reply and check it; return the wish to go on with, None when it may be released."""
@@ -215,6 +230,8 @@ class Running:
 
     def _close_checked(self, hop: Hop) -> None:
         call = self.call
+        if hop.wish.sent_back is not None:
+            hop.wish = msgspec.structs.replace(hop.wish, purpose=hop.wish.sent_back)
         hop.finish("ok")
         self._engine.settle(call)
 
@@ -231,7 +248,7 @@ class Running:
             return
         try:
             async for piece in self.call.stream():
-                yield piece
+                yield piece if self._sieve is None or isinstance(piece, bytes) else self._sieve.events(piece)
         except ProviderError as error:
             await self._finish("broken", error)
             raise
@@ -276,7 +293,7 @@ class Running:
         return TurnOutcome(
             status,
             tuple(self._steps),
-            reply=None if call is None else self._replaced or call.reply,
+            reply=None if call is None else self._told(call),
             error=error,
             ttft_ms=None if call is None else self._ttft_ms(call),
             dropped=() if call is None else call.outgoing.dropped,

@@ -36,7 +36,7 @@ class Wish(msgspec.Struct, frozen=True):
     ``purpose`` and ``prompt`` go into the steps. ``relay`` False keeps the client's own bytes from being passed on, for a
     turn that is no longer the client's. ``limit_s`` bounds the whole wish in seconds beyond the turn's own deadline.
     ``opening`` may let a stream be shown from its beginning, without the checks. ``sent_back`` is the purpose of the step of a
-    reply that a check did not release; None: as any other.
+    reply that a check did not release; None: as any other. ``stages`` are gone through first where a check returns the wish.
     """
 
     turn: Turn
@@ -48,6 +48,7 @@ class Wish(msgspec.Struct, frozen=True):
     limit_s: float | None = None
     opening: Opening | None = None
     sent_back: str | None = None
+    stages: tuple[Stage, ...] = ()
 
 
 class Desk(Protocol):

@@ -26,6 +26,11 @@ class LlmRouter(Section):
     max_usd: Decimal = Field(
         default=Decimal("0.01"), gt=0, le=10, description="Most that asking may cost; else the next higher route."
     )
+    fold: bool = Field(
+        default=False,
+        description="The model that would answer is asked in its own call, by a tool to hand the turn on: no extra call, only "
+        "upwards. Where that cannot be, the others of this section hold.",
+    )
     messages: int = Field(default=6, ge=1, le=100, description="Last messages that are shown to the model.")
 
     @model_validator(mode="after")
