@@ -32,8 +32,8 @@ def without_split(finder: Finder, parts: Parts, kinds: frozenset[Kind], token: C
     ``parts`` are redacted one by one already. ``token`` makes what stands for a value.
     """
     said, decoded = _texts(parts)
-    changed = _take_out(finder, [one for one in said if one.role == "user"], SPLIT & kinds, token)
-    changed |= _take_out(finder, said, ASKED & kinds, token)
+    changed = _take_out(finder, [one for one in said if one.role == "user"], kinds, token, asked=False)
+    changed |= _take_out(finder, said, kinds, token, asked=True)
     if not changed:
         return parts
     return tuple(
@@ -42,8 +42,11 @@ def without_split(finder: Finder, parts: Parts, kinds: frozenset[Kind], token: C
     )
 
 
-def _take_out(finder: Finder, said: list[_Said], kinds: frozenset[Kind], token: Callable[[Kind, str], str]) -> set[int]:
-    found = across(finder, [one.text for one in said], kinds)
+def _take_out(
+    finder: Finder, said: list[_Said], kinds: frozenset[Kind], token: Callable[[Kind, str], str], *, asked: bool
+) -> set[int]:
+    found = across(finder, [one.text for one in said], ASKED if asked else SPLIT)
+    found = {place: wanted for place, all_ in found.items() if (wanted := [one for one in all_ if one.kind in kinds])}
     for place, spans in found.items():
         one = said[place]
         one.text = _without(one.text, spans, token)

@@ -13,12 +13,12 @@ import base64
 import binascii
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import unquote_plus
 
 import msgspec
 
 from pointsman.domain.message import Document, Image, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 from pointsman.domain.turn import Turn
+from pointsman.routing.lexicon.folding import plain
 from pointsman.routing.lexicon.match import Words
 from pointsman.routing.lexicon.personal import HARD, SENSITIVE, kinds_in, may_hold
 from pointsman.routing.reading import modality_of
@@ -29,6 +29,7 @@ MOST: Final = 1_000_000
 _PIECE: Final = 4_000
 _OVERLAP: Final = 120
 """No pattern spans more: an IBAN in groups has 42 characters, two words of a phrase stand at most 40 apart."""
+_SIDES: Final = frozenset({"user", "assistant"})
 _ESCAPES: Final = {r"\n": "\n", r"\t": "\t", r"\r": "\r", r"\/": "/", r"\"": '"'}
 
 
@@ -78,7 +79,8 @@ def _first(turn: Turn, signal: Mapping[str, Any], wanted: frozenset[str] | None)
         kinds = _kinds(text) & HARD if hard_only else _kinds(text)
         if kinds if wanted is None else kinds & wanted:
             return _Found(kinds, place)
-    return None
+    found = _told_apart(turn)
+    return found if found is not None and (wanted is None or found.kinds & wanted) else None
 
 
 def _kinds(text: str) -> frozenset[str]:
@@ -87,12 +89,30 @@ def _kinds(text: str) -> frozenset[str]:
 
     found: set[str] = set()
     finder = Finder()
+    text = plain(text)
+    # Looked at as a whole first: of a long text, most holds nothing with a format of its own.
+    formats = finder.may_have_formats(text)
     for start in range(0, len(text), _PIECE):
         piece = text[max(0, start - _OVERLAP) : start + _PIECE]
-        found |= finder.formats(piece)
+        if formats:
+            found |= finder.formats(piece)
         if may_hold(piece):
-            found |= kinds_in(Words.of(piece), found)
+            found |= kinds_in(Words.of(piece), found, formats=False)
     return frozenset(found)
+
+
+def _told_apart(turn: Turn) -> _Found | None:
+    """Return what shows only when messages are read together: a number in two of them, an answer with its question."""
+    from pointsman.routing.lexicon.across import ASKED, SPLIT, across
+    from pointsman.routing.lexicon.identifiers import Finder
+
+    said = [(message.role, text) for message in turn.messages if message.role in _SIDES for text in _said(message)]
+    finder = Finder()
+    for texts, kinds in (([text for role, text in said if role == "user"], SPLIT), ([text for _, text in said], ASKED)):
+        spans = [span for found in across(finder, texts, kinds).values() for span in found]
+        if spans:
+            return _Found(frozenset(span.kind for span in spans), "several messages read together")
+    return None
 
 
 def _texts(turn: Turn) -> Iterator[tuple[str, str, bool]]:
@@ -126,7 +146,7 @@ def _beside(turn: Turn) -> Iterator[tuple[str, str, bool]]:
         yield "other fields of the request", _unescaped(fields), False
     addresses = [address for message in turn.messages for part in message.parts for address in _addresses(part)]
     if addresses:
-        yield "the address or name of an attachment", unquote_plus(" ".join(addresses)), False
+        yield "the address or name of an attachment", " ".join(addresses), False
 
 
 def _addresses(part: Part) -> Iterator[str]:

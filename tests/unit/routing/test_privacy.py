@@ -67,6 +67,17 @@ PLACES = {
         (said("user", "it is 4111 1111"), said("user", "1111 1111"), *SMALL_TALK),
         "card in the customer's message 1",
     ),
+    "split over the agent's words": (
+        (said("user", "it is 4111 1111"), said("assistant", "and then?"), said("user", "1111 1111"), *SMALL_TALK),
+        "card in several messages read together",
+    ),
+    "an answer to its question": (
+        (said("user", "hi"), said("assistant", "Your social security number?"), said("user", "536904399"), *SMALL_TALK),
+        "ssn in several messages read together",
+    ),
+    "line breaks": ((said("user", "it is 4111 1111\n1111 1111"), *SMALL_TALK), "card in the customer's message 1"),
+    "percent signs": ((said("user", "see ?pan=4111%201111%201111%201111"), *SMALL_TALK), "card in the customer's message 1"),
+    "a key": ((said("user", "use gsk_abcdefghij0123456789xyz"), *SMALL_TALK), "secret in the customer's message 1"),
     "the middle of a long text": (
         (said("user", "so it goes on and on " * 900 + CARD + " and so forth" * 900),),
         "card in the customer's message 1",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -14,6 +16,9 @@ from pointsman.routing.lexicon.numbers import Span
 _EDGE: Final = 64
 """Characters of a long text's beginning and end that are read with its neighbours."""
 _GAP: Final = " \u2026\u2026\u2026\u2026\u2026\u2026 x "
+_DIGIT: Final = re.compile(r"\d")
+_ANSWER: Final = 5
+"""Digits that the shortest of ``ASKED`` has."""
 SPLIT: Final[frozenset[Kind]] = frozenset({"card", "iban", "ssn", "national_id"})
 """Kinds that are found in the texts of one side, read as one."""
 ASKED: Final[frozenset[Kind]] = frozenset({"ssn", "national_id", "dob", "passport"})
@@ -32,7 +37,7 @@ def across(finder: Finder, texts: Sequence[str], kinds: frozenset[Kind]) -> dict
 
     What a text holds by itself is found again: ask with texts from which that is taken out, or do not mind.
     """
-    if len(texts) < 2 or not any(map(_has_digit, texts)):  # noqa: PLR2004 - one text has no neighbour
+    if not any(_may_join(*pair, asked=kinds is ASKED) for pair in pairwise(texts)):
         return {}
     joined, pieces = _joined(texts)
     found: dict[int, list[Span]] = {}
@@ -45,8 +50,11 @@ def across(finder: Finder, texts: Sequence[str], kinds: frozenset[Kind]) -> dict
     return found
 
 
-def _has_digit(text: str) -> bool:
-    return any(map(str.isdigit, text[:_EDGE])) or any(map(str.isdigit, text[-_EDGE:]))
+def _may_join(before: str, after: str, *, asked: bool) -> bool:
+    """Tell whether a number may go on over the border, or an answer hold one: few do."""
+    if not _DIGIT.search(after[:_EDGE]):
+        return False
+    return len(_DIGIT.findall(after[:_EDGE])) >= _ANSWER if asked else _DIGIT.search(before[-_EDGE:]) is not None
 
 
 def _joined(texts: Sequence[str]) -> tuple[str, list[_Piece]]:

@@ -71,6 +71,10 @@ class Finder:
         """Return the text as patterns see it, and where its characters stand; see ``Folding.fold``."""
         return self._folding.fold(text)
 
+    def may_have_formats(self, text: str) -> bool:
+        """Return whether ``formats`` may find something in a text: a few passes in C."""
+        return not text.isascii() or next(_sure_finders(text, masked(text)), None) is not None
+
     def formats(self, text: str) -> set[str]:
         """Return the kinds in a text that have a format of their own, and with odd letters or digits in it all kinds.
 

@@ -68,6 +68,9 @@ _PHONE_BEFORE: Final = re.compile(
     r"\w*\W{0,3}(?:\w+\W+){0,3}$",
     _I,
 )
+_PHONE_CUES: Final = (
+    *("phone", "mobile", "my num", "cell", "call", "tel", "whatsapp", "reach", "sms", "tél", "handy", "móvil", "fax"),
+)
 _NOT_PHONE_BEFORE: Final = re.compile(
     r"(?:order|tracking|booking|reference|ref|invoice|ticket|reservation|confirmation|case|account|serial|imei|policy|transaction"
     r"|sku|isbn|id|part|parcel|shipment|version|claim|flight|po)\W{0,3}(?:(?:number|no|nr|num|id|is|code)\W{1,3}){0,2}#?$",
@@ -84,6 +87,7 @@ _NAMES: Final[dict[str, re.Pattern[str]]] = {
 }
 _PHONE: Final = range(7, 16)
 _LONG: Final = 9
+_CARD_SHORT: Final = 13
 _MONTHS: Final = 12
 _MASK: Final = bytes.maketrans(b"123456789", b"000000000")
 _SEPARATORS: Final = bytes(code for code in range(128) if not chr(code).isalnum())
@@ -108,13 +112,13 @@ def lettered(text: str) -> Iterator[Span]:
             yield Span(begin, match.end(), "national_id")
 
 
-def numbers(text: str) -> Iterator[Span]:
-    """Yield cards, social security and other national numbers, and telephones."""
+def numbers(text: str, *, phones: bool = True) -> Iterator[Span]:
+    """Yield cards, social security and other national numbers, and telephones where they are asked for."""
     for found in _SSN.finditer(text):
         if not found[0].startswith(("000", "666")):
             yield Span(found.start(), found.end(), "ssn")
     for found in _NUMBER.finditer(text):
-        yield from _in_number(text, found)
+        yield from _in_number(text, found, phones=phones)
     if _CARD_LONG in masked(text):
         for found in _RUN.finditer(text):
             yield from _in_run(text, found)
@@ -123,6 +127,8 @@ def numbers(text: str) -> Iterator[Span]:
 def _iban(text: str, head: re.Match[str]) -> Span | None:
     # Words look like the head of one too ("is 12 ..."): only the head is skipped, never what follows it.
     start = head.start() - (2 if text[head.start() - 1].isalpha() else 3)
+    if text[start : start + 2].upper() not in checksums.IBAN_LENGTHS:
+        return None
     if text[start - 1 : start].isalnum() and text[max(0, start - 4) : start].upper() != "IBAN":
         return None
     found = _IBAN_BODY.match(text, start)
@@ -198,27 +204,28 @@ def _in_run(text: str, found: re.Match[str]) -> Iterator[Span]:
                 yield Span(part[0][0], part[-1][1], "card")
 
 
-def _in_number(text: str, found: re.Match[str]) -> Iterator[Span]:
+def _in_number(text: str, found: re.Match[str], *, phones: bool) -> Iterator[Span]:
     start, end = found.span()
-    if _DECIMAL.fullmatch(found[0]):
+    short = len("".join(_GROUP.findall(found[0]))) < _LONG
+    if (short and not phones) or _DECIMAL.fullmatch(found[0]):
         return
     groups = _groups(text, start, end)
-    cards = list(_cards(groups))
+    cards = list(_cards(groups)) if end - start >= _CARD_SHORT else ()
     if cards:
         yield from cards
         return
-    whole = _named(text, start, end, groups)
+    whole = _named(text, start, end, groups, phones=phones)
     if whole is not None:
         yield whole
         return
     # Two numbers may stand side by side: each word of the run by itself.
     for word in re.finditer(r"[^ \u00a0]+", found[0]) if " " in found[0] or "\u00a0" in found[0] else ():
-        part = _named(text, start + word.start(), start + word.end(), _groups(word[0], 0, len(word[0])))
+        part = _named(text, start + word.start(), start + word.end(), _groups(word[0], 0, len(word[0])), phones=phones)
         if part is not None:
             yield part
 
 
-def _named(text: str, start: int, end: int, groups: list[_Group]) -> Span | None:
+def _named(text: str, start: int, end: int, groups: list[_Group], *, phones: bool) -> Span | None:
     """Return what a number is by its digits, its groups and the words before it."""
     lead = len(text[max(0, start - 2) : start]) - len(text[max(0, start - 2) : start].rstrip("+("))
     digits = "".join(group for _, _, group in groups)
@@ -226,7 +233,7 @@ def _named(text: str, start: int, end: int, groups: list[_Group]) -> Span | None
     kind = _national(digits, [len(group) for _, _, group in groups], before)
     if kind is not None:
         return Span(start, end, kind)
-    if _is_phone(text[start - lead : end], digits, len(groups), before):
+    if phones and len(digits) in _PHONE and _is_phone(text[start - lead : end], digits, len(groups), before):
         return Span(start - lead, end, "phone")
     return None
 
@@ -250,6 +257,8 @@ def _cards(groups: list[_Group]) -> Iterator[Span]:
 
 def _national(digits: str, sizes: list[int], before: str) -> Kind | None:
     length = len(digits)
+    if not 9 <= length <= 12:  # noqa: PLR2004
+        return None
     if length == 9:  # noqa: PLR2004 - so long is an SSN, and a BSN
         if _NAMES["ssn"].search(before) and _BARE_SSN.fullmatch(digits):
             return "ssn"
@@ -264,11 +273,12 @@ def _national(digits: str, sizes: list[int], before: str) -> Kind | None:
 
 
 def _is_phone(found: str, digits: str, groups: int, before: str) -> bool:
-    if len(digits) not in _PHONE or DATE.match(found.lstrip("+(")) or _NOT_PHONE_BEFORE.search(before):
+    if DATE.match(found.lstrip("+(")) or _NOT_PHONE_BEFORE.search(before):
         return False
     if "+" in found[:2] or (found.startswith("00") and len(digits) >= _LONG):
         return True
-    if _PHONE_BEFORE.search(before):
+    low = before.lower()
+    if any(cue in low for cue in _PHONE_CUES) and _PHONE_BEFORE.search(before):
         return True
     if _ARITHMETIC.search(found):
         return False

@@ -7,12 +7,15 @@ is one pass in C.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Final
 
+from pointsman.routing.lexicon.credentials import may_hold_secret, named_secrets, passwords, secrets
+from pointsman.routing.lexicon.folding import Folding
 from pointsman.routing.lexicon.match import Lexicon, Words, digits_of, wordset
+from pointsman.routing.lexicon.numbers import SIX, lettered, masked, numbers
 
 SENSITIVE: Final = frozenset({"card", "iban", "ssn", "national_id", "health", "password", "secret", "passport"})
 HARD: Final = frozenset({"card", "iban", "ssn", "national_id", "secret", "passport"})
@@ -21,30 +24,43 @@ HARD: Final = frozenset({"card", "iban", "ssn", "national_id", "secret", "passpo
 _AROUND: Final = 80
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _DIGITS: Final = re.compile(r"\d[\d ().\-/]{5,30}\d(?!\w)")
-_SSN: Final = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}[- ](?!00)\d{2}[- ](?!0000)\d{4}(?![\d-])")
-# Begins with a digit, which is looked for fast; the two letters before are asked for behind it.
-_IBAN: Final = re.compile(r"\d\d(?<=[A-Za-z]{2}\d\d)(?: ?[A-Za-z0-9]){11,30}")
-_CARD: Final = re.compile(r"\d{4}(?<!\d\d{4})(?:([ .-]?)\d{4}\1\d{4}\1\d{4}|([ .-]?)\d{6}\2\d{4,5}|\d{9,15})(?!\d)")
 _DATE: Final = re.compile(
     r"\b\d{1,4}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{1,2}(?:st|nd|rd|th|\.)? (?:of )?[^\W\d]{3,10}\.?,? \d{4}\b"
     r"|\b[A-Za-z]{3,9}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}\b"
 )
-_SECRET: Final = re.compile(
-    r"\b(?:password|passwort|passcode|contraseña|mot de passe|wachtwoord|senha|pwd|pin(?: code| number)?|cvv|cvc"
-    r"|security code)\b[\"'”]?(?: for [\w ]{1,30}?)?\s*(?:is|was|:|=|ist|es|est|è|é)\s*[\"'“]?(?!not\b|n't|wrong\b|incorrect"
-    r"|expired|invalid|blocked|locked|too\b|required|falsch|the\b|a\b|being\b|no\b|asked|never\b|still\b|always\b"
-    r"|correct\b|reset\b|gone\b|lost\b|rejected|refused|unknown|weak\b|old\b|different\b|nicht\b|and\b|but\b)\S{3,}"
-    r"|\b(?:cvv|cvc|pin)(?: code| number)? \d{3,6}\b",
-    re.IGNORECASE,
-)
 _PASSPORT: Final = re.compile(
     r"\bpassport(?: number| no\.?| nr\.?)?\s*(?:is|:|#)?\s*[A-Z]{0,2}\d{6,9}\b", re.IGNORECASE
 )
-_KEY: Final = re.compile(r"\b(?:sk|pk|ghp|xox[bp])[-_][A-Za-z0-9_-]{16,}")
 _SECRET_WORDS: Final = wordset(
-    """password passwort passcode contraseña passe wachtwoord senha pwd pin cvv cvc security"""
+    """password passwort passcode contraseña passe wachtwoord senha pwd pin cvv cvc security passwd
+    passphrase cvv2 cvc2 otp verification"""
 )
-_KEY_WORDS: Final = frozenset(["sk", "pk", "ghp", "xoxb", "xoxp"])
+_KEY_WORDS: Final = frozenset(
+    [
+        *(
+            "sk",
+            "pk",
+            "rk",
+            "ghp",
+            "gho",
+            "ghu",
+            "ghs",
+            "ghr",
+            "github",
+            "xoxa",
+            "xoxb",
+            "xoxp",
+            "xoxr",
+            "xoxs",
+            "glpat",
+            "gsk",
+        ),
+        *("hf", "npm", "xai", "pm", "private"),
+    ]
+)
+_NAMED_WORDS: Final = wordset(
+    """key apikey api_key access_key access_token token secret client_secret bearer authorization"""
+)
 _PHONE_WORDS: Final = wordset(
     """phone mobile cell call number tel telephone whatsapp reach sms telefon teléfono téléphone telefono handy móvil"""
 )
@@ -53,10 +69,6 @@ _NOT_PHONE_WORDS: Final = wordset(
     transaction sku"""
 )
 _PHONE_NAMES: Final = ("phone", "mobile", "whatsapp")
-_SSN_NAMES: Final = ("ssn", "social security", "social_security")
-_SSN_LENGTH: Final = 9
-_SSN_LENGTHS: Final = range(9, 13)
-"""Up to three digits of something else may stand beside it."""
 _BIRTH_WORDS: Final = wordset(
     """born birth birthday dob geboren geburtsdatum nacimiento nacido nací née né naissance nato nata nascita"""
 )
@@ -83,46 +95,53 @@ _HEALTH: Final = Lexicon(
         schwanger, krebs, diabetiker, embarazada, enceinte, incinta, diabète"""
     }
 )
-_CARD_LENGTHS: Final = range(13, 20)
-_DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
 _PHONE_LENGTHS: Final = range(7, 16)
 _NAMED_WITHIN: Final = 24
 _ENOUGH_DIGITS: Final = 6
 _LONG_NUMBER: Final = b"0" * 7
-_ACCOUNT_NUMBER: Final = b"0" * 8
-_CARD_NUMBER: Final = b"0" * 13
-"""Digits that stand side by side in every phone, account (as IBAN) and card number, separators aside."""
-_MASK: Final = bytes(ord("0" if chr(code).isdigit() else "x") for code in range(128)) + b"x" * 128
-_SEPARATORS: Final = b" ().-/+"
+_not_phones: Final = partial(numbers, phones=False)
 _ENDS: Final = frozenset(".!?;")
 
 
 _TELLING: Final = frozenset().union(
-    _SECRET_WORDS, _KEY_WORDS, _BIRTH_WORDS, _STREETS, _STREETS_BEFORE, _HEALTH.keys, ["passport"]
+    _SECRET_WORDS, _KEY_WORDS, _NAMED_WORDS, _BIRTH_WORDS, _STREETS, _STREETS_BEFORE, _HEALTH.keys, ["passport"]
 )
 _BREAKS: Final[dict[int, str]] = {ord(mark): " " for mark in "\"'`,:;.!?()[]{}<>/\\|_-+*=&%$#@^~"}
 
 
 def may_hold(text: str) -> bool:
     """Return whether ``kinds_in`` may find something in a text: a few passes in C, without splitting it into ``Words``."""
-    if "@" in text or _LONG_NUMBER in _masked(text):
+    if "@" in text or _LONG_NUMBER in masked(text if text.isascii() else Folding().fold(text)[0]):
         return True
     return not _TELLING.isdisjoint(text.lower().translate(_BREAKS).split())
 
 
-def kinds_in(words: Words, known: AbstractSet[str] = frozenset()) -> set[str]:
-    """Return the kinds of personal data in a text; the costly ones among ``known`` are not looked for again."""
+def kinds_in(words: Words, known: AbstractSet[str] = frozenset(), *, formats: bool = True) -> set[str]:
+    """Return the kinds of personal data in a text; the costly ones among ``known`` are not looked for again.
+
+    ``formats`` False: what has a format of its own was looked for already.
+    """
     text = words.text
     kinds: set[str] = set()
     if "@" in text and _has_email(text):
         kinds.add("email")
-    if _has_secret(words):
+    if not words.vocabulary.isdisjoint(_SECRET_WORDS) and any(True for _ in passwords(text)):
         kinds.add("password")
     if _HEALTH.any(words.vocabulary, words.padded):
         kinds.add("health")
+    if formats and _has_key(words):
+        kinds.add("secret")
     if words.digits:
-        kinds |= _numbers(words, known)
+        if not words.vocabulary.isdisjoint(_NAMED_WORDS) and any(True for _ in named_secrets(text)):
+            kinds.add("secret")
+        kinds |= _numbers(words, known, formats=formats)
     return kinds
+
+
+def _has_key(words: Words) -> bool:
+    """A key has digits in it, and most begin with a word of their own."""
+    telling = len(words.digits) >= _ENOUGH_DIGITS or not words.vocabulary.isdisjoint(_KEY_WORDS)
+    return telling and may_hold_secret(words.text) and any(True for _ in secrets(words.text))
 
 
 def _has_email(text: str) -> bool:
@@ -135,13 +154,7 @@ def _has_email(text: str) -> bool:
     return False
 
 
-def _has_secret(words: Words) -> bool:
-    if not words.vocabulary.isdisjoint(_SECRET_WORDS) and _SECRET.search(words.text):
-        return True
-    return not words.vocabulary.isdisjoint(_KEY_WORDS) and bool(_KEY.search(words.text))
-
-
-def _numbers(words: Words, known: AbstractSet[str]) -> set[str]:
+def _numbers(words: Words, known: AbstractSet[str], *, formats: bool) -> set[str]:
     text = words.text
     kinds: set[str] = set()
     if "address" not in known and _has_address(words):
@@ -152,45 +165,15 @@ def _numbers(words: Words, known: AbstractSet[str]) -> set[str]:
         kinds.add("dob")
     if "passport" in words.vocabulary and _PASSPORT.search(text):
         kinds.add("passport")
-    masked = _masked(text)
-    if _LONG_NUMBER not in masked:
-        return kinds
-    text = text if text.isascii() else _plain(text)
-    if _CARD_NUMBER in masked and any(map(_luhn_ok, {digits_of(found[0]) for found in _CARD.finditer(text)})):
-        kinds.add("card")
-    if _ACCOUNT_NUMBER in masked and any(
-        _iban_ok(text[found.start() - 2 : found.end()]) for found in _IBAN.finditer(text)
-    ):
-        kinds.add("iban")
-    return kinds | _spoken_numbers(text, words.vocabulary, kinds | known)
-
-
-def _spoken_numbers(text: str, vocabulary: frozenset[str], known: AbstractSet[str]) -> set[str]:
-    """Return the kinds that a number is by its length and what stands around it."""
-    kinds: set[str] = set()
-    spoken = not vocabulary.isdisjoint(_PHONE_WORDS) and vocabulary.isdisjoint(_NOT_PHONE_WORDS)
-    for found in _DIGITS.finditer(text):
-        before = text[max(0, found.start() - _NAMED_WITHIN) : found.start()]
-        kind = _number_kind(
-            found[0], before.lower(), spoken=spoken, phone=known.isdisjoint(("phone", "iban")) and "phone" not in kinds
-        )
-        if kind:
-            kinds.add(kind)
+    text = text if text.isascii() else Folding().fold(text)[0]
+    digits = masked(text)
+    if formats and SIX in digits:
+        kinds |= {span.kind for find in (lettered, _not_phones) for span in find(text)}
+    if _LONG_NUMBER in digits and known.isdisjoint(("phone", "iban")) and kinds.isdisjoint(("card", "iban", "ssn")):
+        spoken = not words.vocabulary.isdisjoint(_PHONE_WORDS) and words.vocabulary.isdisjoint(_NOT_PHONE_WORDS)
+        if any(_is_phone(text, found, spoken=spoken) for found in _DIGITS.finditer(text)):
+            kinds.add("phone")
     return kinds
-
-
-def _masked(text: str) -> bytes:
-    """Return the text with every digit as 0, separators left out: one pass in C tells whether a long number is there."""
-    plain = text if text.isascii() else _plain(text)
-    return plain.encode("utf-8", "surrogatepass").translate(_MASK, _SEPARATORS)
-
-
-def _plain(text: str) -> str:
-    """Return digits, spaces and hyphens of other widths as ASCII has them."""
-    text = unicodedata.normalize("NFKC", text)
-    for mark in "\u2010\u2013":
-        text = text.replace(mark, "-")
-    return text
 
 
 def _has_address(words: Words) -> bool:
@@ -213,48 +196,19 @@ def _has_address(words: Words) -> bool:
     return False
 
 
-def _number_kind(found: str, named: str, *, spoken: bool, phone: bool) -> str:
-    """Return card, ssn, phone or "".
-
-    ``named`` is what stands before it, in lower case. A bare run of digits is a phone number only where the text speaks of
-    one. ``phone`` False: phones are of no interest.
-    """
+def _is_phone(text: str, found: re.Match[str], *, spoken: bool) -> bool:
+    """A bare run of digits is a phone number only where the text speaks of one (``spoken``)."""
+    named = text[max(0, found.start() - _NAMED_WITHIN) : found.start()].lower()
     if named and (named[-1].isalnum() or named[-1] in "._#"):
-        return ""
-    digits = digits_of(found)
-    length = len(digits)
-    if length in _CARD_LENGTHS and _luhn_ok(digits):
-        return "card"
-    if length in _SSN_LENGTHS and (_SSN.search(found) or (length == _SSN_LENGTH and _names(named, _SSN_NAMES))):
-        return "ssn"
-    if not phone or length not in _PHONE_LENGTHS or _DATE.search(found):
-        return ""
-    grouped = sum(found.count(mark) for mark in " -().") >= 2  # noqa: PLR2004 - 555-123-4567 has two
-    if not (grouped or spoken or "+" in named[-2:] or found.startswith("00") or _names(named, _PHONE_NAMES)):
-        return ""
-    return "" if _names(named, _NOT_PHONE_WORDS) else "phone"
+        return False
+    said = found[0]
+    if len(digits_of(said)) not in _PHONE_LENGTHS or _DATE.search(said):
+        return False
+    grouped = sum(said.count(mark) for mark in " -().") >= 2  # noqa: PLR2004 - 555-123-4567 has two
+    if not (grouped or spoken or "+" in named[-2:] or said.startswith("00") or _names(named, _PHONE_NAMES)):
+        return False
+    return not _names(named, _NOT_PHONE_WORDS)
 
 
 def _names(before: str, words: Iterable[str]) -> bool:
     return any(word in before for word in words)
-
-
-def _luhn_ok(digits: str) -> bool:
-    """ISO/IEC 7812: every second digit from the right doubled, the digit sum a multiple of ten; cards begin with 2 to 6."""
-    if digits[0] not in "23456":
-        return False
-    values = digits.encode()
-    doubled = values[-2::-2].translate(_DOUBLED)
-    return (sum(values[::-2]) + sum(doubled) - 48 * len(values)) % 10 == 0  # 48 is the code of "0"
-
-
-def _iban_ok(found: str) -> bool:
-    """ISO 13616: country and check digits to the end, letters to numbers, remainder 1 modulo 97."""
-    compact = found.replace(" ", "").upper()
-    if not (compact.isascii() and compact.isalnum() and compact[:2].isalpha() and compact[2:4].isdigit()):
-        return False
-    # Words may follow an IBAN after a space; the checksum decides how much of the match belongs to it.
-    return any(
-        int("".join(str(int(mark, 36)) for mark in compact[4:end] + compact[:4])) % 97 == 1
-        for end in range(15, min(34, len(compact)) + 1)
-    )

@@ -14,7 +14,7 @@ NAME: Final = "personal_data"
 
 
 class PersonalData(msgspec.Struct, frozen=True):
-    """``kinds`` found, sorted; ``sensitive`` when one of them is card, iban, ssn, health, password or passport.
+    """``kinds`` found, sorted; ``sensitive`` when one is card, iban, ssn, national_id, health, password, secret or passport.
 
     The last user text and up to three before it are read. What the rest of the conversation holds is looked at only where a
     policy's privacy section asks for it (``routing.privacy``).

@@ -134,6 +134,11 @@ def test_an_open_loop_and_its_last_failure(content: str, flag: bool, failed: boo
         ("my password is hunter2!", ["password"], True),
         ("my password is not working", [], False),
         ("I was diagnosed with epilepsy", ["health"], True),
+        ("my tax id is 86095742719", ["national_id"], True),
+        ("DNI 12345678Z", ["national_id"], True),
+        ("card ４２４２４２４２４２４２４２４２", ["card"], True),
+        ("the key is sk-live-abcdefghijklmnop1234", ["secret"], True),
+        ("api_key=abcdef0123456789abcdef", ["secret"], True),
         ("hello", [], False),
     ],
 )
