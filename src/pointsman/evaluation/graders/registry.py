@@ -7,7 +7,16 @@ from functools import cache
 
 from pointsman.errors import UsageError
 from pointsman.evaluation.graders.bfcl import Bfcl
+from pointsman.evaluation.graders.changed_mind import ChangedMind
+from pointsman.evaluation.graders.claims_action_without_call import ClaimsActionWithoutCall
+from pointsman.evaluation.graders.contradicts_tool_result import ContradictsToolResult
+from pointsman.evaluation.graders.forbidden import Forbidden
+from pointsman.evaluation.graders.hallucinated_names import HallucinatedNames
+from pointsman.evaluation.graders.language import Language
+from pointsman.evaluation.graders.must_mention import MustMention
 from pointsman.evaluation.graders.outcome import Outcome
+from pointsman.evaluation.graders.refusal import Refusal
+from pointsman.evaluation.graders.schema_conformance import SchemaConformance
 from pointsman.evaluation.graders.strict import Strict
 from pointsman.evaluation.grading_seam import Grader
 
@@ -15,7 +24,20 @@ from pointsman.evaluation.grading_seam import Grader
 @cache
 def graders() -> tuple[Grader, ...]:
     """Return every grader with its default settings, in the order in which reports show them."""
-    return (Strict(), Bfcl(), Outcome())
+    return (
+        Strict(),
+        Bfcl(),
+        Outcome(),
+        SchemaConformance(),
+        HallucinatedNames(),
+        ClaimsActionWithoutCall(),
+        ContradictsToolResult(),
+        ChangedMind(),
+        MustMention(),
+        Forbidden(),
+        Refusal(),
+        Language(),
+    )
 
 
 def grader(name: str) -> Grader:
