@@ -188,7 +188,7 @@ def _caller(function: Callable[..., Any], model: type[BaseModel], key_parameter:
         result = function(**values) if is_async else await in_thread(function, values)
         if inspect.isawaitable(result):
             result = await result
-        return _as_text(result)
+        return as_text(result)
 
     return call
 
@@ -248,15 +248,21 @@ def _checked(model: type[BaseModel], arguments: JsonObject) -> dict[str, Any]:
     return {str(field.alias): getattr(checked, key) for key, field in model.model_fields.items()}
 
 
-def _as_text(result: Any) -> str:
+def as_text(result: Any) -> str:
+    """Return what a function gave as text: a string as it is, else JSON, else what Python calls it.
+
+    Never fails: the function has done its work, and a complaint about its answer would be taken for its failure.
+    """
     if isinstance(result, str):
         return result
     from pydantic_core import to_jsonable_python
 
-    try:
+    with contextlib.suppress(Exception):
         return msgspec.json.encode(result).decode()
-    except (TypeError, ValueError, msgspec.MsgspecError):
-        return msgspec.json.encode(to_jsonable_python(result, fallback=str)).decode()
+    try:
+        return msgspec.json.encode(to_jsonable_python(result, fallback=str, bytes_mode="base64")).decode()
+    except Exception:  # noqa: BLE001 - encoding runs code of the value
+        return f"(done; its answer of type {type(result).__name__} cannot be shown)"
 
 
 def _docstring(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:

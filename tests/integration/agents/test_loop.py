@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pointsman.emulator.script import Rule, SaidCall, Say, When
-from pointsman.errors import NotFound, RequestError
+from pointsman.errors import AgentStopped, NotFound, RequestError
 from support.agents import POLICY, TOOLS, Ledger, agent, answer, ask, emulated, running, says, text_of
 
 LOOK_UP = ("look_up", {"order": "A1"})
@@ -258,3 +258,60 @@ def test_the_same_write_twice_in_one_reply_is_made_once(tmp_path: Path) -> None:
 
     asyncio.run(go())
     assert ledger.refunds == [("A1", 500)]
+
+
+def test_calls_that_no_provider_takes_back_do_not_end_the_run(tmp_path: Path) -> None:
+    wrong: tuple[tuple[str, Any], ...] = (("look_up", "[1]"), ("look_up", '"A1"'), ("", {}), ("x" * 500, {}))
+    rules = (says("", *wrong, results=False), says("Sorry.", results=True))
+
+    async def go() -> None:
+        with emulated(*rules) as handle:
+            async with running(tmp_path / "s.db", handle, agent(TOOLS), Ledger()) as router:
+                run = await answer(router, ask("Please refund order A1"))
+                assert run.reply.text == "Sorry."
+                calls = router.agents.runs.calls(run.run_id)
+                assert {call.state for call in calls} == {"refused"}
+                assert calls[0].arguments == "[1]"
+
+    asyncio.run(go())
+
+
+def test_a_model_that_calls_tools_for_ever_is_an_error(tmp_path: Path) -> None:
+    ledger = Ledger()
+
+    async def go() -> None:
+        with emulated(says("", LOOK_UP)) as handle:
+            async with running(tmp_path / "s.db", handle, agent(TOOLS + "max_steps: 4"), ledger) as router:
+                for _ in range(2):  # asked again, the run gets one more reply and no more
+                    with pytest.raises(AgentStopped, match="used its 4 steps"):
+                        await answer(router, ask("Where is A1?"))
+                (run,) = router.agents.runs.newest()
+                assert run.state == "failed"
+
+    asyncio.run(go())
+    assert ledger.looked_up == ["A1"] * 3
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def test_an_error_that_cannot_say_what_it_is_ends_nothing(tmp_path: Path) -> None:
+    ledger = Ledger()
+
+    def break_down() -> None:
+        raise Unspeakable
+
+    ledger.before_return = break_down
+    rules = (says("", REFUND, results=False), says("Sorry.", results=True))
+
+    async def go() -> None:
+        with emulated(*rules) as handle:
+            async with running(tmp_path / "s.db", handle, agent(TOOLS), ledger) as router:
+                run = await answer(router, ask("Please refund order A1"))
+                (call,) = router.agents.runs.calls(run.run_id)
+                assert call.result is not None
+                assert "Unspeakable: it does not say why; part of it may have been done" in text_of(call.result)
+
+    asyncio.run(go())

@@ -232,3 +232,14 @@ def test_what_only_the_program_may_raise_is_an_error_of_the_tool(error: BaseExce
 
     with pytest.raises(RuntimeError, match=f"{type(error).__name__}: {error}"):
         asyncio.run(python_tool(broken).call({}))
+
+
+@pytest.mark.parametrize("kind", ["bytes", "knot", "object"])
+def test_an_answer_that_cannot_be_written_down_is_no_failure(kind: str) -> None:
+    def odd() -> object:
+        knot: list[object] = []
+        knot.append(knot)
+        return {"bytes": {"raw": b"\xff"}, "knot": knot, "object": {1: object()}}[kind]
+
+    said = asyncio.run(python_tool(odd).call({}))
+    assert ("cannot be shown" in said) == (kind == "knot")

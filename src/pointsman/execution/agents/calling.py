@@ -32,6 +32,7 @@ _NOT_KEPT: Final = (
 )
 _TWICE: Final = "the same call stands in this reply already; if it is wanted twice, make it again in a later step"
 _MAY_HAVE_HAPPENED: Final = (TimeoutError, ConnectionError, EOFError)
+_ERROR_CHARS: Final = 2000
 _ARGUMENTS_LIMIT: Final = 1_000_000
 Told = Callable[[CallRow], None]
 
@@ -61,8 +62,13 @@ class Calls:
         self._uncertain: dict[tuple[str, bytes], str] = {}
         self._writing: set[asyncio.Task[CallRow]] = set()
 
-    def plan(self, step: int, calls: Sequence[ToolCall]) -> list[CallRow]:
-        """Return each call as it will be kept: to be run, to wait for an approval, or refused with the reason."""
+    def plan(self, step: int, calls: Sequence[ToolCall], *, refused: str | None = None) -> list[CallRow]:
+        """Return each call as it will be kept: to be run, to wait for an approval, or refused with the reason.
+
+        ``refused``: why none of them is made.
+        """
+        if refused is not None:
+            return [self._refused(self._planned(step, index, call), refused) for index, call in enumerate(calls)]
         seen: set[tuple[str, bytes]] = set()
         return [self._once(self._planned(step, index, call), seen) for index, call in enumerate(calls)]
 
@@ -75,7 +81,10 @@ class Calls:
         if signature not in seen:
             seen.add(signature)
             return row
-        refusal = result(row.call_id, row.tool, f"error: not executed: {_TWICE}", is_error=True)
+        return self._refused(row, _TWICE)
+
+    def _refused(self, row: CallRow, why: str) -> CallRow:
+        refusal = result(row.call_id, row.tool, f"error: not executed: {why}", is_error=True)
         return msgspec.structs.replace(row, state="refused", result=refusal)
 
     def _planned(self, step: int, index: int, call: ToolCall) -> CallRow:
@@ -92,8 +101,7 @@ class Calls:
         )
         problem = self._problem(tool, call)
         if problem is not None:
-            refusal = result(call.id, call.name, f"error: not executed: {problem}", is_error=True)
-            return msgspec.structs.replace(row, state="refused", result=refusal)
+            return self._refused(row, problem)
         if tool is not None and tool.approval:
             return msgspec.structs.replace(row, state="waiting")
         return row
@@ -205,12 +213,12 @@ class Calls:
             async with asyncio.timeout(seconds):
                 return "done", await tool.run(arguments, key), False
         except (BadArguments, NotMade) as error:
-            return "done", _error(f"not executed: {clean(str(error), 2000)}"), False
+            return "done", _error(f"not executed: {_words(error)}"), False
         except OutcomeUnknown as error:
-            why, again = str(error), harmless
+            why, again = _words(error), harmless
         except _MAY_HAVE_HAPPENED as error:
             late = isinstance(error, TimeoutError)
-            why = f"the tool did not answer within {seconds:g} s" if late else f"the connection broke ({error})"
+            why = f"the tool did not answer within {seconds:g} s" if late else f"the connection broke ({_words(error)})"
             again = tool.writes and tool.idempotent
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -220,7 +228,7 @@ class Calls:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a tool is foreign code: what it raises is the model's to know
             _log.info("tool %s of run %s failed", tool.name, self._run_id, exc_info=True)
             doubt = "; part of it may have been done" if tool.writes else ""
-            return "done", _error(f"{type(error).__name__}: {clean(str(error), 2000)}{doubt}"), False
+            return "done", _error(f"{type(error).__name__}: {_words(error)}{doubt}"), False
         if tool.writes:
             return "unknown", _error(UNKNOWN.format(why=why)), again
         return "done", _error(why), again
@@ -238,6 +246,14 @@ class Calls:
 
 def _nobody(row: CallRow) -> None:
     pass
+
+
+def _words(error: BaseException) -> str:
+    """Return what an error says: foreign code may even fail at that."""
+    try:
+        return clean(str(error), _ERROR_CHARS)
+    except Exception:  # noqa: BLE001
+        return "it does not say why"
 
 
 def _error(text: str) -> Output:

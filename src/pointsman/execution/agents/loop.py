@@ -28,7 +28,7 @@ from pointsman.domain.record import TurnRecord
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
 from pointsman.domain.usage import Usage
-from pointsman.errors import AgentStopped
+from pointsman.errors import AgentStopped, RequestError
 from pointsman.execution.agents.approval import question
 from pointsman.execution.agents.calling import Calls
 from pointsman.execution.agents.tools import BoundTool
@@ -36,6 +36,7 @@ from pointsman.execution.agents.transcript import Transcript, as_message
 from pointsman.execution.ask import Ask, neutral_parts
 from pointsman.execution.prompts import Prompt
 from pointsman.execution.running import Running
+from pointsman.providers.tool_names import wire_name
 from pointsman.routing.router import Routing, new_id
 from pointsman.routing.sections_agents import Agent
 from pointsman.store.agent_runs import AgentRuns, CallRow, Ending, Phase, RunRow, StepRow
@@ -46,6 +47,7 @@ Told = Callable[[TurnRecord | CallRow], None]
 """Hears of every finished step, and of every tool call that starts or ends."""
 
 
+_NO_NAME: Final = "no-such-tool"
 _CLOSING: Final = "The work with tools is done. Write the reply to the customer now."
 
 
@@ -153,34 +155,44 @@ class Loop:
     async def _took(self, reply: Reply, record: TurnRecord, *, synthesis: bool, last: bool) -> Ending | None:
         """Take a model's reply into the run: keep it, and make its calls."""
         transcript, agent = self.transcript, self.bound.agent
-        reply = self._told_apart(reply)
-        calls = () if last else reply.tool_calls
+        reply = self._sendable(reply)
+        calls = reply.tool_calls
+        stuck = bool(last and calls and not reply.text)
+        if last and not stuck:
+            reply, calls = self._final(reply), ()
         drafted = not calls and not synthesis and not last and self._replaces(record)
         phase: Phase = "draft" if drafted else "synthesis" if synthesis else "steps"
         transcript.last_step += 1
         transcript.model_steps += 1
         transcript.drafted = drafted
-        rows = self.calls.plan(transcript.last_step, calls)
+        rows = self.calls.plan(transcript.last_step, calls, refused="the run has no steps left" if stuck else None)
         step = StepRow(transcript.last_step, "model", phase, record.id, as_message(reply, record.steps[-1].model))
         await self._runs.add_step(self.run.id, step, rows)
         if drafted:
             return None
         transcript.messages.append(step.message)
+        if stuck:
+            transcript.close(rows)
+            raise AgentStopped(
+                f"agent {self.bound.name} used its {agent.max_steps} steps (max_steps) and still called tools; "
+                f"run {self.run.id} keeps what it did"
+            )
         if calls:
             return await self._call(rows)
         return Ending("done", "max_steps" if last and agent.max_steps > 1 else "reply", self._final(reply))
 
-    def _told_apart(self, reply: Reply) -> Reply:
-        """Return the reply with call ids that occur once in the run: models repeat them, and no provider takes that back."""
+    def _sendable(self, reply: Reply) -> Reply:
+        """Return the reply with calls that a provider takes back: ids that occur once in the run, and names that can be sent."""
         history = (*self.run.turn.messages, *self.transcript.messages)
         used = {part.id for message in history for part in message.parts if isinstance(part, ToolCall)}
         parts: list[Part] = []
         for part in reply.parts:
-            again = isinstance(part, ToolCall) and part.id in used
-            kept = msgspec.structs.replace(part, id=f"call_{new_id()}") if again else part
-            if isinstance(kept, ToolCall):
-                used.add(kept.id)
-            parts.append(kept)
+            if not isinstance(part, ToolCall):
+                parts.append(part)
+                continue
+            call_id = f"call_{new_id()}" if not part.id or part.id in used else part.id
+            used.add(call_id)
+            parts.append(msgspec.structs.replace(part, id=call_id, name=_sendable_name(part.name)))
         return msgspec.structs.replace(reply, parts=tuple(parts))
 
     def _replaces(self, record: TurnRecord) -> bool:
@@ -277,6 +289,14 @@ class Loop:
         stop = "end_turn" if reply.stop_reason == "tool_use" else reply.stop_reason
         parts = tuple(part for part in reply.parts if not _is_inner(part))
         return msgspec.structs.replace(reply, parts=parts, usage=used, stop_reason=stop)
+
+
+def _sendable_name(name: str) -> str:
+    try:
+        wire_name(name)
+    except RequestError:
+        return _NO_NAME
+    return name
 
 
 def _nobody(what: TurnRecord | CallRow) -> None:

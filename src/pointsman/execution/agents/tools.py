@@ -16,7 +16,7 @@ import msgspec
 
 from pointsman.domain.message import Image, JsonObject, Text, Tool, ToolResult
 from pointsman.errors import UsageError
-from pointsman.execution.python_tools import PythonTool, in_thread, python_tool
+from pointsman.execution.python_tools import PythonTool, as_text, in_thread, python_tool
 from pointsman.routing.sections_agents import Agent, AgentTool
 
 # Line ends and tabs stay; everything else that a terminal or a parser might obey goes.
@@ -187,8 +187,7 @@ def _plain(function: Callable[..., Any]) -> Run:
             given = await function(**values)
         else:
             given = await in_thread(function, values)
-        text = given if isinstance(given, str) else msgspec.json.encode(given, enc_hook=str).decode()
-        return Output((Text(text),))
+        return Output((Text(as_text(given)),))
 
     return run
 

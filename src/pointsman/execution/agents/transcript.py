@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Final
 
 import msgspec
 
 from pointsman.domain.message import Message, Part, Reasoning, ToolCall
 from pointsman.domain.reply import Reply
+from pointsman.execution.agents.calling import read_arguments
+from pointsman.execution.agents.tools import clean
 from pointsman.store.agent_runs import CallRow, StepRow
 
+_UNREADABLE: Final = 1000
 OPEN = frozenset({"planned", "waiting", "started"})
 
 
@@ -58,5 +62,9 @@ def as_message(reply: Reply, model: str) -> Message:
 
 
 def _stamped(part: Part, model: str) -> Part:
+    if isinstance(part, ToolCall) and isinstance(read_arguments(part.arguments), str):
+        # Some providers take back nothing but an object. The model still sees what it wrote.
+        readable = msgspec.json.encode({"unreadable": clean(part.arguments, _UNREADABLE)}).decode()
+        part = msgspec.structs.replace(part, arguments=readable)
     sealed = isinstance(part, Reasoning) or (isinstance(part, ToolCall) and part.origin_state is not None)
     return msgspec.structs.replace(part, origin=model) if sealed else part
