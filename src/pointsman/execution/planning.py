@@ -17,6 +17,7 @@ from pointsman.domain.record import CheckRecord, Handoff
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
 from pointsman.errors import PointsmanError
+from pointsman.execution.filler import Filler
 from pointsman.execution.kit import Kit, Room, explain, instructions, transcript, with_instructions
 from pointsman.execution.phrases import forbidden_in
 from pointsman.execution.plan_check import PlanCheck
@@ -64,7 +65,7 @@ class Planning:
         room = Room(0.0)
         if obstacle is None:
             room = self._kit.room(desk, PURPOSE, planners, workers[0], desk.remaining_s() * _SHARE)
-            obstacle = room.refused
+            obstacle = None if self._filler(desk, wish.turn) is not None else room.refused
         if obstacle is not None:
             explain(desk, "plan", "skipped", f"no plan was made: {obstacle}")
             return wish
@@ -74,7 +75,7 @@ class Planning:
         self, desk: Desk, wish: Wish, planners: tuple[str, ...], workers: tuple[str, ...], room: Room
     ) -> Wish:
         try:
-            plan, source = await self._ask(desk, wish.turn, planners, room.limit_s)
+            plan, source = await self._in_time(desk, wish.turn, planners, room)
         except PointsmanError as error:
             explain(desk, "plan", "no_planner", f"no plan was made: {str(error)[:200]}")
             return _without_first(wish, planners)
@@ -88,6 +89,18 @@ class Planning:
             explain(desk, "plan", "escalate", "the plan hands the customer over to a person")
         answering = tuple(dict.fromkeys((*workers, source, *planners)))
         return self._given(desk, msgspec.structs.replace(wish, models=answering), plan, (source, *planners))
+
+    async def _in_time(self, desk: Desk, turn: Turn, planners: tuple[str, ...], room: Room) -> tuple[Plan | None, str]:
+        """Return the plan of ``_ask``. A caller who waits longer than its room hears the filler, and it goes on."""
+        filler, words = self._filler(desk, turn), self._kit.policy.voice.filler
+        if filler is None or words is None:
+            return await self._ask(desk, turn, planners, room.limit_s)
+        async with filler.unless_done(words, room.limit_s):
+            return await self._ask(desk, turn, planners, desk.remaining_s() * _SHARE)
+
+    def _filler(self, desk: Desk, turn: Turn) -> Filler | None:
+        spoken = turn.channel == "voice" and turn.stream and turn.output_format is None
+        return desk.filler() if spoken and self._kit.policy.voice.filler is not None else None
 
     def _given(self, desk: Desk, wish: Wish, plan: Plan, planners: tuple[str, ...]) -> Wish:
         """Return the wish with the plan in the worker's hands, and its reply held to it where the plan says anything of it."""

@@ -11,6 +11,7 @@ import msgspec
 
 from pointsman.catalog.models import Model
 from pointsman.domain.decision import Decision
+from pointsman.domain.message import Text
 from pointsman.domain.rates import RateState
 from pointsman.domain.record import CheckRecord, Handoff, Status, StepRecord, TurnRecord
 from pointsman.domain.reply import Event, Reply
@@ -18,6 +19,7 @@ from pointsman.domain.turn import Turn
 from pointsman.errors import PointsmanError, ProviderError, TooManyHandoffs
 from pointsman.execution.assemble import events_of
 from pointsman.execution.calls import Call
+from pointsman.execution.filler import Filler, Say
 from pointsman.execution.hop import Hop
 from pointsman.execution.records import TurnOutcome
 from pointsman.execution.work import MOST_HANDOFFS, MOST_REDOS, Sieve, Stage, Wish
@@ -52,6 +54,7 @@ class Running:
         self._held: list[bytes | list[Event]] | None = None
         self._replaced: Reply | None = None
         self._sieve: Sieve | None = None
+        self._filler: Filler | None = None
         self._shown_ns: int | None = None
         self._kept = False
 
@@ -71,6 +74,10 @@ class Running:
     def reply(self) -> Reply:
         """The whole reply, or what has come of it."""
         return self._told(self.call)
+
+    def listen(self, say: Say) -> None:
+        """Let the turn say words before its reply; call it before ``open``."""
+        self._filler = Filler(say)
 
     def _told(self, call: Call) -> Reply:
         reply = self._replaced or call.reply
@@ -146,6 +153,10 @@ class Running:
         reasons = self.decision.reasons + decision.reasons
         self.decision = msgspec.structs.replace(decision, id=self.decision.id, reasons=reasons)
 
+    def filler(self) -> Filler | None:
+        """See ``Desk.filler``."""
+        return self._filler
+
     def remaining_s(self) -> float:
         """See ``Desk.remaining_s``."""
         return self._ends_at - time.monotonic()
@@ -179,6 +190,8 @@ class Running:
         while True:
             if self._steps:
                 self._prepared_ms = (time.perf_counter_ns() - self.ask.started_ns) / 1e6
+            if self._spoken is not None:
+                wish = msgspec.structs.replace(wish, relay=False)  # it goes on what we began
             hop = self._hop = Hop(self._engine.dispatch, self.ask, wish, self._steps)
             await hop.open(self._ends_at)
             self._see_first(hop)
@@ -293,7 +306,7 @@ class Running:
         return TurnOutcome(
             status,
             tuple(self._steps),
-            reply=None if call is None else self._told(call),
+            reply=None if call is None else self._heard(call),
             error=error,
             ttft_ms=None if call is None else self._ttft_ms(call),
             dropped=() if call is None else call.outgoing.dropped,
@@ -301,7 +314,7 @@ class Running:
             gateway_us=self.gateway_us,
             prepared_ms=self._prepared_ms,
             handoffs=tuple(self._handoffs),
-            checks=tuple(self._checks),
+            checks=(*self._said_first(), *self._checks),
         )
 
     def _simulated(self, call: Call | None) -> bool:
@@ -312,6 +325,24 @@ class Running:
         called = {step.model for step in self._steps} or {self.decision.model}
         endpoints = [dispatch.endpoints.get(dispatch.catalog.get(name).provider) for name in called]
         return all(endpoint is not None and endpoint.simulated for endpoint in endpoints)
+
+    @property
+    def _spoken(self) -> str | None:
+        return None if self._filler is None else self._filler.spoken
+
+    def _heard(self, call: Call) -> Reply:
+        """Return the reply as the client got it: words said before it are a part of their own."""
+        reply = self._told(call)
+        if self._spoken is None:
+            return reply
+        return msgspec.structs.replace(reply, parts=(Text(self._spoken), *reply.parts))
+
+    def _said_first(self) -> tuple[CheckRecord, ...]:
+        if self._filler is None or self._filler.spoken is None:
+            return ()
+        after = (self._filler.at_ns - self.ask.started_ns) / 1e6
+        text = f"said after {after:.0f} ms, no model's words: {self._filler.spoken.strip()}"
+        return (CheckRecord("voice.filler", True, self.decision.model, "released", text),)
 
     def _ttft_ms(self, call: Call) -> float | None:
         """Time to first token as the client saw it: from the arrival of the request, all that came before included."""

@@ -21,6 +21,7 @@ from pointsman.domain.reply import Event, Reply
 from pointsman.domain.turn import Turn
 from pointsman.errors import BudgetExceeded, PointsmanError, ProviderError
 from pointsman.execution.ask import Ask
+from pointsman.execution.filler import Filler
 from pointsman.providers.seam import Endpoint
 
 MOST_HANDOFFS = 2
@@ -102,6 +103,10 @@ class Desk(Protocol):
 
     def take(self, decision: Decision) -> None:
         """Replace the turn's decision; it keeps its id, and the reasons so far stand before the new ones."""
+        ...
+
+    def filler(self) -> Filler | None:
+        """Return what says words to the client before the reply; None where nobody listens."""
         ...
 
     def remaining_s(self) -> float:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from pointsman.domain.record import StepRecord
 from pointsman.domain.usage import Usage
-from pointsman.emulator.script import Pace, Rule, Say, Script, When
-from support.gateway import gateway
-from support.routed import HAIKU, MINI, OPUS, PLAN, ask, planning
+from pointsman.emulator.script import Fault, Pace, Rule, Say, Script, When
+from pointsman.errors import PolicyError
+from support.gateway import GatewayUnderTest, gateway
+from support.routed import HAIKU, MINI, OPUS, PLAN, SDKS, ask, calls, planning
 
 
 def seen(model: str, purpose: str = "reply", ms: float = 100, times: int = 30) -> list[StepRecord]:
@@ -21,10 +23,12 @@ def seen(model: str, purpose: str = "reply", ms: float = 100, times: int = 30) -
     ] * times
 
 
-def speaking(budget_ms: int) -> Any:
-    return planning(**{"deadlines:": f"voice: {{budget_ms: {budget_ms}}}\ndeadlines:"})
+def speaking(budget_ms: int, more: str = "") -> Any:
+    return planning(**{"deadlines:": f"voice: {{budget_ms: {budget_ms}{more}}}\ndeadlines:"})
 
 
+FILLER = "One moment, I am looking into that."
+REPLY = "Your refund of €49.90; order 1182 was sent on 2026-05-03."
 VOICE: Any = {"extra_headers": {"x-pointsman-channel": "voice"}}
 
 
@@ -58,3 +62,58 @@ def test_a_plan_that_does_not_fit_the_budget_is_not_waited_for(tmp_path: Path, k
     assert plans == ([] if known else ["timeout"])
     assert record.steps[-1].status == "ok"
     assert record.handoffs == ()
+
+
+def learned_slow(running: GatewayUnderTest) -> None:
+    ask(running, "openai", "What are your opening hours?")
+    running.router.engine.latency.learn(seen(OPUS, "plan", 9000))
+
+
+def with_filler(budget_ms: int = 5000) -> Any:
+    return speaking(budget_ms, f', filler: "{FILLER}"')
+
+
+def planned(pace: Pace | None = None, fault: Fault | None = None) -> Script:
+    plan = Rule(when=When(contains="Plan the agent"), reply=Say(json=PLAN), pace=pace, fault=fault)
+    return Script(rules=(plan, Rule(reply=Say(text=REPLY))))
+
+
+@SDKS
+@pytest.mark.parametrize("known", [True, False])
+def test_a_caller_hears_the_filler_first_where_the_plan_does_not_fit(tmp_path: Path, sdk: str, known: bool) -> None:
+    """Known to be slow: at once. Not known: when the budget is used up."""
+    budget, pace = (5000, None) if known else (50, Pace(head_ms=400))
+    with gateway(tmp_path / "t.db", planned(pace), with_filler(budget)) as running:
+        if known:
+            learned_slow(running)
+        assert ask(running, sdk, stream=True, **VOICE) == f"{FILLER} {REPLY}"
+        record = running.turns()[-1]
+    assert calls(record) == [("plan", OPUS), ("reply", HAIKU)]
+    assert record.checks[0].name == "voice.filler"
+    assert FILLER in record.checks[0].text
+    parts = msgspec.json.decode(record.reply)["parts"]
+    assert [part["text"] for part in parts] == [f"{FILLER} ", REPLY]
+    assert record.ttft_ms is not None
+    assert record.prepared_ms is not None
+    assert record.ttft_ms >= record.prepared_ms
+
+
+def test_the_reply_follows_the_filler_also_where_no_plan_comes(tmp_path: Path) -> None:
+    with gateway(tmp_path / "t.db", planned(fault=Fault(kind="status", status=400)), with_filler()) as running:
+        learned_slow(running)
+        assert ask(running, "anthropic", stream=True, **VOICE) == f"{FILLER} {REPLY}"
+        assert running.turns()[-1].handoffs == ()
+
+
+def test_a_plan_that_fits_or_a_client_that_does_not_stream_hears_no_filler(tmp_path: Path) -> None:
+    with gateway(tmp_path / "t.db", planned(), with_filler()) as running:
+        assert ask(running, "openai", stream=True, **VOICE) == REPLY
+        running.router.engine.latency.learn(seen(OPUS, "plan", 9000))
+        assert ask(running, "openai", **VOICE) == REPLY
+        assert ask(running, "openai", stream=True) == REPLY
+        assert all(check.name != "voice.filler" for record in running.turns() for check in record.checks)
+
+
+def test_a_filler_without_a_budget_would_never_be_said() -> None:
+    with pytest.raises(PolicyError, match="write budget_ms too"):
+        planning(**{"deadlines:": "voice: {filler: Hm}\ndeadlines:"})

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from pointsman.domain.decision import Decision
+from pointsman.domain.reply import Event
 from pointsman.errors import PointsmanError
 from pointsman.execution.agents.managed import ManagedRun
 from pointsman.execution.engine import Running
@@ -166,6 +167,8 @@ class TurnResponse:
 
     async def _stream(self) -> None:
         running = self._running
+        if isinstance(running, Running):
+            running.listen(self._say)
         try:
             await running.open()
         except PointsmanError as error:
@@ -206,6 +209,13 @@ class TurnResponse:
         self._started = True
         headers = self._headers(answered=answered)
         await self._send({"type": "http.response.start", "status": 200, "headers": _SSE + headers})
+
+    async def _say(self, events: list[Event]) -> None:
+        """Send words that come before the reply, in the stream that the reply goes on."""
+        if self._ticking is not None and not self._ticking.done():
+            await asyncio.wait([self._ticking])  # it may be sending the head
+        await self._start(answered=False)
+        await self._body(self._new_encoder(answered=False).encode(events))
 
     async def _body(self, data: bytes) -> None:
         self._last_sent = time.monotonic()
