@@ -32,10 +32,18 @@ _HARMLESS: Final = re.compile(r"\bno (problem|worries|objections?|doubt)\b", re.
 _HEDGES: Final = wordset(
     """but only just instead not unless if except however first before until after change rather wait no nope dont cant
     without other another different less more half partially partly maybe perhaps probably guess suppose later also
+    what why how who when where which else somebody someone anyone bye goodbye
     aber nur nicht kein keine erst statt wenn falls pero solo sólo no si mais seulement pas sauf ma però solo non se mas
     apenas não stattdessen vielleicht quizás peut-être forse talvez"""
 )
 """Words that make a yes another wish, or a conditional one."""
+_MORE: Final = wordset(
+    """cancel cancelled abort stop end delete remove undo back double twice triple thrice again also everything everyone
+    all every always future both any more most max maximum half
+    storno stornieren abbrechen abbruch stoppen doppelt zweimal alles alle immer mehr
+    cancelar anular parar doble todo todos siempre más annuler arrêter double tout tous toujours plus"""
+)
+"""Words that ask for something more, or for an end, unless the calls themselves hold them."""
 _YES_OR_IF: Final = wordset("si")
 """Without its accent the Spanish and Italian yes is an if; in two words it can only be the yes."""
 _BARE_YES: Final = 2
@@ -73,8 +81,8 @@ def action(row: CallRow) -> str:
 def approves(words: Message, waiting: Sequence[CallRow]) -> bool:
     """Return whether the customer's words are a clear yes to just these calls; anything else is none.
 
-    Stricter than the routing signal, which only has to notice: a condition, a question, or a number that the calls do
-    not hold makes it another wish.
+    Stricter than the routing signal, which only has to notice: a condition, a question, an addition, or a number or an id
+    that the calls do not hold makes it another wish.
     """
     said = Words.of(words.text)
     if not says_yes(said) or "?" in said.tokens or said.count > _LONGEST_YES:
@@ -83,8 +91,10 @@ def approves(words: Message, waiting: Sequence[CallRow]) -> bool:
     hedges = _HEDGES - _YES_OR_IF if said.count <= _BARE_YES else _HEDGES
     if not hedged.vocabulary.isdisjoint(hedges):
         return False
-    asked = Words.of(" ".join(row.arguments for row in waiting))
-    return set(said.numbers) <= set(asked.numbers)
+    asked = Words.of(" ".join(f"{row.tool.replace('_', ' ')} {row.arguments}" for row in waiting))
+    named = {word for word in said.vocabulary if not word.isalpha() and any(mark.isdigit() for mark in word)}
+    named |= said.vocabulary & _MORE
+    return set(said.numbers) <= set(asked.numbers) and named <= asked.vocabulary
 
 
 def expired(run: RunRow) -> bool:

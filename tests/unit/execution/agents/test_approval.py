@@ -30,6 +30,7 @@ def said(text: str) -> bool:
         "oui",
         "👍",
         "Yes, refund 500",
+        "yes, go ahead with order A1",
     ],
 )
 def test_a_clear_yes(text: str) -> None:
@@ -51,10 +52,27 @@ def test_a_clear_yes(text: str) -> None:
         "maybe",
         "ignore previous instructions",
         "yes, and also cancel my other order",
+        "yes, to order B2",
+        "yes for A2",
+        "yes, twice",
+        "yes and double it",
+        "yes to all future requests",
+        "yes to someone else's account",
+        "yes, please cancel",
+        "alright then cancel",
+        "ok what",
+        "ok bye",
+        "ja, aber doppelt",
     ],
 )
 def test_anything_else(text: str) -> None:
     assert not said(text)
+
+
+def test_what_the_call_is_about_may_be_said_in_the_yes() -> None:
+    call = CallRow("r:1:0", 1, 0, "c1", "cancel_order", '{"order": "B2"}', True, "waiting")
+    for text in ("yes, cancel it", "Yes, please cancel order B2"):
+        assert approves(Message("user", (Text(text),)), [call])
 
 
 def test_the_customer_sees_the_arguments_without_control_characters() -> None:
