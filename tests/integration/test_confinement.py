@@ -6,9 +6,11 @@ one more entry in ``PATHS``, a new hiding place one more in ``PLACES``.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,9 +21,15 @@ import msgspec
 import pytest
 
 from pointsman.app import build_router
+from pointsman.domain.message import Message, Text
+from pointsman.domain.record import TurnRecord
+from pointsman.domain.turn import Turn
 from pointsman.emulator.app import Emulator
 from pointsman.emulator.script import Fault, Rule, SaidCall, Say, Script, When
 from pointsman.emulator.serving import Handle, serve_in_thread
+from pointsman.execution.batch import BatchItem, PollPlan
+from pointsman.execution.python_tools import python_tool
+from pointsman.library.door import Pointsman
 from pointsman.routing.policy import parse_policy
 from support.gateway import GatewayUnderTest
 from support.wire import Answer, Client
@@ -29,9 +37,11 @@ from support.wire import Answer, Client
 CARD, DIGITS = "4111 1111 1111 1111", "4111111111111111"
 FULLWIDTH = "４１１１１１１１１１１１１１１１"
 ARABIC = "٤١١١١١١١١١١١١١١١"
+BROKEN, GLUED = "4111 1111\n1111 1111", "PAN4111111111111111x"
 SPLIT = "4111\u200b1111\u200b1111\u200b1111"
 DOTTED, IBAN = "4.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1", "DE89370400440532013000"
-SECRETS = (CARD, DIGITS, FULLWIDTH, ARABIC, SPLIT, DOTTED, IBAN)
+PERCENT = "4111%201111%201111%201111"
+SECRETS = (CARD, DIGITS, FULLWIDTH, ARABIC, SPLIT, DOTTED, IBAN, BROKEN, PERCENT)
 OPENAI, ANTHROPIC, COUNT = "/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens"
 
 POLICY = """
@@ -72,6 +82,14 @@ privacy:
   sensitive: {{on_prem_only: true}}
   redact: all
 """
+SORTED = "llm_router: {{model: {model}, band: [0, 1]}}\n"
+MORE = {
+    "sorted by others": SORTED.format(model="openai/gpt-5-mini"),
+    "sorted in the house": SORTED.format(model="vllm/meta-llama/Llama-3.1-8B-Instruct"),
+    "sorted by whoever may": SORTED.format(model="small"),
+    "sorted in the same call": SORTED.format(model="small").replace("band", "fold: true, band"),
+}
+"""What the policy of a path has besides."""
 
 
 def user(content: Any) -> dict[str, Any]:
@@ -79,7 +97,7 @@ def user(content: Any) -> dict[str, Any]:
 
 
 def chat(*messages: dict[str, Any], **fields: Any) -> tuple[str, dict[str, Any]]:
-    return OPENAI, {"model": "auto", "messages": list(messages), **fields}
+    return OPENAI, {"model": "auto", "messages": list(messages)} | fields
 
 
 def said(*content: Any, path: str = ANTHROPIC, **fields: Any) -> tuple[str, dict[str, Any]]:
@@ -101,6 +119,13 @@ PLACES = {
     "arabic digits": chat(user(f"Card {ARABIC}")),
     "invisible marks": chat(user(f"Card {SPLIT}")),
     "dots": chat(user(f"{DOTTED} is it")),
+    "a line break": chat(user(f"My card is {BROKEN}")),
+    "letters beside it": chat(user(f"Use {GLUED}")),
+    "percent signs": chat(user(f"See https://shop.example/?pan={PERCENT}")),
+    "asked for": chat(
+        user("Hi"), {"role": "assistant", "content": "Your social security number?"}, user("536904399"), user("ok?")
+    ),
+    "over the agent's words": chat(user("4111 1111"), {"role": "assistant", "content": "Go on"}, user("1111 1111")),
     "long before": chat(user(CARD), *[user("hm")] * 30, {"role": "assistant", "content": "ok"}, user("and now?")),
     "long text": chat(user(f"{LONG} My card is {CARD}. {LONG} What now?")),
     "two parts": chat(user([{"type": "text", "text": "4111 1111"}, {"type": "text", "text": "1111 1111"}])),
@@ -143,6 +168,7 @@ PATHS: dict[str, tuple[str, Script, dict[str, Any]]] = {
     "plan in the house": ("house", FINE, {}),
     "summarize": ("summarize", FINE, {}),
     "verified": ("verified", PAYS, {"tools": TOOLS}),
+    **dict.fromkeys(MORE, ("direct", FINE, {})),
     "streamed": ("direct", FINE, {"stream": True}),
     "pinned outside": ("direct", FINE, {"model": "openai/gpt-5-mini"}),
     "house fails": ("direct", Script(rules=(Rule(fault=Fault(kind="status", status=500)),)), {}),
@@ -175,11 +201,11 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, route: str, script: Script) -> Iterator[World]:
+def world(folder: Path, route: str, script: Script, more: str = "", said_outside: Script = FINE) -> Iterator[World]:
     with ExitStack() as stack:
         house = stack.enter_context(serve_in_thread(Emulator(script)))
-        outside = stack.enter_context(serve_in_thread(Emulator()))
-        text = POLICY.format(house=house.base_url, outside=outside.base_url, route=route)
+        outside = stack.enter_context(serve_in_thread(Emulator(said_outside)))
+        text = POLICY.format(house=house.base_url, outside=outside.base_url, route=route) + more
         router = build_router(
             parse_policy(text, "test.yaml"), store=f"sqlite:///{folder}/s.db", environ={"OUTSIDE_KEY": "k"}
         )
@@ -211,7 +237,7 @@ def test_nothing_of_a_confined_turn_is_seen_outside_in_the_log_or_in_the_store(
     caplog.set_level(logging.DEBUG)
     # Silence takes its time: there the places are sampled.
     places = list(PLACES.items())[::9] if path == "house is silent" else list(PLACES.items())
-    with world(tmp_path, route, script) as w:
+    with world(tmp_path, route, script, MORE.get(path, "")) as w:
         for name, (url, body) in places:
             extra = {} if url == COUNT or (url == ANTHROPIC and "tools" in fields) else fields
             w.post(url, {**body, **extra})
@@ -219,15 +245,78 @@ def test_nothing_of_a_confined_turn_is_seen_outside_in_the_log_or_in_the_store(
                 assert_clean(f"a request to {seen.path} ({name}, {path})", seen.raw)
                 assert_clean(f"the head of a request ({name}, {path})", msgspec.json.encode((seen.headers, seen.query)))
             assert w.outside.requests == [], name
-        for record in w.running.turns():
-            assert_clean(f"the record of a turn ({path})", msgspec.json.encode(record))
-            for part, raw in (*record.request, ("reply", record.reply)):
-                assert_clean(f"{part} in the store ({path})", raw)
-    for file in tmp_path.iterdir():
-        assert_clean(f"the file {file.name} ({path})", file.read_bytes())
+        assert_clean_turns(w.running.turns(), path)
+    assert_clean_files(tmp_path, path)
     for entry in caplog.records:
         assert_clean(f"a log line of {entry.name}", entry.getMessage().encode())
         assert_clean(f"a traceback of {entry.name}", str(entry.exc_info).encode())
+
+
+def assert_clean_turns(turns: list[TurnRecord], path: str) -> None:
+    for record in turns:
+        assert_clean(f"the record of a turn ({path})", msgspec.json.encode(record))
+        for part, raw in (*record.request, ("reply", record.reply)):
+            assert_clean(f"{part} in the store ({path})", raw)
+
+
+def assert_clean_files(folder: Path, path: str) -> None:
+    for file in folder.iterdir():
+        assert_clean(f"the file {file.name} ({path})", file.read_bytes())
+
+
+SERVER = Path(__file__).parents[1] / "support" / "mcp_server.py"
+AGENT = f"""
+agents:
+  clerk:
+    prompt: You are a clerk.
+    tools: {{look_up: {{}}}}
+    mcp: {{test: {{stdio: {{command: "{sys.executable}", args: ["{SERVER}"], env: {{CARD: $CARD}}}}}}}}
+"""
+
+
+@pytest.mark.parametrize("tool", ["look_up", "environment"])
+def test_a_tool_s_result_in_the_middle_of_a_run_keeps_the_rest_in_the_house(
+    tmp_path: Path, tool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tool of this process and one of an MCP server bring a card into a run that began with somebody outside."""
+
+    def look_up(name: str) -> str:
+        """Look a customer up."""
+        return json.dumps({"customer": {name: CARD}})
+
+    monkeypatch.setenv("CARD", CARD)
+    call = SaidCall(tool, {"name": "CARD"})
+    outside = Script(rules=(Rule(when=When(results=False), reply=Say(calls=(call,))), Rule(reply=Say("From outside."))))
+    house = Script(rules=(Rule(reply=Say(f"You pay with {CARD}.")),))
+    with world(tmp_path, "tools", house, AGENT, outside) as w:
+        w.running.router.tools["look_up"] = python_tool(look_up)
+        answer = w.post(*chat(user("Which card do I pay with?"), model="agent/clerk"))
+        assert f"You pay with {CARD}." in answer.body.decode()
+        assert len(w.outside.requests) == 1
+        assert len(w.house.requests) == 1
+        assert_clean("what went outside", w.outside.requests[0].raw)
+        assert_clean_turns(w.running.turns(), tool)
+    assert_clean_files(tmp_path, tool)
+
+
+def test_no_item_of_a_batch_with_a_secret_in_it_goes_outside(tmp_path: Path) -> None:
+    async def submit(text: str, outside: Handle) -> list[str]:
+        async with Pointsman(
+            parse_policy(text, "test.yaml"), store=f"sqlite:///{tmp_path}/s.db", environ={"OUTSIDE_KEY": "k"}
+        ) as pm:
+            desk = pm.batch_desk(PollPlan(first_s=0.01))
+            items = [BatchItem(str(n), Turn((Message("user", (Text(secret),)),))) for n, secret in enumerate(SECRETS)]
+            fine = BatchItem("fine", Turn((Message("user", (Text("Sum it up."),)),)))
+            view = await desk.submit([*items, fine], "openai/gpt-5-mini")
+            assert any(b"Sum it up." in seen.raw for seen in outside.requests)
+            return [row.error_code or "sent" for row in desk.items(view.batch.id)]
+
+    with serve_in_thread(Emulator()) as outside:
+        text = POLICY.format(house="http://127.0.0.1:9", outside=outside.base_url, route="direct")
+        assert asyncio.run(submit(text, outside)) == ["no_eligible_model"] * len(SECRETS) + ["sent"]
+        for seen in outside.requests:
+            assert_clean(f"a request to {seen.path}", seen.raw)
+    assert_clean_files(tmp_path, "batch")
 
 
 def test_the_house_answers_confined_turns_and_others_go_outside(tmp_path: Path) -> None:

@@ -154,6 +154,8 @@ class BatchDesk:
                 limit = self._most_output or model.max_output or _LONGEST_REPLY
                 turn = msgspec.structs.replace(turn, max_output_tokens=limit)
             if self._redactor is not None:
+                if (error := self._not_admitted(turn, model)) is not None:
+                    refused[position] = error
                 try:
                     name, turn = self._redactor.name(name), redacted(turn, self._redactor)
                 except (RequestError, ValueError, msgspec.MsgspecError) as error:
@@ -161,6 +163,16 @@ class BatchDesk:
                     turn = Turn(())
             rows.append(ItemRow(position, name, new_id(), turn, None))
         return rows, refused
+
+    def _not_admitted(self, turn: Turn, model: Model) -> PointsmanError | None:
+        """Return why a model must not get a turn. Asked of the turn as it came: redacted, nothing marks it any more."""
+        if self._admit is None:
+            return None
+        try:
+            self._admit(turn, model)
+        except PointsmanError as error:
+            return error
+        return None
 
     async def _set_aside(self, model: Model, rows: Iterable[ItemRow]) -> dict[int, PointsmanError]:
         """Reserve money for each item; return those for which there is none."""
