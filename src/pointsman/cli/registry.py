@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("pointsman.cli.import_cases", "Make cases of recorded conversations and logged requests."),
     "replay": ("pointsman.cli.replay", "Answer cases with models, recorded, emulated or live, and grade them."),
     "run-report": ("pointsman.cli.run_report", "Sum up a replay: accuracy, pass^k, cost, latency, failures."),
+    "gate": ("pointsman.cli.gate", "Say whether a candidate may take a baseline's place: pass, fail, hold."),
     "bench": ("pointsman.cli.bench", "Compare models: tool calls, latency, structured output."),
     "turns": ("pointsman.cli.turns", "List stored turns."),
     "turn": ("pointsman.cli.turn", "Tell the whole story of one turn."),
