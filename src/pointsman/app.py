@@ -38,6 +38,7 @@ from pointsman.execution.calls import Deadlines
 from pointsman.execution.endpoints import Endpoints, resolve_endpoints
 from pointsman.execution.engine import Attempts, Dispatch, Engine, Running
 from pointsman.execution.guard_build import build_guard
+from pointsman.execution.hedging import Hedge
 from pointsman.execution.held_replies import HeldReplies
 from pointsman.execution.kit import Kit
 from pointsman.execution.latency import LatencyBook
@@ -130,6 +131,7 @@ class Router:
             ),
             Attempts(total=policy.fallback.max_attempts),
             build_guard(policy, self.catalog, self._by_key, self.store, self.stored_name),
+            None if policy.hedge is None else Hedge(policy.hedge.after_ms / 1000, policy.hedge.max_share),
         )
         memory = MemoryBook(Memories(self.store), policy.memory, self._memory_redactor())
         latency = self._learned_latency()

@@ -24,6 +24,7 @@ from pointsman.errors import (
 )
 from pointsman.execution.ask import Ask
 from pointsman.execution.calls import Call, Deadlines, Target
+from pointsman.execution.hedging import Hedge, Try, race
 from pointsman.execution.records import failed_step, step_of
 from pointsman.execution.work import SET_ASIDE, Guard, Permit, Wish, is_refusal
 from pointsman.providers.seam import Dialect, Endpoint, Transport
@@ -33,6 +34,7 @@ _LONGEST_WAIT_S = 8.0
 _SPREAD = 0.1
 """Share by which a wait that the provider named is stretched by chance, so that not all who wait come back at once."""
 _ABOUT_THE_KEY = frozenset({"rate_limit", "authentication", "permission", "billing", "quota"})
+_OUTRUN = "another model showed its first content sooner"
 _SHARE = 0.5
 """Of the time that is left, what one call may take while there is another model to try: silence must leave time for it."""
 
@@ -54,6 +56,7 @@ class Dispatch(msgspec.Struct, frozen=True):
     deadlines: Deadlines
     attempts: Attempts
     guard: Guard | None = None
+    hedge: Hedge | None = None
 
     def target(self, model: Model, endpoint: Endpoint | None = None) -> Target:
         """Return where ``model`` is called: at ``endpoint``, or where its provider is usually reached."""
@@ -75,6 +78,7 @@ class Hop:
         self._made: list[StepRecord] = []
         self._attempt = 1
         self._permit: Permit | None = None
+        self._rival: str | None = None
 
     async def open(self, ends_at: float) -> None:
         """Call models in the wish's order until one shows its first content (or answers whole).
@@ -92,7 +96,12 @@ class Hop:
             if (attempt > 1 or error is not None) and not await self._may_go_on(error, model_id, attempt, ends_at):
                 continue
             last = len(self._made) + 1 >= self._dispatch.attempts.total or len(self.wish.models) == 1
-            found = await self._try(model_id, attempt, ends_at, 1 if last else _SHARE)
+            share = 1 if last else _SHARE
+            hedge = self._hedge() if self._dispatch.hedge is not None and not self._made else None
+            if hedge is None:
+                found = await self._try(model_id, attempt, ends_at, share)
+            else:
+                found = await self._try_two(hedge, model_id, ends_at, share)
             if found is None:
                 return
             if not self._is_step(model_id, attempt):
@@ -144,7 +153,8 @@ class Hop:
         """Yield (model, attempt) pairs in the order they would be tried."""
         for model in self.wish.models:
             for attempt in range(1, self._dispatch.attempts.per_model + 1):
-                yield model, attempt
+                if model != self._rival:
+                    yield model, attempt
 
     async def _may_go_on(self, error: PointsmanError | None, model_id: str, attempt: int, ends_at: float) -> bool:
         """Return whether the next pair is worth trying after ``error``; waits before a repeat at the same model."""
@@ -195,6 +205,46 @@ class Hop:
             self.call = None
             return error
         return None
+
+    def _hedge(self) -> Hedge | None:
+        """Return the hedge where a second call may be made: somebody waits for words, and another model may say them."""
+        hedge, wish = self._dispatch.hedge, self.wish
+        if hedge is None or not wish.turn.stream or wish.turn.in_tool_loop or len(wish.models) == 1 or self._rival:
+            return None
+        hedge.count()
+        return hedge
+
+    async def _try_two(self, hedge: Hedge, model_id: str, ends_at: float, share: float) -> PointsmanError | None:
+        """Like ``_try``, with a second call to the next model where this one shows nothing for too long."""
+        other = next(name for name in self.wish.models if name != model_id)
+        rival = Hop(self._dispatch, self._ask, self.wish, self._steps)
+
+        def second() -> Try:
+            self._rival = other
+            return rival._try(other, 1, ends_at, share)
+
+        won: int | None = None
+        try:
+            won, error = await race(self._try(model_id, 1, ends_at, share), second, hedge)
+        finally:
+            if won == 1:
+                self._lose(ours=True)
+            else:
+                rival._lose(ours=won == 0)
+        self._made = [*rival._made, *self._made]
+        if won == 1:
+            self.call, self._permit, self._attempt = rival.call, rival._permit, 1
+        return error
+
+    def _lose(self, *, ours: bool) -> None:
+        """Cut the call, if there is one, and keep its step: another was faster, or (not ``ours``) the client left."""
+        call = self.call
+        if call is None:
+            return
+        step = step_of(call, "cancelled", self._rates(call), None, self._attempt, ours=ours)
+        call.close()
+        self.call = None
+        self._keep(msgspec.structs.replace(step, error_text=_OUTRUN) if ours else step, None)
 
     async def _admitted(self, model: Model, limit_s: float, *, force: bool) -> Permit | None:
         guard = self._dispatch.guard

@@ -34,6 +34,7 @@ from pointsman.routing.sections import (
 )
 from pointsman.routing.sections_agents import Agent
 from pointsman.routing.sections_budgets import Breaker, Budgets
+from pointsman.routing.sections_hedge import HedgeSection
 from pointsman.routing.sections_llm_router import LlmRouter
 from pointsman.routing.sections_memory import MemorySection
 from pointsman.routing.sections_signals import OwnFields
@@ -67,6 +68,7 @@ class Policy(Section):
     agents: dict[str, Agent] = Field(default_factory=dict, description="Agents that Pointsman runs, by name.")
     budgets: Budgets = Budgets()
     breaker: Breaker = Breaker()
+    hedge: HedgeSection | None = None
 
     _version: str = PrivateAttr("")
     _source: str = PrivateAttr("")
