@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import cache
 
 import pytest
 
@@ -11,7 +11,7 @@ from pointsman.domain.decision import Decision
 from pointsman.domain.message import Message, Part, Text, Tool
 from pointsman.domain.turn import Session, Turn
 from pointsman.routing.eligibility import Limits
-from pointsman.routing.policy import parse_policy
+from pointsman.routing.policy import Policy, parse_policy
 from pointsman.routing.router import Routing
 from pointsman.routing.templates import render
 
@@ -46,27 +46,44 @@ def catalog() -> Catalog:
     return Catalog.load()
 
 
+# Policies and catalogues are frozen, and reading one takes longer than most tests here: each text is read once.
+@pytest.fixture(scope="session")
+def read_policy() -> Callable[[str, str], Policy]:
+    """Return a reader of policies: (text, name of the file) -> policy."""
+    return cache(parse_policy)
+
+
+@pytest.fixture(scope="session")
+def catalog_with(catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Catalog]:
+    """Return a maker of catalogues: the shipped models and those of a YAML text."""
+
+    @cache
+    def read(models: str) -> Catalog:
+        if not models:
+            return catalog
+        path = tmp_path_factory.mktemp("models") / "models.yaml"
+        path.write_text(models, encoding="utf-8")
+        return Catalog.load(path)
+
+    return read
+
+
 @pytest.fixture
-def build(catalog: Catalog, tmp_path: Path) -> Callable[..., Routing]:
+def build(read_policy: Callable[[str, str], Policy], catalog_with: Callable[[str], Catalog]) -> Callable[..., Routing]:
     """Return a maker of ``Routing``: the base policy with more YAML below it, over the shipped models and ``models``."""
 
     def make(more: str = "", *, base: str = BASE, models: str = "") -> Routing:
-        book = catalog
-        if models:
-            path = tmp_path / "models.yaml"
-            path.write_text(models, encoding="utf-8")
-            book = Catalog.load(path)
-        return Routing(parse_policy(base + more, "pointsman.yaml"), book)
+        return Routing(read_policy(base + more, "pointsman.yaml"), catalog_with(models))
 
     return make
 
 
 @pytest.fixture
-def starter(catalog: Catalog) -> Callable[..., Routing]:
+def starter(read_policy: Callable[[str, str], Policy], catalog: Catalog) -> Callable[..., Routing]:
     """Return a maker of ``Routing`` from a template."""
 
     def make(template: str = "rubric", lineup: str = "mixed") -> Routing:
-        return Routing(parse_policy(render(template, lineup), f"{template}.yaml"), catalog)
+        return Routing(read_policy(render(template, lineup), f"{template}.yaml"), catalog)
 
     return make
 
