@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
@@ -37,6 +37,7 @@ class SyncPointsman:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._asked: set[asyncio.Task[Any]] = set()
 
     def open(self) -> Self:
         """Start the thread and open the door; ``with`` does it for you.
@@ -61,13 +62,16 @@ class SyncPointsman:
         return self
 
     def close(self) -> None:
-        """Cancel what still runs, close the door and end the thread. Calling it again does nothing."""
+        """Cancel what still runs, close the door and end the thread. Calling it again does nothing.
+
+        A write of an agent that has begun is waited for: its outcome must be known.
+        """
         with self._lock:
             loop, thread, self._loop = self._loop, self._thread, None
         if loop is None or thread is None:
             return
         try:
-            asyncio.run_coroutine_threadsafe(_finish(self._door), loop).result()
+            asyncio.run_coroutine_threadsafe(self._finish(), loop).result()
         finally:
             _stop(loop, thread)
 
@@ -113,7 +117,7 @@ class SyncPointsman:
             with self._lock:
                 if self._loop is None:
                     raise UsageError("this Pointsman is not open: use 'with pm.sync() as pm:'")
-                future = asyncio.run_coroutine_threadsafe(work, self._loop)
+                future = asyncio.run_coroutine_threadsafe(self._noted(work), self._loop)
         except UsageError:
             work.close()
             raise
@@ -124,6 +128,19 @@ class SyncPointsman:
         except BaseException:
             future.cancel()  # an interrupt from the keyboard must not leave the turn running
             raise
+
+    async def _noted(self, work: Coroutine[Any, Any, _T]) -> _T:
+        task = asyncio.current_task()
+        if task is not None:
+            self._asked.add(task)
+            task.add_done_callback(self._asked.discard)
+        return await work
+
+    async def _finish(self) -> None:
+        # What was asked is cancelled, not what it does inside: an agent's tool call that writes is a task of its own.
+        await _cancelled(self._asked)
+        await self._door.aclose()
+        await _cancelled(asyncio.all_tasks() - {asyncio.current_task()})
 
 
 def _outside_a_loop() -> None:
@@ -152,9 +169,8 @@ def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     thread.join()
 
 
-async def _finish(door: Pointsman) -> None:
-    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    for task in others:
+async def _cancelled(tasks: Iterable[asyncio.Task[Any] | None]) -> None:
+    found = [task for task in tasks if task is not None]
+    for task in found:
         task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
-    await door.aclose()
+    await asyncio.gather(*found, return_exceptions=True)

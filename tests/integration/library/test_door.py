@@ -15,6 +15,7 @@ from pointsman.emulator.script import Fault, Pace, Rule, SaidCall, Say, Script, 
 from pointsman.errors import NotFound, PolicyError, StoreError, UsageError
 from pointsman.routing.templates import render
 from pointsman.store import open_store
+from pointsman.store.agent_runs import AgentRuns
 
 SCRIPT = Script(
     rules=(
@@ -278,3 +279,34 @@ def test_an_agent_of_the_policy_uses_the_registered_tools(tmp_path: Path, store:
         assert result.cost_usd is not None
         events = list(pm.stream("And now?", model="agent/care", conversation_id="c2"))
         assert isinstance(events[-1], ReplyEnd)
+
+
+def test_closing_waits_for_a_write_that_has_begun(tmp_path: Path, store: str) -> None:
+    agents = "agents:\n  care:\n    prompt: You help customers.\n    tools: {pay: {}}\n"
+    (tmp_path / "p.yaml").write_text(render("rubric") + agents)
+    said = Script(rules=(Rule(reply=Say(calls=(SaidCall(name="pay", arguments={"account": "7"}),))),))
+    door = Pointsman.from_policy(tmp_path / "p.yaml", store=store, emulated=True, script=said)
+    begun, closing = threading.Event(), threading.Event()
+
+    @door.tool(write=True)
+    def pay(account: str) -> str:
+        """Pay."""
+        begun.set()
+        closing.wait(10)
+        return f"paid {account}"
+
+    pm = door.sync().open()
+    with ThreadPoolExecutor(2) as pool:
+        turn = pool.submit(pm.turn, "Pay", model="agent/care", conversation_id="c1")
+        begun.wait(10)
+        closed = pool.submit(pm.close)
+        with pytest.raises(UsageError):
+            while True:  # until the door is closed for others
+                pm.decide("Hello")
+        closing.set()
+        closed.result()
+        assert isinstance(turn.exception(), UsageError)
+    with open_store(store) as kept:
+        runs = AgentRuns(kept)
+        (run,) = runs.newest()
+        assert (run.state, [call.state for call in runs.calls(run.id)]) == ("cancelled", ["done"])
