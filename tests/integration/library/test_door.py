@@ -281,6 +281,11 @@ def test_an_agent_of_the_policy_uses_the_registered_tools(tmp_path: Path, store:
         assert isinstance(events[-1], ReplyEnd)
 
 
+def ask_until_closed(pm: SyncPointsman) -> None:
+    while True:
+        pm.decide("Hello")
+
+
 def test_closing_waits_for_a_write_that_has_begun(tmp_path: Path, store: str) -> None:
     agents = "agents:\n  care:\n    prompt: You help customers.\n    tools: {pay: {}}\n"
     (tmp_path / "p.yaml").write_text(render("rubric") + agents)
@@ -301,8 +306,7 @@ def test_closing_waits_for_a_write_that_has_begun(tmp_path: Path, store: str) ->
         begun.wait(10)
         closed = pool.submit(pm.close)
         with pytest.raises(UsageError):
-            while True:  # until the door is closed for others
-                pm.decide("Hello")
+            ask_until_closed(pm)
         closing.set()
         closed.result()
         assert isinstance(turn.exception(), UsageError)
