@@ -158,8 +158,15 @@ def _line(line: str) -> str:
 def _read(path: Path) -> str:
     try:
         if str(path) == "-":
-            return sys.stdin.buffer.read(_MOST_BYTES).decode("utf-8", "replace")
-        with path.open("rb") as file:
-            return file.read(_MOST_BYTES).decode("utf-8", "replace")
+            data = sys.stdin.buffer.read(_MOST_BYTES + 1)
+        else:
+            with path.open("rb") as file:
+                data = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{path}: it cannot be read ({error.strerror}).") from None
+    if len(data) > _MOST_BYTES:
+        raise UsageError(f"{path}: it has more than {_MOST_BYTES >> 20} MiB. Split it into files of fewer replies.")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: it is not UTF-8 text (byte {error.start + 1}). Save it as UTF-8.") from None

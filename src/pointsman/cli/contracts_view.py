@@ -24,8 +24,8 @@ def show_sums(
 ) -> None:
     """Print the report: one line, the groups, the newest replies."""
     console = out()
-    replies = "reply" if whole.replies == 1 else "replies"
-    verdict = f"{whole.replies:,} {replies} did not satisfy a contract as they came: {whole.rejected:,} rejected, "
+    replies, came = ("reply", "it came") if whole.replies == 1 else ("replies", "they came")
+    verdict = f"{whole.replies:,} {replies} did not satisfy a contract as {came}: {whole.rejected:,} rejected, "
     console.print(plain(f"{verdict}{whole.repaired:,} repaired.", "bold"))
     table = Table(box=None, pad_edge=False)
     for name in by:

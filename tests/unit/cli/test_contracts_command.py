@@ -70,6 +70,13 @@ def test_a_wrong_schema_is_told_in_words(tmp_path: Path, content: str | None, sa
         run("check", path, stdin="{}")
 
 
+@pytest.mark.parametrize(("data", "said"), [(b'{"intent": "\xff"}', "UTF-8"), (b" " * ((16 << 20) + 1), "16 MiB")])
+def test_what_cannot_be_read_whole_is_not_judged(schema: Path, tmp_path: Path, data: bytes, said: str) -> None:
+    (tmp_path / "reply.txt").write_bytes(data)
+    with pytest.raises(UsageError, match=said):
+        run("check", schema, tmp_path / "reply.txt")
+
+
 def test_the_report_sums_up_what_was_kept(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/turns.db"
     with open_store(url) as store:
@@ -84,6 +91,8 @@ def test_the_report_sums_up_what_was_kept(tmp_path: Path) -> None:
     assert "bad_enum" in told
     assert "[bold]" in told
     assert "\x1b" not in told
+    one = run("report", "--store", url, "--kind", "truncated").splitlines()[0]
+    assert one == "1 reply did not satisfy a contract as it came: 1 rejected, 0 repaired."
     found: Any = json.loads(run("report", "--store", url, "--by", "kind", "--json"))
     assert [(row["by"]["kind"], row["rejected"]) for row in found["rows"]] == [("bad_enum", 2), ("truncated", 1)]
     assert found["newest"][0]["raw"] == "[bold]\x1b[2J"
