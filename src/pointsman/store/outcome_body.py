@@ -79,11 +79,13 @@ def moment(said: str | float | None, param: str = "at") -> int:
         at_us = round(parsed.timestamp() * 1e6)
     except (ValueError, OverflowError, OSError):
         raise RequestError(
-            f"{param}: {str(said)[:40]!r} is no moment; write it like 2026-01-31T09:30:00Z, or as Unix seconds"
+            f"{param}: {str(said)[:40]!r} is no moment; write it like 2026-01-31T09:30:00Z, or as Unix seconds",
+            param=param,
         ) from None
     if not 0 < at_us < now + _DAY_US:
         raise RequestError(
-            f"{param}: {str(said)[:40]!r} is before 1970 or more than a day ahead; Unix time is in seconds"
+            f"{param}: {str(said)[:40]!r} is before 1970 or more than a day ahead; Unix time is in seconds",
+            param=param,
         )
     return at_us
 

@@ -39,6 +39,9 @@ _RUN: Final = re.compile(r"[0-9](?<![0-9][0-9])(?:[\W_]{0,5}[0-9]){12,33}(?![0-9
 _CARD_GROUPS: Final = frozenset(
     {(4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 6, 5), (4, 6, 4), (8, 8), *((1,) * n for n in range(13, 20))}
 )
+_DIGIT_BEFORE: Final = re.compile(r"[0-9][\W_]{0,5}\Z")
+_DIGIT_AFTER: Final = re.compile(r"[\W_]{0,5}[0-9]")
+_GLUED: Final = 15
 _COUNTS: Final = {1: range(13, 20), 4: (4, 5, 3), 8: (2,)}
 _LETTERED: Final = re.compile(
     r"[0-9](?<![0-9][0-9])(?:"
@@ -184,6 +187,9 @@ def _in_run(text: str, found: re.Match[str]) -> Iterator[Span]:
     """Yield the cards of a run of digits with anything but letters between them."""
     groups = _groups(text, *found.span())
     for group in groups:
+        glued = text[group[0] - 1 : group[0]].isalpha() or text[group[1] : group[1] + 1].isalpha()
+        if glued and len(group[2]) < _GLUED:
+            continue  # parcels and articles have such numbers
         if checksums.known_card(group[2]) and not _DECIMAL_BEFORE.search(text[max(0, group[0] - 5) : group[0]]):
             yield Span(group[0], group[1], "card")
     if len(groups) == 2 and "\n" in text[groups[0][1] : groups[1][0]]:  # noqa: PLR2004 - one number over two lines
@@ -191,13 +197,17 @@ def _in_run(text: str, found: re.Match[str]) -> Iterator[Span]:
             yield Span(groups[0][0], groups[1][1], "card")
         return
     sizes = [len(group[2]) for group in groups]
-    for first, size in enumerate(sizes):
-        if first and sizes[first - 1] == size:
+    # A run is cut after so many digits: what goes on on either side is a row of numbers, not one.
+    before = [sizes[0]] if _DIGIT_BEFORE.search(text, max(0, found.start() - 6), found.start()) else []
+    sizes += [sizes[-1]] if _DIGIT_AFTER.match(text, found.end()) else []
+    for first, size in enumerate(sizes[: len(groups)]):
+        if (sizes[first - 1 : first] if first else before) == [size]:
             continue  # the middle of a row of like groups
         for count in _COUNTS.get(size, ()):
             part = groups[first : first + count]
             if (
-                tuple(sizes[first : first + count]) in _CARD_GROUPS
+                len(part) == count
+                and tuple(sizes[first : first + count]) in _CARD_GROUPS
                 and sizes[first + count : first + count + 1] != [size]
                 and checksums.known_card("".join(group[2] for group in part))
             ):
@@ -230,10 +240,11 @@ def _named(text: str, start: int, end: int, groups: list[_Group], *, phones: boo
     lead = len(text[max(0, start - 2) : start]) - len(text[max(0, start - 2) : start].rstrip("+("))
     digits = "".join(group for _, _, group in groups)
     before = text[max(0, start - lead - _AROUND) : start - lead]
-    kind = _national(digits, [len(group) for _, _, group in groups], before)
+    sizes = [len(group) for _, _, group in groups]
+    kind = _national(digits, sizes, before, dashed="-" in text[start:end])
     if kind is not None:
         return Span(start, end, kind)
-    if phones and len(digits) in _PHONE and _is_phone(text[start - lead : end], digits, len(groups), before):
+    if phones and len(digits) in _PHONE and _is_phone(text[start - lead : end], digits, sizes, before):
         return Span(start - lead, end, "phone")
     return None
 
@@ -255,7 +266,7 @@ def _cards(groups: list[_Group]) -> Iterator[Span]:
         first = after or first + 1
 
 
-def _national(digits: str, sizes: list[int], before: str) -> Kind | None:
+def _national(digits: str, sizes: list[int], before: str, *, dashed: bool) -> Kind | None:
     length = len(digits)
     if not 9 <= length <= 12:  # noqa: PLR2004
         return None
@@ -268,11 +279,11 @@ def _national(digits: str, sizes: list[int], before: str) -> Kind | None:
             return "national_id"
         if checksums.steuer_id(digits) and (sizes == [2, 3, 3, 3] or _NAMES["steuer"].search(before)):
             return "national_id"
-    named = sizes == [4, 4, 4] or _NAMES["aadhaar"].search(before)
+    named = (sizes == [4, 4, 4] and not dashed) or _NAMES["aadhaar"].search(before)
     return "national_id" if length == 12 and named and checksums.verhoeff(digits) else None  # noqa: PLR2004
 
 
-def _is_phone(found: str, digits: str, groups: int, before: str) -> bool:
+def _is_phone(found: str, digits: str, sizes: list[int], before: str) -> bool:
     if DATE.match(found.lstrip("+(")) or _NOT_PHONE_BEFORE.search(before):
         return False
     if "+" in found[:2] or (found.startswith("00") and len(digits) >= _LONG):
@@ -282,4 +293,6 @@ def _is_phone(found: str, digits: str, groups: int, before: str) -> bool:
         return True
     if _ARITHMETIC.search(found):
         return False
-    return groups > 2 and len(digits) >= _LONG and not DATE.search(found)  # noqa: PLR2004 - 555-123-4567 has three
+    # 555-123-4567 has three groups, and the first is short or begins with 0: 4411-2233-5566 is an order.
+    usual = len(sizes) > 2 and max(sizes) <= 5 and (sizes[0] < 4 or digits[0] == "0" or found[0] == "(")  # noqa: PLR2004
+    return usual and len(digits) >= _LONG and not DATE.search(found)

@@ -205,6 +205,7 @@ def _is_phone(text: str, found: re.Match[str], *, spoken: bool) -> bool:
     if len(digits_of(said)) not in _PHONE_LENGTHS or _DATE.search(said):
         return False
     grouped = sum(said.count(mark) for mark in " -().") >= 2  # noqa: PLR2004 - 555-123-4567 has two
+    grouped = grouped and (said[0] == "0" or not said[:4].isdigit())  # 4411-2233-5566 is an order
     if not (grouped or spoken or "+" in named[-2:] or said.startswith("00") or _names(named, _PHONE_NAMES)):
         return False
     return not _names(named, _NOT_PHONE_WORDS)

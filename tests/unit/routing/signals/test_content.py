@@ -126,6 +126,7 @@ def test_an_open_loop_and_its_last_failure(content: str, flag: bool, failed: boo
         ("call +44 7700 900123", ["phone"], False),
         ("(555) 014-2277", ["phone"], False),
         ("order 884512009", [], False),
+        ("it is 4411-2233-5566", [], False),
         ("tracking number 555-014-2277", [], False),
         ("born on 14 March 1986", ["dob"], False),
         ("I live at 48 Harbour Street", ["address"], False),
