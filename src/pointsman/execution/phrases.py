@@ -1,7 +1,8 @@
 """Whether a reply says something: compared by content words and by values, not letter by letter.
 
 A fact that must be mentioned is found by its values (all of them) and most of its content words. A forbidden phrase is found
-as it stands, or with its content words in order close together, unless they are denied ("we cannot promise a refund").
+as it stands, also spaced out, hyphenated or in look-alike letters of other scripts; or with its content words in order close
+together, unless they are denied ("we cannot promise a refund").
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final, Literal
 
 from pointsman.execution.facts import facts, offered, plain, stands
@@ -38,6 +40,15 @@ _ENOUGH: Final = 0.6
 _FEW: Final = 2
 _GAP: Final = 2
 _DENIAL_REACH: Final = 4
+_LOOK_ALIKE: Final = str.maketrans(
+    "\u0430\u0432\u0435\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0455\u0456\u0458\u04bb\u04cf\u0501\u051b\u051d"
+    "\u03b1\u03b2\u03b5\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u0131\u0142\u00f8\u0111\u0261\u0251",
+    "abekmhopctyxsijhldqwabeikvoptuxilodga",
+)
+"""Letters of other scripts, lower case, that look like a Latin one."""
+_AS_LETTERS: Final = str.maketrans("013457", "oleast")
+_LEAST_DISGUISED: Final = 6
+"""Letters that a phrase must have to be looked for across the borders of words: fewer are met by chance."""
 
 
 def mentions(text: str, item: str, *, whole: bool = False) -> bool:
@@ -65,7 +76,7 @@ def forbidden_in(text: str, phrase: str) -> Hit | None:
     said, banned = folded(text), folded(phrase)
     if not banned:
         return None
-    if f" {banned} " in f" {said} " or (_WIDE.search(banned) and banned.replace(" ", "") in said.replace(" ", "")):
+    if f" {banned} " in f" {said} " or _disguised(said, banned):
         return "exact"
     values = facts(phrase)
     words = content_words(_without(phrase, [fact.raw for fact in values]))
@@ -77,6 +88,30 @@ def forbidden_in(text: str, phrase: str) -> Hit | None:
     if not words:
         return None
     return "near" if any(_near(stems(folded(one)), words) for one in _sentences(text)) else None
+
+
+def _disguised(said: str, banned: str) -> bool:
+    """Tell whether whole words of a folded text, run together, spell the phrase."""
+    if _WIDE.search(banned):
+        return banned.replace(" ", "") in said.replace(" ", "")  # no spaces between words there
+    wanted = "".join(map(_spelt, banned.split()))
+    if len(wanted) < _LEAST_DISGUISED:
+        return False
+    words = [_spelt(word) for word in said.split()]
+    borders = set(accumulate(map(len, words), initial=0))
+    whole = "".join(words)
+    place = whole.find(wanted)
+    while place >= 0:
+        if place in borders and place + len(wanted) in borders:
+            return True
+        place = whole.find(wanted, place + 1)
+    return False
+
+
+def _spelt(word: str) -> str:
+    """Return a word as it looks: foreign letters as the Latin ones they look like, digits among letters as letters."""
+    plainly = word.translate(_LOOK_ALIKE)
+    return plainly if plainly.isdigit() else plainly.translate(_AS_LETTERS)
 
 
 def _near(said: Sequence[str], words: Sequence[str]) -> bool:

@@ -26,7 +26,11 @@ _WORDS = {
     "plan.must_mention": "it does not mention",
     "plan.forbidden": "it says what it must not say",
     "plan.action": "it does not take the planned step",
+    "plan.quoted": "it shows the customer what the plan looks like",
 }
+_NOT_FOR_CUSTOMERS = ("must_mention", "next_action", "<plan>", "</plan>")
+_WAITS = frozenset({"ask_clarifying", "escalate"})
+"""Actions with which nothing may be changed yet, by nobody."""
 _QUOTED = 200
 
 
@@ -47,6 +51,7 @@ def misses(plan: Plan, reply: Reply, turn: Turn) -> list[Miss]:
         if hit is not None:
             found.append(Miss("plan.forbidden", phrase, grave=hit == "exact"))
     found += _actions(plan, reply, turn)
+    found += [Miss("plan.quoted", word) for word in _NOT_FOR_CUSTOMERS if word in reply.text]
     if not reply.tool_calls:
         found += [Miss("plan.must_mention", item) for item in plan.must_mention if not mentions(reply.text, item)]
     return found
@@ -90,7 +95,7 @@ class PlanCheck:
         """Release the reply, have it repaired, or let the planner answer.
 
         Raises:
-            ContractViolated: the planner's own answer says what is forbidden too.
+            ContractViolated: the planner's own answer says what is forbidden too, or changes something before its time.
         """
         found = misses(self._plan, reply, self._turn)
         if self._by == "planner":
@@ -106,13 +111,14 @@ class PlanCheck:
         return self._turned_to(wish, self._next("planner"), turn=self._turn, models=self._planners or wish.models)
 
     def _last(self, desk: Desk, reply: Reply, found: list[Miss]) -> Reply:
-        grave = [miss for miss in found if miss.grave and miss.name == "plan.forbidden"]
+        waits = self._plan.next_action in _WAITS
+        grave = [miss for miss in found if miss.grave and (miss.name == "plan.forbidden" or waits)]
         self._note(desk, found, "failed" if grave else "released")
         if grave:
             raise ContractViolated(
-                "worker and planner both said what the plan forbids; nothing was released. "
+                "worker and planner both did what the plan rules out; nothing was released. "
                 f"`pointsman turn {desk.decision.id}` shows the plan and each reply's finding",
-                kinds=("forbidden",),
+                kinds=tuple(dict.fromkeys(miss.name.removeprefix("plan.") for miss in grave)),
             )
         return reply
 
@@ -139,6 +145,7 @@ class PlanCheck:
             "plan.must_mention": bool(self._plan.must_mention),
             "plan.forbidden": bool(self._plan.forbidden),
             "plan.action": bool(self._turn.tools),
+            "plan.quoted": False,
         }
         for name, wanted in asked.items():
             what = [miss.what for miss in found if miss.name == name]

@@ -11,7 +11,7 @@ from collections import OrderedDict
 import msgspec
 
 from pointsman.contracts import Contract
-from pointsman.domain.message import JsonObject, Message, OutputFormat, Text, ToolResult
+from pointsman.domain.message import JsonObject, Message, OutputFormat, Refusal, Text, ToolResult
 from pointsman.domain.plan import Plan, accepted_schema, plan_from, plan_schema
 from pointsman.domain.record import CheckRecord, Handoff
 from pointsman.domain.reply import Reply
@@ -167,7 +167,8 @@ class Planning:
 
 def read(reply: Reply, contract: Contract, turn: Turn) -> tuple[Plan | None, str]:
     """Return the plan in a planner's reply, or None and what is wrong with it."""
-    verdict = contract.check(reply.text, truncated=reply.stop_reason == "max_tokens")
+    refused = reply.stop_reason == "refusal" or any(isinstance(part, Refusal) for part in reply.parts)
+    verdict = contract.check(reply.text, truncated=reply.stop_reason == "max_tokens", refusal=refused)
     if not verdict.ok:
         return None, "; ".join(f"{f.kind} at {f.pointer or 'the whole'}: {f.message}" for f in verdict.failures[:5])
     try:

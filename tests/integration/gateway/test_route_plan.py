@@ -285,3 +285,27 @@ def test_a_worker_that_breaks_unseen_is_replaced(tmp_path: Path, fault: Fault) -
     assert calls(record)[0] == ("plan", OPUS)
     assert calls(record)[-1] == ("reply", MINI)
     assert len(record.handoffs) == 1
+
+
+@pytest.mark.parametrize(("action", "released"), [("reply", True), ("ask_clarifying", False), ("escalate", False)])
+def test_where_the_plan_asks_first_nobody_changes_anything(tmp_path: Path, action: str, released: bool) -> None:
+    """Worker and planner both call a write: the planner may change its mind, but not about the customer's leave."""
+    plan = PLAN | {"next_action": action, "must_mention": []}
+    write = Say(calls=(SaidCall(name="cancel_order", arguments={"order_id": "1182"}),))
+    script = Script(rules=(Rule(when=When(contains="Plan the agent"), reply=Say(json=plan)), Rule(reply=write)))
+    with gateway(tmp_path / "t.db", script, planning()) as running:
+        if released:
+            ask(running, "anthropic", tools=TOOLS)
+        else:
+            with pytest.raises(anthropic.APIStatusError, match="nothing was released"):
+                ask(running, "anthropic", tools=TOOLS)
+        record = only(running)
+    assert record.status == ("ok" if released else "error")
+    assert checks(record)[-1] == ("plan.action", False, "released" if released else "failed")
+
+
+def test_a_reply_that_shows_the_plan_is_sent_back(tmp_path: Path) -> None:
+    shown = Say(text=f"{GOOD} (next_action: reply)")
+    with gateway(tmp_path / "t.db", planned(PLAN, shown, Say(text=GOOD)), planning()) as running:
+        assert ask(running, "openai") == GOOD
+        assert ("plan.quoted", False, "retried") in checks(only(running))
