@@ -44,6 +44,9 @@ def _share(  # noqa: PLR0913, PLR0917 - the arms and the terms
     verdict = non_inferior(
         msgspec.structs.replace(passing, high=failing.high), margin, alpha=terms.alpha, power=terms.power
     )
+    text = verdict.text
+    if verdict.answer == "hold" and passing.estimate < -margin:
+        text += "; so far it looks worse than the margin"
     return MetricVerdict(
         name,
         verdict.answer,
@@ -55,7 +58,7 @@ def _share(  # noqa: PLR0913, PLR0917 - the arms and the terms
         ratio=False,
         n=len(pairs),
         more=verdict.more,
-        text=verdict.text,
+        text=text,
     )
 
 
