@@ -93,6 +93,8 @@ def _await_key(client: Client) -> None:
         ({"name": "../x"}, "name: letters"),
         ({"tools": {"refund": {"python": "os:system"}}}, "asks for no key"),
         ({"mcp": {"sh": {"stdio": {"command": "sh"}}}}, "asks for no key"),
+        ({"contract": {"type": "objekt"}}, "contract: it is no JSON Schema"),
+        ({"prompt_file": "p.md"}, "an agent must give exactly one of prompt and prompt_file"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, change: dict[str, Any], words: str) -> None:

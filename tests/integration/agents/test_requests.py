@@ -133,10 +133,32 @@ def test_a_question_nobody_answers_is_dropped_when_the_customer_begins_anew(tmp_
         with emulated(*ONCE, says("Hello.")) as handle:
             async with running(tmp_path / "s.db", handle, policy, ledger) as router:
                 first = await answer(router, ask(WISH))
-                other = await answer(router, ask("Where is order B2?"))
+                other = await answer(router, ask("Hello", "Hello to you", "Where is order B2?"))
                 assert other.run_id != first.run_id
                 assert router.agents.found(first.run_id).ended_by == "superseded"
                 await answer(router, ask(WISH, first.reply.text, "yes"))
+
+    asyncio.run(go())
+    assert ledger.refunds == []
+
+
+@pytest.mark.parametrize("words", ["no", "what is that?", "Where is order B2?"])
+def test_words_of_a_client_without_history_are_the_answer(tmp_path: Path, words: str) -> None:
+    ledger = Ledger()
+
+    async def go() -> None:
+        policy = agent(TOOLS + "approval: [refund]")
+        with emulated(*ONCE) as handle:
+            async with running(tmp_path / "s.db", handle, policy, ledger) as router:
+                first = await answer(router, ask(WISH))
+                second = await answer(router, ask(words))
+                assert second.run_id == first.run_id
+                (call,) = router.agents.runs.calls(first.run_id)
+                assert call.state == "refused"
+                # The model hears both: that it may not, and what the customer said instead.
+                record = router.store.turn(second.steps[0].id)
+                assert record is not None
+                assert words in record.request[-1][1].decode()
 
     asyncio.run(go())
     assert ledger.refunds == []

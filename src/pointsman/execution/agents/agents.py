@@ -24,7 +24,7 @@ from pointsman.execution.agents.approval import DECLINED, EXPIRED, approves, exp
 from pointsman.execution.agents.loop import Begin, Bound, Loop, Told
 from pointsman.execution.agents.managed import ManagedRun
 from pointsman.execution.agents.owner import Owner
-from pointsman.execution.agents.tools import Offered, bind, python_tools, result
+from pointsman.execution.agents.tools import Offered, bind, check_contract, python_tools, result
 from pointsman.execution.ask import Ask
 from pointsman.execution.prompts import PromptBook, defined_prompt, delimited
 from pointsman.execution.python_tools import PythonTool
@@ -135,6 +135,8 @@ class Agents:
         for server_name, server in agent.mcp.items():
             offered += await self._mcp.offered(server_name, server, self._folder)
         try:
+            if agent.contract is not None:
+                check_contract(agent.contract)
             tools = bind(agent, offered)
         except UsageError as error:
             raise UsageError(f"agent {name}: {error}") from None
@@ -414,8 +416,9 @@ def _answers(run: RunRow, ask: Ask, waiting: Sequence[CallRow]) -> bool:
     if not ask.explicit_conversation:
         asked = next((message.text for message in reversed(messages) if message.role == "assistant"), "")
         return reference(run) in asked
-    # A client that keeps no history sends the words alone; then only a clear yes is taken for an answer.
     before, now = _said(run.turn.messages), _said(messages)
+    if len(now) == 1:  # a client that keeps no history: these are the customer's next words, whatever they say
+        return True
     return (len(now) > len(before) and now[: len(before)] == before) or approves(messages[-1], waiting)
 
 

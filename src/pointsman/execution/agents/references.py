@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pointsman.domain.message import Tool
 from pointsman.errors import UsageError
-from pointsman.execution.agents.tools import checker
+from pointsman.execution.agents.tools import check_contract, checker
 from pointsman.execution.prompts import defined_prompt
 from pointsman.routing.policy import Policy
 from pointsman.routing.sections_agents import Agent, AgentTool, McpServer
@@ -38,13 +38,21 @@ def _of_agent(name: str, agent: Agent, folder: Path, environ: Mapping[str, str])
     for server_name, server in agent.mcp.items():
         for problem in _server(server, folder, environ):
             yield f"mcp.{server_name}: {problem}"
-    if agent.contract is not None and (wrong := _schema("contract", agent.contract)):
-        yield f"contract: {wrong}"
-    if not agent.mcp:  # what a server offers is known once it runs
-        for field in ("writes", "idempotent", "approval"):
-            for pattern in getattr(agent, field) or ():
-                if not any(fnmatchcase(tool, pattern) for tool in agent.tools):
-                    yield f"{field}: {pattern!r} is the name of none of its tools ({', '.join(agent.tools) or 'none'})"
+    if agent.contract is not None:
+        try:
+            check_contract(agent.contract)
+        except UsageError as error:
+            yield str(error)
+    yield from _patterns(agent)
+
+
+def _patterns(agent: Agent) -> Iterator[str]:
+    if agent.mcp:  # what a server offers is known once it runs
+        return
+    for field in ("writes", "idempotent", "approval"):
+        for pattern in getattr(agent, field) or ():
+            if not any(fnmatchcase(tool, pattern) for tool in agent.tools):
+                yield f"{field}: {pattern!r} is the name of none of its tools ({', '.join(agent.tools) or 'none'})"
 
 
 def _prompt(name: str, agent: Agent, folder: Path) -> Iterator[str]:

@@ -107,7 +107,7 @@ def checker(tool: Tool) -> Check:
     try:
         validator = jsonschema_rs.validator_for(tool.parameters or {"type": "object"}, retriever=_fetch_nothing)
     except (ValueError, TypeError) as error:
-        raise UsageError(f"tool {tool.name!r}: its parameters are no JSON Schema: {str(error)[:200]}") from None
+        raise UsageError(f"tool {tool.name!r}: its parameters are no JSON Schema: {_first_line(error)}") from None
 
     def check(arguments: JsonObject) -> str | None:
         problems = []
@@ -119,6 +119,24 @@ def checker(tool: Tool) -> Check:
         return "; ".join(problems) or None
 
     return check
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0][:200]
+
+
+def check_contract(schema: JsonObject) -> None:
+    """Refuse a contract that is no JSON Schema, before a model is asked to keep to it.
+
+    Raises:
+        UsageError: it is none.
+    """
+    import jsonschema_rs
+
+    try:
+        jsonschema_rs.validator_for(schema, retriever=_fetch_nothing)
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"contract: it is no JSON Schema: {_first_line(error)}") from None
 
 
 def _fetch_nothing(uri: str) -> Any:

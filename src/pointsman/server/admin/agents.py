@@ -31,6 +31,8 @@ async def register_agent(call: AdminCall, /) -> AdminAnswer:
         agent = Agent.model_validate(data)
     except ValidationError as error:
         problem = from_validation(error, Agent)[0]
+        if not problem.path:
+            raise RequestError(f"an agent {problem.text}") from None
         raise RequestError(spell(problem.path) + problem.text, param=".".join(map(str, problem.path))) from None
     if call.key is None:
         _starts_nothing(agent)
