@@ -21,7 +21,8 @@ _PROSE_WORDS: Final = 8
 """From so many words on a string is the model's own wording (a note, a reason): only the facts in it need ground."""
 _DEEPEST: Final = 12
 _NUMBERS: Final = {
-    word: str(number) for number, word in enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], 2)
+    word: str(number)
+    for number, word in enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], 2)
 }
 _UNSAID: Final = (0, 1)
 

@@ -108,7 +108,10 @@ RESULTS = [*STEP, {"role": "tool", "tool_call_id": "call_1", "content": "shipped
 # The model listed first fails for the first step alone, so that another one begins the loop.
 ONCE = Script(
     rules=(
-        Rule(when=When(model="claude-haiku-4-5*", results=False), fault=Fault(kind="status", status=404, error_type="not_found_error")),
+        Rule(
+            when=When(model="claude-haiku-4-5*", results=False),
+            fault=Fault(kind="status", status=404, error_type="not_found_error"),
+        ),
         Rule(when=When(results=False), reply=Say(calls=(SaidCall(name="lookup_order", id="call_1"),))),
         Rule(reply=Say(text="It is on its way.")),
     )
