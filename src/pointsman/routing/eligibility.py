@@ -205,10 +205,10 @@ def _place(policy: Policy, model: Model, need: Need) -> _Finding:
             if not set(regions) & set(residency.regions):
                 known = f"known to run in {', '.join(regions)}" if regions else "its region is unknown"
                 return "region", f"{why}: must stay in {' or '.join(residency.regions)}; {known}"
-    limit, known = need.ttft_p95_ms, first_token_ms(model, need)
-    if limit is not None and known is not None and known > limit:
+    limit, takes = need.ttft_p95_ms, first_token_ms(model, need)
+    if limit is not None and takes is not None and takes > limit:
         how = "p95, learned from its calls" if model.id in need.predicted else "p95"
-        return "latency", f"first token takes {known:,.0f} ms ({how}), the channel allows {limit:,.0f} ms"
+        return "latency", f"first token takes {takes:,.0f} ms ({how}), the channel allows {limit:,.0f} ms"
     return None
 
 
@@ -230,7 +230,7 @@ def _portability(policy: Policy, model: Model, need: Need) -> _Finding:  # noqa:
 def first_token_limit(policy: Policy, channel: Channel) -> float | None:
     """Return how long the first token may take on a channel, in ms; None: no limit."""
     limits = getattr(policy.limits, channel)
-    given = None if limits is None else limits.ttft_p95_ms
+    given: float | None = None if limits is None else limits.ttft_p95_ms
     spoken = policy.voice.budget_ms if channel == "voice" else None
     if given is None or spoken is None:
         return spoken if given is None else given
