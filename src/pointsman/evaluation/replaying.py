@@ -99,6 +99,8 @@ class Replay:
         self._workers = 1 if all(source.origin == "recorded" for source in sources) else at_once
         self._free = log.head.mode == "free"
         self._asked = self._reused = self._done = 0
+        self._flying = 0
+        self._back = asyncio.Event()
         self._stopped = False
 
     async def run(self) -> Done:
@@ -129,16 +131,30 @@ class Replay:
             if self._stopped:
                 return
             before = self._asked
-            if self._free:
-                answer = await run_free(job.case, partial(self._one, job))
-            else:
-                answer = await self._one(job, job.case.turn, b"")
+            answer = await self._answered(job)
+            while answer is None and self._flying and not self._stopped:
+                # What is set aside for calls on their way may not be spent: look again when one of them is back.
+                self._back.clear()
+                await self._back.wait()
+                answer = await self._answered(job)
             if answer is None:
                 self._stopped = True
+                self._back.set()
                 return
             self._reused += self._asked == before
             self._done += 1
             self._grade(job, answer)
+
+    async def _answered(self, job: Job) -> Answer | None:
+        self._flying += 1
+        try:
+            free = run_free(job.case, partial(self._one, job)) if self._free else self._one(job, job.case.turn, b"")
+            answer = await free
+        finally:
+            self._flying -= 1
+        if answer is not None:
+            self._back.set()
+        return answer
 
     async def _one(self, job: Job, turn: Turn, step: bytes) -> Answer | None:
         """Return one answer: the one kept, or a new one, which is kept before anything else happens."""
