@@ -60,8 +60,8 @@ class HeldReplies:
         check = _Check(self, contract, wish)
         return msgspec.structs.replace(wish, checks=(*wish.checks, check))
 
-    def keep(self, desk: Desk, wish: Wish, reply: Reply, contract: Contract, verdict: Verdict) -> None:
-        """Keep a reply that did not satisfy its contract as it came."""
+    def keep(self, desk: Desk, wish: Wish, raw: str, contract: Contract, verdict: Verdict) -> None:
+        """Keep a text that did not satisfy its contract as it came."""
         rejection = Rejection(
             at_us=time.time_ns() // 1000,
             outcome="rejected" if verdict.outcome == "rejected" else "repaired",
@@ -70,7 +70,7 @@ class HeldReplies:
             model=desk.answering,
             failures=tuple((one.kind, one.pointer, one.message) for one in verdict.failures),
             repairs=tuple((one.what, one.pointer) for one in verdict.repairs),
-            raw=reply.text,
+            raw=raw,
             purpose=wish.purpose,
             turn_id=desk.decision.id,
             conversation_id=desk.ask.conversation_id,
@@ -101,7 +101,7 @@ class _Check:
         verdict = await self._verdict(reply, refused=refused)
         if verdict.ok and verdict.text is not None:
             return self._released(desk, wish, reply, verdict)
-        self._held.keep(desk, wish, reply, self._contract, verdict)
+        self._held.keep(desk, wish, reply.text, self._contract, verdict)
         if refused:
             # The provider's own word that the model declined: clients know it, and asking around would be shopping for a yes.
             self._note(desk, model, verdict, "released")
@@ -134,7 +134,7 @@ class _Check:
         if not verdict.repairs:
             self._note(desk, desk.answering, verdict, "released")
             return reply
-        self._held.keep(desk, wish, reply, self._contract, verdict)
+        self._held.keep(desk, wish, reply.text, self._contract, verdict)
         self._note(desk, desk.answering, verdict, "repaired")
         kept = tuple(part for part in reply.parts if not isinstance(part, Text))
         return msgspec.structs.replace(reply, parts=(*kept, Text(verdict.text or "")))

@@ -1,4 +1,4 @@
-"""Which stages a turn goes through before it is answered: those of its route, then the contract of its reply."""
+"""Which stages a turn goes through before it is answered: those of its route, then the contracts of its calls and its reply."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pointsman.domain.decision import Decision
 from pointsman.errors import UnsupportedParameter
 from pointsman.execution.ask import Ask
+from pointsman.execution.held_calls import HeldCalls
 from pointsman.execution.held_replies import HeldReplies
 from pointsman.execution.work import Stage
 
@@ -16,6 +17,7 @@ class TurnStages:
 
     def __init__(self, held: HeldReplies, routes: Mapping[str, tuple[Stage, ...]]) -> None:
         self._held = held
+        self._calls = HeldCalls(held)
         self._routes = routes
 
     def __call__(self, ask: Ask, decision: Decision) -> tuple[Stage, ...]:
@@ -25,6 +27,9 @@ class TurnStages:
             UsageError: the shape that is asked for is no JSON Schema, or is wanted for several replies at once.
         """
         stages = self._routes.get(decision.route, ())
+        strict = self._calls.stage(ask.turn) if ask.turn.tools else None
+        if strict is not None:
+            stages = (*stages, strict)
         if ask.turn.output_format is None:
             return stages
         held = self._held.stage(ask.turn.output_format)
