@@ -130,33 +130,34 @@ class Replay:
         for job in jobs:
             if self._stopped:
                 return
-            before = self._asked
-            answer = await self._answered(job)
+            made: list[str] = []
+            answer = await self._answered(job, made)
             while answer is None and self._flying and not self._stopped:
                 # What is set aside for calls on their way may not be spent: look again when one of them is back.
                 self._back.clear()
                 await self._back.wait()
-                answer = await self._answered(job)
+                answer = await self._answered(job, made)
             if answer is None:
                 self._stopped = True
                 self._back.set()
                 return
-            self._reused += self._asked == before
+            self._reused += not made
             self._done += 1
             self._grade(job, answer)
 
-    async def _answered(self, job: Job) -> Answer | None:
+    async def _answered(self, job: Job, made: list[str]) -> Answer | None:
+        """Return the answer of a job; ``made`` takes the keys of the calls that had to be made for it."""
         self._flying += 1
+        ask = partial(self._one, job, made)
         try:
-            free = run_free(job.case, partial(self._one, job)) if self._free else self._one(job, job.case.turn, b"")
-            answer = await free
+            answer = await (run_free(job.case, ask) if self._free else ask(job.case.turn, b""))
         finally:
             self._flying -= 1
         if answer is not None:
             self._back.set()
         return answer
 
-    async def _one(self, job: Job, turn: Turn, step: bytes) -> Answer | None:
+    async def _one(self, job: Job, made: list[str], turn: Turn, step: bytes) -> Answer | None:
         """Return one answer: the one kept, or a new one, which is kept before anything else happens."""
         source = job.source
         key = key_of(job.content, source.name, f"{self._log.head.mode} {source.settings}", job.repeat, step)
@@ -166,6 +167,7 @@ class Replay:
         answer = await source.answer(job.case, turn, job.repeat, lambda worst: self._log.sent(key, worst))
         if answer is not None:
             self._asked += 1
+            made.append(key)
             self._log.keep(key, answer)
         return answer
 
