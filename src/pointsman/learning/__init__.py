@@ -1,0 +1,1 @@
+"""Learning: what is trained from recorded turns, and what others train with."""
