@@ -41,7 +41,9 @@ def show_list(views: Sequence[BatchView]) -> None:
     """Print the table of batches."""
     open_ = sum(not view.ended for view in views)
     text = (
-        f"{len(views)} batches, {open_} under way." if views else "No batches. `pointsman batch submit FILE` sends one."
+        f"{len(views)} {'batch' if len(views) == 1 else 'batches'}, {open_} under way."
+        if views
+        else "No batches. `pointsman batch submit FILE` sends one."
     )
     out().print(plain(text, "bold"))
     if not views:

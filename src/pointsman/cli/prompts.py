@@ -102,8 +102,8 @@ def history(
                 change.label,
                 _whose(role, change.agent),
                 change.action,
-                change.version or _BELOW,
-                change.before or _BELOW,
+                change.version or _below(role),
+                change.before or _below(role),
             )
             table.add_row(at(change.at_us), *map(plain, (*cells, change.actor, change.reason)))
         show(table)
@@ -190,7 +190,6 @@ def rollback(
     out().print(plain(f"{role} {label}{_of(agent)} is {now.version} again ({now.label}); it was {was}."))
 
 
-_BELOW = "shipped"
 _GENERAL = ("", "production")
 _DIFF_STYLE = {"+": "green", "-": "red", "@": "dim"}
 
@@ -249,13 +248,18 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         cells = (
             row["label"],
             _whose(row["role"], row["agent"]),
-            row["version"] or _BELOW,
+            row["version"] or _below(row["role"]),
             since,
             row["by"] or "",
             row["why"] or "",
         )
         table.add_row(plain(row["role"]), *map(plain, cells))
     return table
+
+
+def _below(role: str) -> str:
+    """Return what a label without a version means: the shipped prompt; of an agent, what its definition says."""
+    return "shipped" if role in ROLES else DEFINED
 
 
 def _many(number: int, noun: str) -> str:

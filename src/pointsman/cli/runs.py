@@ -116,7 +116,9 @@ def _list(runs: AgentRuns, limit: int, *, json: bool) -> None:
     if not rows:
         out().print(plain("No agent has run yet. `pointsman chat AGENT` starts one.", "bold"))
         return
-    out().print(plain(f"The newest {len(rows)} runs of agents.", "bold"))
+    out().print(
+        plain("The newest run of an agent." if len(rows) == 1 else f"The newest {len(rows)} runs of agents.", "bold")
+    )
     table = Table(box=None, pad_edge=False)
     for heading in ("id", "when", "agent", "state"):
         table.add_column(heading, overflow="fold")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,31 @@ def test_a_reply_that_never_went_out_is_given_to_the_next_try(tmp_path: Path, ex
                 assert (await answer(router, ask(WISH, explicit=explicit))).run_id != first.run_id
 
     asyncio.run(go())
+
+
+def test_a_reply_that_was_stored_is_the_end_of_the_run(tmp_path: Path) -> None:
+    ledger = Ledger()
+
+    async def go() -> None:
+        with emulated(*ONCE) as handle:
+            async with running(tmp_path / "s.db", handle, agent(TOOLS), ledger) as router:
+                first = await answer(router, ask(WISH))
+
+                def cut_short(connection: sqlite3.Connection) -> None:
+                    """As after a kill between the last step and the note that the run is done."""
+                    connection.execute(
+                        "UPDATE agent_run SET state = 'running', owner = 'gone', reply = NULL, updated_at_us = 1"
+                    )
+
+                await router.store.write(cut_short)
+            async with running(tmp_path / "s.db", handle, agent(TOOLS), ledger) as router:
+                again = await answer(router, ask(WISH))
+                assert (again.run_id, again.reply.text) == (first.run_id, "All right.")
+                assert again.steps == ()
+                assert router.agents.found(first.run_id).state == "done"
+
+    asyncio.run(go())
+    assert ledger.refunds == [("A1", 500)]
 
 
 def test_a_yes_that_is_sent_again_after_a_failure_goes_on_and_writes_once(tmp_path: Path) -> None:

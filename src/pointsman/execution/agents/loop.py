@@ -19,6 +19,7 @@ from pointsman.domain.message import (
     OutputFormat,
     Part,
     Reasoning,
+    Refusal,
     Text,
     ToolCall,
     ToolChoice,
@@ -105,6 +106,8 @@ class Loop:
             AgentStopped: its time is over.
             PointsmanError: a step failed; the engine recorded it.
         """
+        if self.transcript.final is not None:
+            return self._said_already(self.transcript.final)
         if self.transcript.open:
             waits = await self._call(self.transcript.open)
             if waits is not None:
@@ -113,6 +116,12 @@ class Loop:
             ending = await self._step()
             if ending is not None or self.live is not None:
                 return ending
+
+    def _said_already(self, step: StepRow) -> Ending:
+        """End with a reply that is in the store: the model is not asked for another one."""
+        said = tuple(part for part in step.message.parts if isinstance(part, Text | Refusal))
+        reply = Reply(step.turn_id or self.run.id, "pointsman", said, "end_turn")
+        return Ending("done", "reply", self._final(reply))
 
     async def finish_live(self) -> Ending | None:
         """Keep the step that was read while it came; return the run's end, None when it called tools: then ``go`` on."""

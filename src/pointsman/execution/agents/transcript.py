@@ -19,7 +19,10 @@ OPEN = frozenset({"planned", "waiting", "started"})
 
 
 class Transcript:
-    """The messages a run has added to the customer's, in order, and the calls that are still open."""
+    """The messages a run has added to the customer's, in order, and the calls that are still open.
+
+    ``final`` is the stored reply of a run that was cut short before it was noted that it is done.
+    """
 
     def __init__(self, steps: Sequence[StepRow] = (), calls: Sequence[CallRow] = ()) -> None:
         self.messages: list[Message] = []
@@ -27,6 +30,7 @@ class Transcript:
         self.last_step = 0
         self.model_steps = 0
         self.drafted = False
+        self.final: StepRow | None = None
         by_step = {step: list(rows) for step, rows in groupby(calls, key=lambda call: call.step)}
         # Words of the customer stand behind the results they brought about.
         later: list[Message] = []
@@ -41,6 +45,9 @@ class Transcript:
                 continue
             self.messages.append(step.message)
             self.close(by_step.get(step.n, []))
+            self.final = step if step.n not in by_step else None
+        if steps and steps[-1] is not self.final:
+            self.final = None
         self.later = later
 
     def close(self, rows: Sequence[CallRow]) -> None:
