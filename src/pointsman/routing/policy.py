@@ -68,7 +68,7 @@ class Policy(Section):
     agents: dict[str, Agent] = Field(default_factory=dict, description="Agents that Pointsman runs, by name.")
     budgets: Budgets = Budgets()
     breaker: Breaker = Breaker()
-    hedge: HedgeSection | None = None
+    hedge: HedgeSection | None = Field(default=None, description="A second call beside a slow one; absent: never.")
 
     _version: str = PrivateAttr("")
     _source: str = PrivateAttr("")

@@ -51,7 +51,15 @@ def cross_check(policy: Policy) -> list[Problem]:
     if wrong := _signals(policy):
         return wrong  # what rules may speak of is not known then
     found = [*_tiers(policy), *_routes(policy), *_route_parts(policy), *_providers(policy), *_rules(policy)]
-    return found + _sticky(policy) + _allow(policy) + _agents(policy)
+    return found + _sticky(policy) + _allow(policy) + _agents(policy) + _hedge(policy)
+
+
+def _hedge(policy: Policy) -> list[Problem]:
+    limit_s = policy.deadlines.first_token_s
+    if policy.hedge is None or policy.hedge.after_ms < limit_s * 1000:
+        return []
+    said = f"no call is waited for that long: deadlines.first_token_s is {limit_s:g} s"
+    return [Problem(("hedge", "after_ms"), said)]
 
 
 def _signals(policy: Policy) -> list[Problem]:

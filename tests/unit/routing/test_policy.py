@@ -67,6 +67,11 @@ def test_the_version_depends_on_content_and_not_on_layout() -> None:
         (BASE + "privacy: {sensitive: {}}\n", "p.yaml:11: privacy.sensitive: limits nothing"),
         (BASE + "sticky: {steps: direct}\n", "steps and synthesis go together"),
         (BASE + "deadlines: {total_s: 0}\n", "deadlines.total_s: must be greater than 0"),
+        (
+            BASE + "hedge: {after_ms: 60000}\n",
+            "hedge.after_ms: no call is waited for that long: deadlines.first_token_s",
+        ),
+        (BASE + "hedge: {max_share: 0.5}\n", "hedge.after_ms: is missing"),
         (BASE + "fallback: {max_attempts: many}\n", "fallback.max_attempts: must be a whole number"),
         (rule("size.tokens > 5", "floor: paln"), "rules[0].floor: there is no route 'paln'; did you mean 'plan'?"),
         (rule("size.tokens > 5", "floor: plan\n    pin: plan"), "rules[0]: must give exactly one of floor, ceiling"),
