@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped] # it ships no annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # it ships no annotations
 
 from pointsman.emulator.app import Emulator
 from pointsman.emulator.filling import Filler, ids_in
@@ -207,4 +207,4 @@ schemas = st.recursive(
 def test_every_made_instance_is_valid(schema: dict[str, Any]) -> None:
     """Law: what the filler makes satisfies the schema, whatever the conversation offers."""
     value = Filler(("Refund order 10023 by 2026-01-15, 12.50 to ann@example.com",)).instance(schema)
-    jsonschema.validate(value, schema)
+    Draft202012Validator(schema).validate(value)

@@ -5,7 +5,6 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from pointsman.domain.intervals import wilson
 from pointsman.evaluation.bench_sums import cost_per_1k, counted, quantile, share_of
@@ -43,17 +42,6 @@ def test_bounds_of_a_quantile_are_values_around_it(values: list[float], q: float
     assert min(values) <= found.value <= max(values)
     assert found.low is None or (found.low in values and found.low <= found.value)
     assert found.high is None or (found.high in values and found.high >= found.value)
-
-
-@pytest.mark.parametrize("n", [5, 6, 71, 72, 200])
-@pytest.mark.parametrize("q", [0.5, 0.95])
-def test_bounds_of_a_quantile_are_those_of_the_binomial(n: int, q: float) -> None:
-    """The places of the order statistics, worked out with scipy's binomial distribution."""
-    found = quantile([float(value) for value in range(1, n + 1)], q)
-    places = range(1, n + 1)
-    low = max((r for r in places if stats.binom.cdf(r - 1, n, q) <= 0.025), default=None)
-    high = min((s for s in places if stats.binom.sf(s - 1, n, q) <= 0.025), default=None)
-    assert (found.low, found.high) == (low, high)
 
 
 def test_an_upper_bound_of_p95_needs_72_values() -> None:

@@ -6,11 +6,11 @@ import json
 import re
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]  # it ships no annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no annotations
 
 from pointsman.domain.message import Tool
 from pointsman.providers.grammar import literal, tool_grammar
@@ -287,8 +287,11 @@ def written(rules: dict[str, list[str]], name: str, draw: Any, depth: int = 0) -
     return emit(alternatives(0)[0])
 
 
+META = Draft202012Validator(Draft202012Validator.META_SCHEMA)
+
+
 def checkable(schema: Any) -> bool:
-    whole = jsonschema.Draft202012Validator(jsonschema.Draft202012Validator.META_SCHEMA).is_valid(schema)
+    whole = META.is_valid(schema)
     return whole and covered(schema) and "$ref" not in json.dumps(schema)
 
 
@@ -296,4 +299,4 @@ def checkable(schema: Any) -> bool:
 def test_whatever_the_grammar_allows_is_valid_where_it_says_so(schema: Any, data: st.DataObject) -> None:
     rules = check(tool_grammar([], must_call=False, reply=schema))
     text = written(rules, "root", lambda low, high: data.draw(st.integers(low, high)))
-    jsonschema.validate(json.loads(text), schema)
+    Draft202012Validator(schema).validate(json.loads(text))
