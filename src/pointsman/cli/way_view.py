@@ -57,7 +57,9 @@ def _calls(record: TurnRecord) -> Table:
 
 def _time(record: TurnRecord) -> str:
     before = "no other model was at work before the answering call"
-    if record.prepared_ms is not None:
+    if all(step.purpose != "reply" for step in record.steps):
+        before = "no answering call was made"
+    elif record.prepared_ms is not None:
         before = f"{ms(record.prepared_ms)} ms before the answering call began"
     first = "" if record.ttft_ms is None else f"; the client saw its first word after {ms(record.ttft_ms)} ms"
     return before + first

@@ -142,20 +142,31 @@ def counterfactual(usage: Usage | None, rates: Rates | None) -> Decimal | None:
     return rates.cost(plain)
 
 
-def _asked_for(steps: tuple[StepRecord, ...]) -> Usage | None:
-    """Return the tokens of the turn as one model would have had them: the longest prompt read, the last reply written.
+def asked_for(steps: tuple[StepRecord, ...], estimate: int | None = None) -> Usage | None:
+    """Return the tokens of the turn as one model would have had them: the client's prompt read, the last reply written.
 
-    A planner's or a summarizer's own tokens are our doing, not the customer's; without this a turn of three calls would be
-    compared with a flagship that was called three times.
+    What a planner reads and what a worker is told besides is our doing, not the customer's: a turn of three calls must not be
+    compared with a flagship that was called three times, or was given our prompts. So the shortest prompt of a reply counts.
+    Where each had an addition of ours, ``estimate`` (tokens of the client's own prompt) counts if that is less. Where a long text
+    was condensed, the longest prompt counts: that one had the whole text.
     """
     used = [(step, step.usage) for step in steps if step.usage is not None]
-    if len(used) <= 1:
-        return used[0][1] if used else None
-    read = max((usage for _, usage in used), key=lambda usage: usage.prompt)
-    written = next((usage for step, usage in reversed(used) if step.purpose == "reply"), None)
-    if written is None:
-        return read
+    replies = [(step, usage) for step, usage in used if step.purpose == "reply"]
+    if not replies:
+        return max((usage for _, usage in used), key=lambda usage: usage.prompt, default=None)
+    written = replies[-1][1]
+    if any(step.purpose == "summary" for step, _ in used):
+        read = max((usage for _, usage in used), key=lambda usage: usage.prompt)
+    else:
+        read = min((usage for _, usage in replies), key=lambda usage: usage.prompt)
+        if estimate and estimate < read.prompt and all(_ours(step) for step, _ in replies):
+            return Usage(input_uncached=estimate, output=written.output, reasoning=written.reasoning)
     return msgspec.structs.replace(read, output=written.output, reasoning=written.reasoning)
+
+
+def _ours(step: StepRecord) -> bool:
+    """Tell whether a call was given more than the client's own words: an agent's prompt is that agent's, the others are ours."""
+    return any(not one.startswith("agent/") for one in (step.prompt or "").split())
 
 
 class TurnOutcome(msgspec.Struct, frozen=True):
@@ -177,6 +188,11 @@ class TurnOutcome(msgspec.Struct, frozen=True):
 def _began(ask: Ask, outcome: TurnOutcome) -> bool:
     """Return whether the reply had begun to reach the client when the turn failed: only a stream can break midway."""
     return ask.turn.stream and outcome.status != "error"
+
+
+def _size(decision: Decision) -> int | None:
+    size: int | None = decision.signals.get("size", {}).get("prompt_tokens")
+    return size
 
 
 def turn_record(
@@ -209,7 +225,9 @@ def turn_record(
         usage=usage,
         cost_usd=turn_cost(outcome.steps),
         flagship_model=flagship,
-        flagship_cost_usd=counterfactual(_asked_for(outcome.steps), rates_of(flagship, at) if flagship else None),
+        flagship_cost_usd=counterfactual(
+            asked_for(outcome.steps, _size(decision)), rates_of(flagship, at) if flagship else None
+        ),
         dropped_params=outcome.dropped,
         simulated=outcome.simulated,
         request=ask.parts,

@@ -109,8 +109,7 @@ class Running:
         """See ``Desk.consult``."""
         hop = Hop(self._engine.dispatch, self.ask, _whole(wish), self._steps)
         try:
-            await hop.open(self._ends_at)
-            self._see_first(hop)
+            await self._opened(hop)
             if hop.call is None:
                 raise ProviderError("the call was not opened", kind="internal", retry="no")
             reply = hop.call.reply
@@ -193,8 +192,7 @@ class Running:
             if self._spoken is not None:
                 wish = msgspec.structs.replace(wish, relay=False)  # it goes on what we began
             hop = self._hop = Hop(self._engine.dispatch, self.ask, wish, self._steps)
-            await hop.open(self._ends_at)
-            self._see_first(hop)
+            await self._opened(hop)
             if not wish.checks or self._opens(wish):
                 return
             again = await self._check(hop)
@@ -247,6 +245,13 @@ class Running:
             hop.wish = msgspec.structs.replace(hop.wish, purpose=hop.wish.sent_back)
         hop.finish("ok")
         self._engine.settle(call)
+
+    async def _opened(self, hop: Hop) -> None:
+        try:
+            await hop.open(self._ends_at)
+        finally:
+            # Whatever becomes of the call: from its beginning on the time is the provider's.
+            self._see_first(hop)
 
     def _see_first(self, hop: Hop) -> None:
         if self.gateway_us is None and hop.first_call_ns is not None:

@@ -21,7 +21,7 @@ from pointsman.domain.turn import Turn
 from pointsman.errors import NoEligibleModel, PointsmanError
 from pointsman.execution.kit import Kit, explain
 from pointsman.execution.prompts import delimited
-from pointsman.execution.survival import Survival, important, own_words, survived
+from pointsman.execution.survival import Survival, important, invented, own_words, survived
 from pointsman.execution.work import Desk, Wish
 from pointsman.routing.route_parts import floor_of, summarizer
 from pointsman.routing.sections import Route
@@ -120,6 +120,9 @@ class Summarizing:
         summary = reply.text.strip()
         if not summary or reply.stop_reason in {"max_tokens", "refusal"}:
             self._note(desk, models[0], "failed", f"the summary is not whole ({reply.stop_reason})")
+            return None
+        if made_up := await asyncio.to_thread(invented, source.text, summary):
+            self._note(desk, models[0], "failed", f"the summary says what its text does not: {'; '.join(made_up)}")
             return None
         lost = await asyncio.to_thread(survived, source.text, f"{source.head}\n{summary}\n{source.tail}", spec.keep)
         condensed = _Condensed(source, summary, lost)

@@ -57,6 +57,16 @@ def survived(original: str, summary: str, keep: Sequence[str]) -> Survival:
     return Survival(tuple(missing), tuple(dict.fromkeys(passages)))
 
 
+def invented(original: str, summary: str) -> tuple[str, ...]:
+    """Return ids, amounts and addresses of ``summary`` that stand nowhere in ``original``, as they are written."""
+    known = offered([original])
+    return tuple(
+        dict.fromkeys(
+            fact.raw for fact in important(summary, ("ids", "amounts", "addresses")) if not stands(fact, known)
+        )
+    )
+
+
 def own_words(text: str) -> tuple[str, str]:
     """Return what stays of a customer's own long message: how it begins, and its questions with how it ends."""
     sentences = [found for one in _SENTENCE.findall(text) if (found := one.strip())]

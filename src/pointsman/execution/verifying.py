@@ -8,6 +8,7 @@ models write well-formed calls that are wrong. That two models make the same cal
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable
 
 import msgspec
@@ -110,8 +111,14 @@ class VerifyCheck:
                 f"nothing was released. `pointsman turn {desk.decision.id}` has the findings",
                 kinds=tuple(failed),
             )
-        rest = tuple(check for check in wish.checks if check is not self)
-        return msgspec.structs.replace(wish, models=stronger, checks=rest, relay=False)
+        again = self._again()
+        checks = tuple(again if check is self else check for check in wish.checks)
+        return msgspec.structs.replace(wish, models=stronger, checks=checks, relay=False)
+
+    def _again(self) -> VerifyCheck:
+        """Return the check of a stronger model's calls: what is certain, its form; the rest was asked of the small one."""
+        spec = self._spec.model_copy(update={"grounding": False, "agreement": None})
+        return VerifyCheck(self._stage, spec, self._turn, (), None)
 
     def _own_findings(self, calls: list[ToolCall]) -> list[tuple[str, str]]:
         tools = {tool.name: tool for tool in self._turn.tools}
@@ -119,6 +126,8 @@ class VerifyCheck:
         if self._spec.arguments:
             wrong = [text for call in calls if (text := self._schema_fault(call))]
             findings.append(("verify.schema", "; ".join(wrong)))
+        if self._spec.grounding and (twice := _repeated(calls, self._turn)):
+            findings.append(("verify.repeated", twice))
         if self._spec.grounding:
             ground = Ground(self._turn)
             lacking = [
@@ -159,3 +168,9 @@ class VerifyCheck:
     def _dismiss(self) -> None:
         if isinstance(self._peer, asyncio.Future):
             self._peer.cancel()
+
+
+def _repeated(calls: list[ToolCall], turn: Turn) -> str:
+    """Return which calls that may change something are made more than once in one reply."""
+    counts = Counter(canonical([call for call in calls if may_write(call.name)], turn.tools))
+    return "; ".join(f"{call[:200]} is called {count} times" for call, count in counts.items() if count > 1)

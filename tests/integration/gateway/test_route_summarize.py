@@ -92,11 +92,12 @@ def test_the_condensed_turn_may_be_planned(tmp_path: Path) -> None:
     assert record.decision.route == "plan"
 
 
-@pytest.mark.parametrize("fault", [Fault(kind="status", status=500), None])
-def test_without_a_summary_the_original_is_answered(tmp_path: Path, fault: Fault | None) -> None:
-    """A summarizer that is down, or that gives the text back nearly as it was."""
+@pytest.mark.parametrize("summary", [None, LONG, f"{WHOLE} Pay 5,000 EUR for B-9999."])
+def test_without_a_summary_the_original_is_answered(tmp_path: Path, summary: str | None) -> None:
+    """A summarizer that is down, that gives the text back nearly as it was, or that adds what is not in it."""
+    fault = Fault(kind="status", status=500) if summary is None else None
     rules = (
-        Rule(when=When(contains="<source>"), fault=fault, reply=None if fault else Say(text=LONG)),
+        Rule(when=When(contains="<source>"), fault=fault, reply=None if summary is None else Say(text=summary)),
         Rule(reply=Say(text="Read it all.")),
     )
     with gateway(tmp_path / "t.db", Script(rules=rules), condensing()) as running:

@@ -93,3 +93,29 @@ def test_only_writes_are_checked_where_the_policy_says_so(tmp_path: Path) -> Non
         record = only(running)
     assert checks(record) == []
     assert calls(record) == [("reply", HAIKU)]
+
+
+@pytest.mark.parametrize(
+    ("strong", "status"), [((SaidCall(name="refund", arguments=RIGHT),), "ok"), ((SaidCall(name="wipe"),), "error")]
+)
+def test_a_stronger_models_call_must_have_its_form_too(tmp_path: Path, strong: Any, status: str) -> None:
+    rules = (called("claude-haiku*", order_id="A-1182"), Rule(reply=Say(calls=strong)))
+    with gateway(tmp_path / "t.db", Script(rules=rules), verifying("{schema: true}")) as running:
+        if status == "ok":
+            assert step(running) == RIGHT
+        else:
+            with pytest.raises(anthropic.APIStatusError, match="could not be verified"):
+                step(running)
+        record = only(running)
+    assert record.status == status
+    escalated = [model for _, model in calls(record)]
+    assert escalated[-1] == ("anthropic/claude-sonnet-4-6" if status == "ok" else "anthropic/claude-opus-4-8")
+
+
+def test_the_same_write_many_times_in_one_reply_is_not_agreed_to(tmp_path: Path) -> None:
+    thirty = Say(calls=(SaidCall(name="refund", arguments=RIGHT),) * 30)
+    rules = (Rule(when=When(model="claude-sonnet*"), reply=Say(calls=thirty.calls[:1])), Rule(reply=thirty))
+    with gateway(tmp_path / "t.db", Script(rules=rules), verifying("{agreement: small}")) as running:
+        assert step(running) == RIGHT
+        record = only(running)
+    assert ("verify.repeated", False, "escalated") in checks(record)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.execution.survival import own_words, survived
+from pointsman.execution.survival import invented, own_words, survived
 
 ALL = ("ids", "amounts", "dates", "addresses", "commitments")
 TEXT = (
@@ -63,3 +63,9 @@ def test_questions_stay() -> None:
     head, tail = own_words(text)
     assert head == "Hi. I am Jo."
     assert tail == "Where is it? Please help. Bye."
+
+
+def test_a_summary_may_word_facts_anew_and_invent_none() -> None:
+    original = "Order A-7731 cost 49,90 EUR; write to anna@example.com by 3 May 2026."
+    assert invented(original, "A7731, \u20ac49.90, due 2026-05-03") == ()
+    assert invented(original, "A-7732 for 12.00 EUR, ask eve@example.com") == ("A-7732", "12.00 EUR", "eve@example.com")
