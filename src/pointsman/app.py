@@ -101,7 +101,9 @@ class Router:
         }
         self.missing = endpoints.missing
         self._notes = endpoints.notes
-        self.redactor = redactor_for(policy.privacy.redacted, store.path)
+        presidio = policy.privacy.presidio
+        self._people = None if presidio is None else presidio.people
+        self.redactor = redactor_for(policy.privacy.redacted, store.path, self._people)
         self._unguard_logs: Callable[[], None] | None = None
         self._engine: Engine | None = None
         self.tools: dict[str, PythonTool] = {}
@@ -343,7 +345,7 @@ class Router:
         privacy = self.policy.privacy
         if self.redactor is None and privacy.sensitive is None and privacy.personal is None:
             return None
-        return Redactor(key=redaction_key(self.store.path))
+        return Redactor(key=redaction_key(self.store.path), people=self._people)
 
     def stored_name(self, conversation_id: str) -> str:
         """Return the id under which a conversation is stored: without personal data, where the policy says so."""
@@ -393,6 +395,8 @@ def build_router(
         PolicyError, CatalogError, StoreError: what is wrong, where, and what to do.
     """
     decoded = _policy(policy)
+    if decoded.privacy.presidio is not None:
+        decoded.privacy.presidio.people.load()  # takes seconds, and fails here rather than in the first turn
     catalog = Catalog.load(decoded.catalogue_path)
     endpoints = resolve_endpoints(decoded, os.environ if environ is None else environ, simulate_at)
     endpoints.ready.update(extra_endpoints or {})

@@ -28,6 +28,7 @@ from pointsman.domain.record import CheckRecord, Handoff, StepRecord, TurnRecord
 from pointsman.errors import StoreError
 from pointsman.routing.lexicon.folding import plain
 from pointsman.routing.lexicon.kinds import KINDS, Kind
+from pointsman.routing.lexicon.people import People
 from pointsman.store.rejections import Rejection
 
 _log = logging.getLogger(__name__)
@@ -60,14 +61,14 @@ _ROLES: Final = frozenset({"system", "developer", "user", "assistant", "tool"})
 class Redactor:
     """Redacts texts, JSON and records. ``kinds`` are what is taken out; ``key`` makes the tokens of one store its own."""
 
-    def __init__(self, kinds: Iterable[Kind] = KINDS, *, key: bytes) -> None:
+    def __init__(self, kinds: Iterable[Kind] = KINDS, *, key: bytes, people: People | None = None) -> None:
         # Its patterns take a while to compile: paid only where something is redacted.
         from pointsman.execution.redaction_talk import without_split
         from pointsman.routing.lexicon.identifiers import Finder
 
         self._kinds = frozenset(kinds)
         self._key = key
-        self._finder = Finder()
+        self._finder = Finder(people)
         self._without_split = without_split
         # A history comes again with every turn: what was redacted once need not be searched again.
         # Bodies are known by their hash; what had nothing in it is kept as an empty body.
@@ -370,9 +371,9 @@ def redaction_key(store: Path, environ: Mapping[str, str] = os.environ) -> bytes
     return key
 
 
-def redactor_for(redact: tuple[Kind, ...], store: Path) -> Redactor | None:
+def redactor_for(redact: tuple[Kind, ...], store: Path, people: People | None = None) -> Redactor | None:
     """Return the redactor a policy asks for (``privacy.redact``), None when it asks for none."""
-    return Redactor(redact, key=redaction_key(store)) if redact else None
+    return Redactor(redact, key=redaction_key(store), people=people) if redact else None
 
 
 def stored_words(store: Path) -> Callable[[str], str]:

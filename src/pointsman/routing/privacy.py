@@ -20,6 +20,7 @@ from pointsman.domain.message import Document, Image, Message, Part, Reasoning, 
 from pointsman.domain.turn import Turn
 from pointsman.routing.lexicon.folding import plain
 from pointsman.routing.lexicon.match import Words
+from pointsman.routing.lexicon.people import People
 from pointsman.routing.lexicon.personal import HARD, SENSITIVE, kinds_in, may_hold
 from pointsman.routing.reading import modality_of
 from pointsman.routing.sections import Privacy, Residency
@@ -57,7 +58,7 @@ def confinements(privacy: Privacy, turn: Turn, signal: Mapping[str, Any]) -> tup
     if privacy.sensitive is None and privacy.personal is None:
         return ()
     sensitive = _first(turn, signal, SENSITIVE) if privacy.sensitive is not None else None
-    personal = _first(turn, signal, None) if privacy.personal is not None else None
+    personal = _first(turn, signal, None, _people(privacy)) if privacy.personal is not None else None
     found: list[Confinement] = []
     if sensitive is not None and privacy.sensitive is not None:
         found.append(Confinement(f"sensitive data ({sensitive.why(SENSITIVE)})", privacy.sensitive))
@@ -66,7 +67,13 @@ def confinements(privacy: Privacy, turn: Turn, signal: Mapping[str, Any]) -> tup
     return tuple(found)
 
 
-def _first(turn: Turn, signal: Mapping[str, Any], wanted: frozenset[str] | None) -> _Found | None:
+def _people(privacy: Privacy) -> People | None:
+    return None if privacy.presidio is None else privacy.presidio.people
+
+
+def _first(
+    turn: Turn, signal: Mapping[str, Any], wanted: frozenset[str] | None, people: People | None = None
+) -> _Found | None:
     """Return the find nearest to the end of the conversation; None when there is none. ``wanted`` None: any kind."""
     known = frozenset(signal["kinds"])
     if known if wanted is None else known & wanted:
@@ -77,6 +84,8 @@ def _first(turn: Turn, signal: Mapping[str, Any], wanted: frozenset[str] | None)
         if left < 0:
             return _Found(wanted or SENSITIVE, f"what could not be searched: more than {MOST:,} characters")
         kinds = _kinds(text) & HARD if hard_only else _kinds(text)
+        if people is not None and not kinds and not hard_only:
+            kinds = frozenset(span.kind for span in people.find(text))
         if kinds if wanted is None else kinds & wanted:
             return _Found(kinds, place)
     found = _told_apart(turn)

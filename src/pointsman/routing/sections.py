@@ -6,6 +6,7 @@ Every key that is accepted here changes what Pointsman does; a key that would do
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pointsman.domain.decision import TIERS, Tier
 from pointsman.domain.plan import extended
 from pointsman.routing.lexicon.kinds import KINDS, Kind
+from pointsman.routing.lexicon.people import People
 
 Host = Literal["anthropic", "openai", "google", "groq", "together", "ollama", "vllm", "llamacpp", "openai-compatible"]
 Rank = Literal["direct", "tools", "plan"]
@@ -259,6 +261,19 @@ class Residency(Section):
         return ", and ".join(where)
 
 
+class Presidio(Section):
+    """Names of people and places, found by Microsoft Presidio (extra ``presidio``) with a spaCy model that is installed."""
+
+    model: str = Field(default="en_core_web_sm", pattern=r"^\w+$", description="Package of the spaCy model.")
+    language: str = Field(default="en", pattern="^[a-z]{2}$", description="The language the model is for.")
+    score: float = Field(default=0.5, ge=0, le=1, description="Finds that Presidio is less sure of are left out.")
+
+    @cached_property
+    def people(self) -> People:
+        """What finds them; loads at first use."""
+        return People(self.model, self.language, self.score)
+
+
 class Privacy(Section):
     """What personal data in a turn restricts."""
 
@@ -272,6 +287,18 @@ class Privacy(Section):
         default=(),
         description="Kinds of personal data that are replaced by tokens before anything is written; all: every kind.",
     )
+
+    presidio: Presidio | None = Field(
+        default=None, description="Names of people and places count as personal data, and are redacted, too."
+    )
+
+    @model_validator(mode="after")
+    def _names_are_found_and_used(self) -> Self:
+        if self.presidio is None and self.redact != "all" and "name" in self.redact:
+            raise ValueError("redact: name is found by Presidio only: add presidio: {model: en_core_web_sm}")
+        if self.presidio is not None and self.personal is None and not {"name", "address"} & set(self.redacted):
+            raise ValueError("presidio changes nothing: add personal, or redact with name or address in it")
+        return self
 
     @property
     def redacted(self) -> tuple[Kind, ...]:

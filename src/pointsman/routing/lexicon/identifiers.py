@@ -17,6 +17,7 @@ from pointsman.routing.lexicon import credentials
 from pointsman.routing.lexicon.folding import Folding
 from pointsman.routing.lexicon.kinds import KINDS
 from pointsman.routing.lexicon.numbers import DATE, SIX, Span, lettered, masked, numbers
+from pointsman.routing.lexicon.people import People
 
 _AROUND: Final = 48
 _AT: Final = re.compile("@|%40")
@@ -54,18 +55,21 @@ _NOT_IN_ADDRESS: Final = re.compile(
 
 
 class Finder:
-    """Finds personal data. Holds a table of characters it has met; used from one thread or many alike."""
+    """Finds personal data; with ``people`` names too. Holds a table of characters it has met; used from one thread or many."""
 
-    def __init__(self) -> None:
+    def __init__(self, people: People | None = None) -> None:
         self._folding = Folding()
+        self._people = people
 
     def find(self, text: str) -> list[Span]:
         """Return the finds in the order of their places; none overlaps another."""
         folded, places = self._folding.fold(text)
         found = _without_overlaps([span for part in _finders(folded) for span in part(folded)])
-        if places is None:
+        if places is not None:
+            found = [Span(places[span.start], places[span.end - 1] + 1, span.kind) for span in found]
+        if self._people is None:
             return found
-        return [Span(places[span.start], places[span.end - 1] + 1, span.kind) for span in found]
+        return _without_overlaps([*found, *self._people.find(text)])
 
     def fold(self, text: str) -> tuple[str, list[int] | None]:
         """Return the text as patterns see it, and where its characters stand; see ``Folding.fold``."""

@@ -17,6 +17,7 @@ Kind = Literal[
     "address",
     "password",
     "secret",
+    "name",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 """Of two finds as long, the one that stands first here counts."""
