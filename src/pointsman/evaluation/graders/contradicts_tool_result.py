@@ -25,7 +25,7 @@ from pointsman.evaluation.grading_action_words import ASKED
 from pointsman.evaluation.grading_seam import Marks, version_of
 from pointsman.evaluation.grading_statuses import is_status_field, states_in
 from pointsman.evaluation.grading_turn import all_texts, evidence, result_value
-from pointsman.execution.facts import Fact, facts, offered, stands
+from pointsman.execution.facts import Fact, facts, offered, plain, stands
 from pointsman.execution.phrases import folded, stems
 from pointsman.routing.lexicon.match import wordset
 
@@ -52,9 +52,8 @@ _NO_ID: Final = re.compile(r"\d+(?:-?[a-z]{2,}(?:-[a-z]+)*|[ap]m)|[a-z]+-\d{1,2}
 _MOST_LEAVES: Final = 400
 _MOST_AMOUNTS: Final = 24
 _TRIPLES: Final = 12
-_LONGEST: Final = 20_000
-_KINDS: Final = frozenset({"amount", "date", "id", "percent"})
-_CENT: Final = Decimal("0.01")
+_LONGEST: Final = 8_000
+_KINDS: Final = frozenset({"amount", "date", "time", "id", "percent"})
 
 
 class _Leaf(msgspec.Struct, frozen=True):
@@ -105,12 +104,16 @@ class _Known:
         self.keys = frozenset(key for fact in every for key in fact.offers) | offered([" ".join(numbers)])
         self.kinds = {fact.kind for fact in every} | ({"amount", "percent"} if numbers else set())
         self._letters = "".join(mark for text in texts for mark in text.casefold() if mark.isalnum())
-        self._amounts = {
+        amounts = {
             key[1] for fact in every if fact.kind == "amount" for key in fact.offers if isinstance(key[1], Decimal)
         }
-        self._amounts |= {Decimal(str(leaf.value)) for leaf in leaves if leaf.money}
-        self._said = {key[1] for fact in facts(reply) if fact.kind == "amount" for key in fact.offers}
-        self._shares = {key[1] for key in self.keys if key[0] == "percent" and isinstance(key[1], Decimal)}
+        amounts |= {Decimal(str(leaf.value)) for leaf in leaves if leaf.money}
+        said = {key[1] for fact in _facts_of(reply) if fact.kind == "amount" for key in fact.offers}
+        # What the reply names itself is what it most likely adds up.
+        self._amounts = sorted(amounts, key=lambda value: (value not in said, -value))[:_MOST_AMOUNTS]
+        shares = {key[1] for key in self.keys if key[0] == "percent" and isinstance(key[1], Decimal)}
+        self._shares = sorted(shares)[:_MOST_AMOUNTS]
+        self._made: frozenset[int] | None = None
 
     def has(self, fact: Fact) -> bool:
         """Tell whether a fact stands somewhere, or follows from what does."""
@@ -122,19 +125,25 @@ class _Known:
         values = [part for key in fact.needs for part in key if isinstance(part, Decimal)]
         if fact.kind == "percent":
             return any(("number", value) in self.keys for value in values)
-        return fact.kind == "amount" and any(self._worked_out(value) for value in values)
+        if self._made is None:
+            self._made = frozenset(_cents(value) for value in self._worked_out())
+        return fact.kind == "amount" and any(_cents(value) in self._made for value in values)
 
-    def _worked_out(self, amount: Decimal) -> bool:
-        """Tell whether an amount is a sum, difference, multiple or share of known ones, or the sum of three or of all."""
-        # What the reply names itself is what it most likely adds up.
-        amounts = sorted(self._amounts, key=lambda value: (value not in self._said, -value))[:_MOST_AMOUNTS]
-        made = [sum(amounts), *(sum(three) for three in combinations(amounts[:_TRIPLES], 3))]
+    def _worked_out(self) -> Iterator[Decimal]:
+        """Yield the sums, differences, multiples and shares of known amounts, and the sums of three and of all."""
+        amounts = self._amounts
+        yield sum(amounts, Decimal())
+        yield from (sum(three, Decimal()) for three in combinations(amounts[:_TRIPLES], 3))
         for one, other in combinations(amounts, 2):
-            made += [one + other, abs(one - other)]
+            yield from (one + other, abs(one - other))
         for one in amounts:
-            made += [one * count for count in range(2, 10)]
-            made += [part for share in self._shares for part in (one * share / 100, one - one * share / 100)]
-        return any(abs(value - amount) < _CENT for value in made)
+            yield from (one * count for count in range(2, 10))
+            for share in self._shares:
+                yield from (one * share / 100, one - one * share / 100)
+
+
+def _cents(value: Decimal) -> int:
+    return round(value * 100)
 
 
 @lru_cache(maxsize=2048)
@@ -144,12 +153,13 @@ def _facts_of(text: str) -> tuple[Fact, ...]:
 
 
 def _fact_fault(sentence: str, leaves: Sequence[_Leaf], known: _Known) -> tuple[str, str] | None:
-    if _OPEN_VALUE.search(sentence):
-        return None
-    said = [fact for fact in facts(sentence) if fact.kind in _KINDS]
-    for kind in ("amount", "date"):
-        given = [fact for fact in said if fact.kind == kind]
+    every = facts(sentence)
+    said = [fact for fact in every if fact.kind == "id" or (fact.kind in _KINDS and not _OPEN_VALUE.search(sentence))]
+    for kind in ("amount", "date", "number"):
+        given = [fact for fact in (every if kind == "number" else said) if fact.kind == kind]
         named = [leaf for leaf in _named(sentence, leaves) if _leaf_facts(leaf, kind)]
+        if kind == "number":
+            named = [leaf for leaf in named if given and _counts(sentence, given[0], leaf)]
         if len(given) == 1 and len({str(leaf.value) for leaf in named}) == 1:
             allowed = offered([_as_text(named[0], kind)])
             if not stands(given[0], allowed):
@@ -158,6 +168,12 @@ def _fact_fault(sentence: str, leaves: Sequence[_Leaf], known: _Known) -> tuple[
         if fact.kind in known.kinds and not known.has(fact):
             return "unknown_fact", f"{fact.raw} stands in no result and nowhere in the conversation"
     return None
+
+
+def _counts(sentence: str, number: Fact, leaf: _Leaf) -> bool:
+    """Tell whether a number stands right before what the field counts: "5 seats left" and ``seats_left``."""
+    after = stems(folded(plain(sentence)[number.start + len(number.raw) :]))[:2]
+    return any(one in after for word in leaf.words if word not in _VAGUE for one in stems(word))
 
 
 def _named(sentence: str, leaves: Sequence[_Leaf]) -> list[_Leaf]:
@@ -174,6 +190,8 @@ def _named(sentence: str, leaves: Sequence[_Leaf]) -> list[_Leaf]:
 
 
 def _leaf_facts(leaf: _Leaf, kind: str) -> bool:
+    if kind == "number":
+        return _is_number(leaf.value) and not leaf.money and any(word not in _VAGUE for word in leaf.words)
     return any(fact.kind == kind for fact in facts(_as_text(leaf, kind)))
 
 

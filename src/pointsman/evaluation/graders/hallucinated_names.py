@@ -19,7 +19,7 @@ from pointsman.evaluation.grading_values import properties_of, resolve
 _REVISION: Final = 1
 _LONGEST: Final = 20_000
 _IN_TEXT: Final = re.compile(
-    r"(?<![\w./])(?P<name>(?:functions\.)?[a-z]+(?:_[a-z0-9]+)+|[a-z]+(?:[A-Z][a-z0-9]+)+)\s?\((?!\))[^()\n]{0,300}\)?"
+    r"(?<![\w./])(?P<name>(?:functions\.)?[a-z]+(?:_[a-z0-9]+)+|[a-z]+(?:[A-Z][a-z0-9]+)+)\((?=[^)\n]{0,200}[\"'=])[^()\n]{0,300}\)?"
     r"|[{,]\s*[\"'](?:name|tool|function|tool_name)[\"']\s*:\s*[\"'](?P<json>\w+)[\"']\s*,\s*[\"'](?:arguments|parameters|args|input)[\"']"
     r"|<(?:tool_call|function_call|invoke|function=)\b(?P<tag>[^>\n]{0,60})"
 )

@@ -20,6 +20,7 @@ from pointsman.routing.signals import language as signal
 
 _REVISION: Final = 1
 _FEWEST_LETTERS: Final = 12
+_LONGEST: Final = 4_000
 _ASKED: Final = re.compile(
     r"\b(?:in|auf|en|su|em|på|po) (?P<one>english|englisch|inglés|anglais|german|deutsch|french|français|spanish"
     r"|español|italian|italiano"
@@ -35,8 +36,10 @@ _CODES: Final = {
     **dict.fromkeys(("portuguese", "português"), "pt"),
     **dict.fromkeys(("dutch", "nederlands"), "nl"),
 }
-_NOT_WORDS: Final = re.compile(r"https?://\S+|\S+@\S+|`[^`]*`|\"[^\"\n]*\"|“[^”\n]*”|«[^»\n]*»|\b\w*[\d_]\w*\b")
-"""What has no language of its own: addresses, code, quoted words, ids."""
+_NOT_WORDS: Final = re.compile(
+    r"https?://\S{1,300}|`[^`]{0,300}`|\"[^\"\n]{0,300}\"|“[^”\n]{0,300}”|«[^»\n]{0,300}»|(?<=\s)'[^'\n]{3,300}'"
+)
+"""What has no language of its own: addresses, code, quoted words."""
 
 
 class Language:
@@ -63,8 +66,13 @@ class Language:
         return self._marks.failed("wrong_language", f"answered in {given}, the customer writes {wanted}")
 
 
+def _without_ids(text: str) -> str:
+    """Return the words without digits, underscores and at-signs in them: ids and mail addresses have no language."""
+    return " ".join(word for word in text.split() if not any(mark.isdigit() or mark in "_@" for mark in word))
+
+
 def _language(texts: list[str] | tuple[str, ...]) -> str | None:
-    plain = [_NOT_WORDS.sub(" ", text) for text in texts]
+    plain = [_without_ids(_NOT_WORDS.sub(" ", text[:_LONGEST])) for text in texts]
     kept = [text for text in plain if sum(map(str.isalpha, text)) >= _FEWEST_LETTERS or not text.isascii()]
     messages = tuple(Message("user", (Text(text),)) for text in kept)
     if not messages:

@@ -49,7 +49,7 @@ _REASON: Final = re.compile(
 )
 _HELPS: Final = re.compile(
     r"\b(?:but|however|instead|what i can do|alternatively|in the meantime)\b[^.!?]{0,40}\b(?:i|we|you) (?:can|could"
-    r"|will|would|['’]ll|may)\b"
+    r"|will|would|['’]ll|may)\b(?!['’]t| not)"
     r"|\bplease (?:provide|share|send|give|confirm|tell)\b|\b(?:could|can|would) you (?:please )?(?:provide|share"
     r"|send|give|confirm|tell)\b",
     re.IGNORECASE,
