@@ -108,6 +108,7 @@ BY_KIND: dict[str, Row] = {
     "malformed_reply": _ours("malformed_reply"),
     "invalid_tool_arguments": _ours("invalid_tool_arguments"),
     "unexpected_stop": _ours("unexpected_stop"),
+    "unsatisfied": _ours("unsatisfied"),
     "set_aside": Row((503, "server_error", "server_is_overloaded"), (529, "overloaded_error")),
     "internal": Row((500, "server_error", None), (500, "api_error"), "The gateway failed."),
 }
