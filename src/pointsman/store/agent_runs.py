@@ -239,9 +239,13 @@ class AgentRuns:
 
         await self._store.write(job)
 
-    async def start_call(self, key: str) -> None:
-        """Note that a call is about to be made: from here on it may have happened."""
-        await self._write("start_call", {"key": key, "now": _now()})
+    async def start_call(self, key: str, owner: str) -> bool:
+        """Note that a call is about to be made: from here on it may have happened.
+
+        False when ``owner`` does not own the run any more: then it must not be made.
+        """
+        statement, values = self._queries["start_call"], {"key": key, "owner": owner, "now": _now()}
+        return await self._store.write(lambda connection: connection.execute(statement, values).rowcount == 1)
 
     async def end_call(
         self, key: str, state: CallState, result: ToolResult, *, started_at_us: int | None = None

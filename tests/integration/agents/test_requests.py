@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from pointsman.emulator.script import Fault, Rule, When
 from pointsman.errors import AgentStopped, ProviderError
 from pointsman.execution.agents.managed import ManagedRun
+from pointsman.execution.agents.owner import Owner
 from pointsman.execution.python_tools import python_tool
 from support.agents import TOOLS, Ledger, agent, answer, ask, emulated, running, says
 
@@ -126,6 +128,32 @@ def test_a_reply_that_was_stored_is_the_end_of_the_run(tmp_path: Path) -> None:
 
     asyncio.run(go())
     assert ledger.refunds == [("A1", 500)]
+
+
+def test_a_process_whose_run_was_taken_up_writes_no_more(tmp_path: Path) -> None:
+    ledger = Ledger()
+
+    async def go() -> None:
+        with emulated(*ONCE) as handle:
+            async with running(tmp_path / "s.db", handle, agent(TOOLS), ledger) as router:
+                run = await router.answer(ask(WISH))
+                assert isinstance(run, ManagedRun)
+                row = router.agents.found(run.run_id)
+                assert await router.agents.runs.claim(row, "another")
+                with pytest.raises(AgentStopped, match="taken up by another process"):
+                    await run.open()
+                assert router.agents.found(run.run_id).state == "running"
+
+    asyncio.run(go())
+    assert ledger.refunds == []
+
+
+def test_a_silent_process_is_taken_for_dead_where_it_cannot_be_asked() -> None:
+    owner, now = Owner(), time.time_ns() // 1000
+    elsewhere = "another-machine 1 ff"
+    assert not owner.is_gone(elsewhere, now - 2_000_000_000, 2400)
+    assert owner.is_gone(elsewhere, now - 2_500_000_000, 2400)
+    assert not owner.is_gone(owner.name, 1, 2400)
 
 
 def test_a_yes_that_is_sent_again_after_a_failure_goes_on_and_writes_once(tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ from typing import Any, Final
 import msgspec
 
 from pointsman.domain.message import JsonObject, Text, ToolCall, ToolResult
+from pointsman.errors import AgentStopped
 from pointsman.execution.agents.tools import BoundTool, Output, clean, result
 from pointsman.execution.python_tools import BadArguments
 from pointsman.routing.sections_agents import Agent
-from pointsman.store.agent_runs import AgentRuns, CallRow, CallState
+from pointsman.store.agent_runs import AgentRuns, CallRow, CallState, RunRow
 
 _log = logging.getLogger(__name__)
 
@@ -49,12 +50,12 @@ class Calls:
     """The tool calls of one run. ``told`` hears of every call that starts or ends."""
 
     def __init__(
-        self, agent: Agent, tools: Mapping[str, BoundTool], runs: AgentRuns, run_id: str, told: Told | None = None
+        self, agent: Agent, tools: Mapping[str, BoundTool], runs: AgentRuns, run: RunRow, told: Told | None = None
     ) -> None:
         self._agent = agent
         self._tools = tools
         self._runs = runs
-        self._run_id = run_id
+        self._run_id, self._owner = run.id, run.owner
         self._told = told or _nobody
         self._slots = asyncio.Semaphore(agent.parallel)
         self._one_write = asyncio.Lock()
@@ -172,7 +173,8 @@ class Calls:
             if task is not None:
                 self._writing.add(task)
             try:
-                await self._runs.start_call(row.key)
+                if not await self._runs.start_call(row.key, self._owner):
+                    raise AgentStopped(f"run {self._run_id} was taken up by another process; this one writes no more")
                 self._told(msgspec.structs.replace(row, state="started"))
                 return await self._make(row, tool, arguments)
             finally:

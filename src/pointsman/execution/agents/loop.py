@@ -88,7 +88,7 @@ class Loop:
         self._told = told or _nobody
         self._ends_at = time.monotonic() + bound.agent.total_s
         stored = runs.calls(run.id)
-        self.calls = Calls(bound.agent, bound.tools, runs, run.id, self._told)
+        self.calls = Calls(bound.agent, bound.tools, runs, run, self._told)
         self.calls.recall(stored)
         self.transcript = Transcript(runs.steps(run.id), stored)
         self._risky: str | None = None

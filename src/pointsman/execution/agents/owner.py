@@ -8,7 +8,7 @@ import socket
 import time
 from typing import Final
 
-_FORGOTTEN_US: Final = 24 * 3600 * 1_000_000
+_FORGOTTEN_S: Final = 24 * 3600.0
 
 
 class Owner:
@@ -17,14 +17,15 @@ class Owner:
     def __init__(self) -> None:
         self.name = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(8)}"
 
-    def is_gone(self, other: str, touched_us: int) -> bool:
+    def is_gone(self, other: str, touched_us: int, silent_s: float = _FORGOTTEN_S) -> bool:
         """Return whether the process called ``other``, which last wrote at ``touched_us``, works no more.
 
-        A process on another machine cannot be asked: its run is free once nothing was written for a day, or by hand.
+        A process on another machine (or in a container that was made anew) cannot be asked, and the number of a dead one may
+        have gone to another program: either is taken for gone when nothing was written for ``silent_s`` seconds.
         """
         if other == self.name:
             return False
-        if time.time_ns() // 1000 - touched_us > _FORGOTTEN_US:
+        if time.time_ns() // 1000 - touched_us > silent_s * 1e6:
             return True
         host, _, rest = other.rpartition(" ")[0].rpartition(" ")
         if host != socket.gethostname():

@@ -57,7 +57,9 @@ VALUES (:key, :run_id, :step, :i, :call_id, :tool, :arguments, :redacted, :write
 UPDATE agent_call SET state = 'planned' WHERE run_id = ? AND state = 'waiting'
 
 -- name: start_call
-UPDATE agent_call SET state = 'started', attempts = attempts + 1, started_at_us = :now WHERE key = :key
+-- Only for the process that owns the run: another one may have taken it up meanwhile.
+UPDATE agent_call SET state = 'started', attempts = attempts + 1, started_at_us = :now
+WHERE key = :key AND EXISTS (SELECT 1 FROM agent_run WHERE agent_run.id = agent_call.run_id AND owner = :owner)
 
 -- name: end_call
 UPDATE agent_call SET state = :state, result = :result, ended_at_us = :now,
