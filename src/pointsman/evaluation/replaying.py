@@ -160,7 +160,8 @@ class Replay:
     async def _one(self, job: Job, made: list[str], turn: Turn, step: bytes) -> Answer | None:
         """Return one answer: the one kept, or a new one, which is kept before anything else happens."""
         source = job.source
-        key = key_of(job.content, source.name, f"{self._log.head.mode} {source.settings}", job.repeat, step)
+        place = (job.case.id, source.name, job.repeat)
+        key = key_of(job.content, place, f"{self._log.head.mode} {source.settings}", step)
         known = self._log.find(key)
         if known is not None:
             return known

@@ -88,10 +88,11 @@ _LOGGED = msgspec.json.Decoder(Logged)
 _ROW = msgspec.json.Decoder(GradeRow)
 
 
-def key_of(content: bytes, model: str, settings: str, repeat: int, step: bytes = b"") -> str:
-    """Return the name under which an answer is kept: the same question to the same model, and the same repeat of it."""
+def key_of(content: bytes, place: tuple[str, str, int], settings: str, step: bytes = b"") -> str:
+    """Return the name under which an answer is kept: of this case, model and repeat, with the same content and settings."""
+    case, model, repeat = place
     digest = hashlib.blake2b(content, digest_size=16)
-    digest.update(f"\x00{model}\x00{settings}\x00{repeat}\x00".encode() + step)
+    digest.update(f"\x00{case}\x00{model}\x00{settings}\x00{repeat}\x00".encode() + step)
     return digest.hexdigest()
 
 
@@ -221,17 +222,13 @@ class RunLog:
         offset = self._offsets.get(_short(key))
         return None if offset is None else _LOGGED.decode(self._answers.at(offset)).answer
 
-    def has(self, key: str) -> bool:
-        """Tell whether there is an answer under ``key``."""
-        return _short(key) in self._offsets
-
     def sent(self, key: str, worst: Decimal) -> None:
         """Note that a paid call is about to be made."""
         self._answers.add(msgspec.json.encode(Logged(key, sent_usd=worst)))
 
     def keep(self, key: str, answer: Answer) -> None:
-        """Keep an answer."""
-        self._offsets[_short(key)] = self._answers.add(msgspec.json.encode(Logged(key, answer)))
+        """Keep an answer. Nothing of it stays in memory: ``find`` knows those that stood here when the run was opened."""
+        self._answers.add(msgspec.json.encode(Logged(key, answer)))
 
     def is_graded(self, case: str, model: str, repeat: int) -> bool:
         """Tell whether a grade is kept."""
@@ -239,7 +236,6 @@ class RunLog:
 
     def keep_grade(self, row: GradeRow) -> None:
         """Keep a grade."""
-        self._graded.add(_place(row.case, row.model, row.repeat))
         self._grades.add(msgspec.json.encode(row))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -11,6 +12,7 @@ from statistics import NormalDist
 import msgspec
 
 from pointsman.domain.intervals import Z_95, wilson
+from pointsman.evaluation.case_file import order_of
 from pointsman.evaluation.run_log import GradeRow
 from pointsman.evaluation.statistics.clustered import clustered_mean
 from pointsman.evaluation.statistics.repeats import mean_pass_hat_k
@@ -61,44 +63,52 @@ class ModelSum(msgspec.Struct, frozen=True):
     by_tag: dict[str, tuple[tuple[str, Share], ...]]
 
 
+class _Seen(msgspec.Struct):
+    """One case of one model: counts over its repeats. A hash stands for its conversation, whose name would fill the memory."""
+
+    place: int
+    tags: dict[str, str]
+    right: int = 0
+    graded: int = 0
+    conform: int = 0
+    checked: int = 0
+
+
 class _Model:
     """What is gathered of one model."""
 
-    def __init__(self) -> None:
-        self.right: dict[str, list[int]] = {}
-        self.place: dict[str, str] = {}
-        self.tags: dict[str, dict[str, str]] = {}
-        self.cases: set[str] = set()
+    def __init__(self, tags: dict[tuple[tuple[str, str], ...], dict[str, str]]) -> None:
+        self._known_tags = tags
+        self.groups: dict[int, _Seen] = {}
         self.origins: set[str] = set()
         self.answers = self.graded = self.priced = self.write_errors = self.diverged = 0
-        self.conform: dict[str, list[int]] = {}
         self.usd = Decimal(0)
-        self.ttft: list[float] = []
-        self.latency: list[float] = []
+        self.ttft = array("d")
+        self.latency = array("d")
         self.kinds: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
 
     def add(self, row: GradeRow, group: str) -> None:
         self.answers += 1
-        self.cases.add(row.case)
         self.origins.add(row.origin)
-        self.place[group] = row.conversation
+        key = order_of(group, 0)
+        seen = self.groups.get(key)
+        if seen is None:
+            tags = self._known_tags.setdefault(tuple(sorted(row.tags.items())), row.tags)
+            seen = self.groups[key] = _Seen(order_of(row.conversation, 0), tags)
         if row.passed is not None:
             self.graded += 1
-            seen = self.right.setdefault(group, [0, 0])
-            seen[0] += row.passed
-            seen[1] += 1
-            self.tags.setdefault(group, row.tags)
+            seen.right += row.passed
+            seen.graded += 1
         if row.conforms is not None:
-            seen = self.conform.setdefault(group, [0, 0])
-            seen[0] += row.conforms
-            seen[1] += 1
+            seen.conform += row.conforms
+            seen.checked += 1
         if row.usd is not None:
             self.priced += 1
             self.usd += row.usd
         if row.error is None:
-            self.ttft += [row.ttft_ms] if row.ttft_ms is not None else []
-            self.latency += [row.latency_ms] if row.latency_ms is not None else []
+            self.ttft.extend([row.ttft_ms] if row.ttft_ms is not None else [])
+            self.latency.extend([row.latency_ms] if row.latency_ms is not None else [])
         else:
             self.errors[row.error.partition(":")[0][:40]] += 1
         if row.passed is False:
@@ -107,21 +117,22 @@ class _Model:
         self.diverged += row.diverged_at is not None
 
     def summed(self, name: str) -> ModelSum:
-        counts = {group: (seen[0], seen[1]) for group, seen in self.right.items()}
-        most = min(_MOST_K, max((n for _, n in counts.values()), default=0))
+        seen = [self.groups[key] for key in sorted(self.groups)]
+        graded = [one for one in seen if one.graded]
+        most = min(_MOST_K, max((one.graded for one in graded), default=0))
         pass_hat = []
         for k in range(1, most + 1):
-            share, n = mean_pass_hat_k(counts.values(), k)
+            share, n = mean_pass_hat_k(((one.right, one.graded) for one in graded), k)
             if share is not None:
                 pass_hat.append((k, share, n))
         return ModelSum(
             model=name,
             origins=tuple(sorted(self.origins)),
-            cases=len(self.cases),
+            cases=len(seen),
             answers=self.answers,
             graded=self.graded,
-            accuracy=_share(counts, self.place),
-            conformance=_share({group: (seen[0], seen[1]) for group, seen in self.conform.items()}, self.place),
+            accuracy=_share([(one.right, one.graded, one.place) for one in graded]),
+            conformance=_share([(one.conform, one.checked, one.place) for one in seen if one.checked]),
             pass_hat=tuple(pass_hat),
             usd=self.usd if self.priced else None,
             priced=self.priced,
@@ -132,19 +143,20 @@ class _Model:
             errors=tuple(sorted(self.errors.items(), key=lambda one: (-one[1], one[0]))),
             write_errors=self.write_errors,
             diverged=self.diverged,
-            by_tag=self._by_tag(counts),
+            by_tag=_by_tag(graded),
         )
 
-    def _by_tag(self, counts: dict[str, tuple[int, int]]) -> dict[str, tuple[tuple[str, Share], ...]]:
-        groups: dict[str, dict[str, dict[str, tuple[int, int]]]] = {}
-        for group, tags in self.tags.items():
-            for name, value in tags.items():
-                groups.setdefault(name, {}).setdefault(value, {})[group] = counts[group]
-        return {
-            name: tuple((value, _share(found, self.place)) for value, found in sorted(values.items()))
-            for name, values in sorted(groups.items())
-            if 1 < len(values) <= _MOST_VALUES
-        }
+
+def _by_tag(graded: list[_Seen]) -> dict[str, tuple[tuple[str, Share], ...]]:
+    groups: dict[str, dict[str, list[tuple[int, int, int]]]] = {}
+    for one in graded:
+        for name, value in one.tags.items():
+            groups.setdefault(name, {}).setdefault(value, []).append((one.right, one.graded, one.place))
+    return {
+        name: tuple((value, _share(found)) for value, found in sorted(values.items()))
+        for name, values in sorted(groups.items())
+        if 1 < len(values) <= _MOST_VALUES
+    }
 
 
 def summarise(rows: Iterable[GradeRow], *, repeats_by: str | None = None) -> tuple[ModelSum, ...]:
@@ -153,26 +165,29 @@ def summarise(rows: Iterable[GradeRow], *, repeats_by: str | None = None) -> tup
     ``repeats_by`` names a tag: cases that share it count as repeats of one case (the trials of a benchmark's task).
     """
     models: dict[str, _Model] = {}
+    tags: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
     for row in rows:
         group = row.case if repeats_by is None else row.tags.get(repeats_by, row.case)
-        models.setdefault(row.model, _Model()).add(row, group)
+        model = models.get(row.model)
+        if model is None:
+            model = models[row.model] = _Model(tags)
+        model.add(row, group)
     return tuple(models[name].summed(name) for name in sorted(models))
 
 
-def _share(counts: dict[str, tuple[int, int]], place: dict[str, str]) -> Share:
-    """Return the mean over cases of the share of right repeats.
+def _share(counts: list[tuple[int, int, int]]) -> Share:
+    """Return the mean over cases (right, graded, conversation) of the share of right repeats.
 
     Wilson's interval where every case stands alone and was asked once; else the mean with its clustered error.
     """
     if not counts:
         return Share(None, None, None, 0)
-    groups = sorted(counts)
-    clusters = [place[group] for group in groups]
-    if len(set(clusters)) == len(groups) and all(n == 1 for _, n in counts.values()):
-        hits = sum(hit for hit, _ in counts.values())
-        low, high = wilson(hits, len(groups)) or (None, None)
-        return Share(hits / len(groups), low, high, len(groups))
-    mean = clustered_mean([counts[group][0] / counts[group][1] for group in groups], clusters)
+    clusters = [place for _, _, place in counts]
+    if len(set(clusters)) == len(counts) and all(n == 1 for _, n, _ in counts):
+        hits = sum(hit for hit, _, _ in counts)
+        low, high = wilson(hits, len(counts)) or (None, None)
+        return Share(hits / len(counts), low, high, len(counts))
+    mean = clustered_mean([hit / n for hit, n, _ in counts], clusters)
     if mean.error is None:
         return Share(mean.mean, None, None, mean.n)
     return Share(mean.mean, max(0.0, mean.mean - Z_95 * mean.error), min(1.0, mean.mean + Z_95 * mean.error), mean.n)
