@@ -58,14 +58,20 @@ types: $(STAMP) ## mypy, strict
 arch: $(STAMP) ## who may import whom
 	$(RUN)lint-imports
 
-test-unit: $(STAMP) ## the fast tier: no network, no sleep, under 20 s
-	$(RUN)pytest tests/unit -n $(WORKERS) -m "not slow" -q
+# Tests stay with their module, so what one makes for all is made once; who is done early takes over from the other.
+PYTEST := $(RUN)pytest -n $(WORKERS) --dist worksteal
 
-test: $(STAMP) local ## unit, conformance and integration tests, with coverage
-	$(RUN)pytest tests -n $(WORKERS) -m "not slow" -q --cov --cov-report=term:skip-covered
+test-unit: $(STAMP) ## the fast tier: examples only, no network, no sleep, under 20 s
+	$(PYTEST) tests/unit -m "not slow and not hypothesis" -q
+
+test-laws: $(STAMP) ## the property tests, which try each law on a hundred made-up cases
+	$(PYTEST) tests -m "not slow and hypothesis" -q
+
+test: $(STAMP) local ## all of it: unit, laws, conformance and integration, with coverage
+	$(PYTEST) tests -m "not slow" -q --cov --cov-report=term:skip-covered
 
 test-all: $(STAMP) local ## every test, slow ones too
-	$(RUN)pytest tests -n $(WORKERS) --hypothesis-profile=thorough
+	$(PYTEST) tests --hypothesis-profile=thorough
 
 # Its dependencies would bring gigabytes; only its checker is wanted, hence --no-deps, a folder of its own, and no lock entry.
 .cache/oracles/.installed: | $(STAMP)
@@ -86,4 +92,4 @@ check: lint types arch test ## everything CI runs
 clean: ## remove what make created
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 
-.PHONY: help install demo serve local fmt lint types arch test-unit test test-all oracle-test bench docs check clean
+.PHONY: help install demo serve local fmt lint types arch test-unit test-laws test test-all oracle-test bench docs check clean
