@@ -201,7 +201,7 @@ class Running:
             redos += 1
             if redos > MOST_REDOS:
                 raise ProviderError("no reply passed its checks", kind="unsatisfied", retry="no")
-            wish = await self._through(again.stages, again)
+            wish = await self._through(again.stages, msgspec.structs.replace(again, stages=()))
 
     def _opens(self, wish: Wish) -> bool:
         """Tell whether a stream may be shown from its first content on, unchecked."""

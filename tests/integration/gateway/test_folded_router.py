@@ -136,3 +136,12 @@ def test_where_the_client_says_which_tools_are_called_a_model_is_asked_apart(tmp
         record = only(running)
     assert [purpose for purpose, _ in calls(record)] == ["route", "reply"]
     assert any(reason.name == "not_folded" for reason in record.decision.reasons)
+
+
+def test_a_plan_after_a_handing_on_is_made_once_whatever_its_worker_does(tmp_path: Path) -> None:
+    planner = Rule(when=When(contains="Plan the agent"), reply=Say(json=PLAN))
+    with gateway(tmp_path / "t.db", handing(escalating(), planner), folding()) as running:
+        assert ask(running, "anthropic", VAGUE) == "Done."
+        record = only(running)
+    assert calls(record) == [("route", HAIKU), ("plan", OPUS), ("reply", HAIKU), ("reply", HAIKU), ("reply", OPUS)]
+    assert len(record.handoffs) == 1
