@@ -148,3 +148,40 @@ result_chars: 500
 
     asyncio.run(go())
     assert (tmp_path / "notes.txt").read_text() == "paid\n"
+
+
+ODD = SERVER.with_name("odd_mcp_server.py")
+
+
+def odd(how: str) -> str:
+    return f'mcp: {{odd: {{stdio: {{command: "{sys.executable}", args: ["{ODD}", "{how}"]}}}}}}'
+
+
+@pytest.mark.parametrize(
+    ("how", "state", "said"),
+    [("no result", "unknown", "answered with what is no result of a tool"), ("chatter", "done", "ok")],
+)
+def test_what_a_server_says_wrong_is_borne(tmp_path: Path, how: str, state: str, said: str) -> None:
+    rules = (says("", ("t", {}), results=False), says("Done.", results=True))
+
+    async def go() -> None:
+        with emulated(*rules) as handle:
+            async with running(tmp_path / "s.db", handle, agent(odd(how))) as router:
+                run = await answer(router, ask("Go"))
+                (call,) = router.agents.runs.calls(run.run_id)
+                assert call.state == state
+                assert call.result is not None
+                assert said in text_of(call.result)
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize(("how", "said"), [("long name", "cannot be sent"), ("too many", "more than 1000 tools")])
+def test_tools_that_cannot_be_offered_are_refused(tmp_path: Path, how: str, said: str) -> None:
+    async def go() -> None:
+        with emulated() as handle:
+            async with running(tmp_path / "s.db", handle, agent(odd(how))) as router:
+                with pytest.raises(UsageError, match=said):
+                    await answer(router, ask("Go"))
+
+    asyncio.run(go())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -20,9 +21,10 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import msgspec
 
 from pointsman.domain.message import Image, JsonObject, Text, Tool
-from pointsman.errors import UsageError
+from pointsman.errors import RequestError, UsageError
 from pointsman.execution.agents.calling import NotMade, OutcomeUnknown
 from pointsman.execution.agents.tools import Offered, Output, described
+from pointsman.providers.tool_names import wire_name
 from pointsman.routing.sections_agents import HttpServer, McpServer, StdioServer
 
 if TYPE_CHECKING:
@@ -80,6 +82,12 @@ class McpServers:
         schema = tool.input_schema
         if len(msgspec.json.encode(schema)) > _SCHEMA_BYTES:
             raise UsageError(f"MCP server {link.name}: the schema of {tool.name[:60]!r} is too large")
+        try:
+            wire_name(prefix + tool.name)
+        except RequestError as error:
+            raise UsageError(
+                f"MCP server {link.name}: {error}; leave it out by naming the others under tools:"
+            ) from None
         shown = described(Tool(prefix + tool.name, tool.description or tool.title or "", schema))
         return Offered(shown, run, writes=False if read_only else None)
 
@@ -107,6 +115,8 @@ async def _import_sdk(name: str) -> None:
         await asyncio.to_thread(importlib.import_module, "mcp")
     except ImportError:
         raise UsageError(f"MCP server {name!r} needs the package mcp: install pointsman[mcp]") from None
+    # Where nobody set up logging, a server's chatter would stand in the terminal as tracebacks.
+    logging.getLogger("mcp").addHandler(logging.NullHandler())
 
 
 def _any(name: str, patterns: tuple[str, ...]) -> bool:
@@ -188,7 +198,7 @@ class _Link:
         except Exception as error:  # noqa: BLE001 - the server's faults reach us as many kinds
             await self.close()
             raise NotMade(f"MCP server {self.name} does not list its tools: {_said(error)}") from None
-        if cursor is not None:
+        if cursor is not None or len(found) > _MOST_TOOLS:
             raise NotMade(f"MCP server {self.name} lists more than {_MOST_TOOLS} tools")
         return found
 
@@ -216,6 +226,8 @@ class _Link:
         except (OSError, EOFError) as error:
             await self.close()
             raise OutcomeUnknown(f"MCP server {self.name} went away during the call ({_said(error)})") from None
+        except ValueError:  # what the SDK cannot read: the call was made all the same
+            raise OutcomeUnknown(f"MCP server {self.name} answered with what is no result of a tool") from None
 
     async def close(self) -> None:
         """End the connection; the next call opens it again."""
@@ -298,4 +310,4 @@ def _said(error: BaseException) -> str:
     """Return the first error of a group in words: anyio wraps everything that happens in its task groups."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return f"{type(error).__name__}: {str(error)[:200]}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
