@@ -116,7 +116,9 @@ def _flips(what: str, flips: tuple[Flip, ...], shown: int) -> None:
     console = out()
     if not flips:
         return
-    console.print(plain(f"\n{len(flips):,} cases {what}", "bold"))
+    console.print(plain(f"\n{len(flips):,} cases {what}" + ("" if shown else " (--flips N shows them)"), "bold"))
+    if not shown:
+        return
     for flip in flips[:shown]:
         console.print(
             plain(f"  {flip.case}  {flip.before:.0%} -> {flip.after:.0%}  {' '.join(flip.why[:_WHY].split())}")

@@ -68,10 +68,12 @@ def _show(head: RunHead, sums: tuple[ModelSum, ...], by: str | None) -> None:
     if best is None or best.accuracy.share is None:
         console.print(plain(f"{head.cases:,} cases, nothing graded by {head.grader}", "bold"))
     else:
-        console.print(plain(f"{best.model} is right most often: {_percent(best.accuracy)}", "bold"))
+        often = "is right most often:" if len(sums) > 1 else "is right in"
+        console.print(plain(f"{best.model} {often} {_percent(best.accuracy)}", "bold"))
     some = f" of {head.total:,}" if head.cases < head.total else ""
     repeats = f", {head.repeats} repeats" if head.repeats > 1 else ""
-    what = f"{head.cases:,} cases{some} (version {head.version}){repeats}, {head.mode} history, graded by {head.grader}"
+    how = "on the recorded history" if head.mode == "fixed" else "running freely on the tape"
+    what = f"{head.cases:,} cases{some} (version {head.version}){repeats}, {how}, graded by {head.grader}"
     console.print(plain(what, "dim"))
     if any("simulated" in one.origins for one in sums):
         console.print(plain("simulated models answered: this says nothing of real ones", "bold"))
