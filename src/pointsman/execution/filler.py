@@ -31,6 +31,7 @@ class Filler:
             if self.spoken is None:
                 task.cancel()
             await asyncio.wait([task])
+            _ = task.cancelled() or task.exception()  # what keeps it from being said will meet the reply too
 
     async def _speak(self, text: str, after_s: float) -> None:
         if after_s > 0:

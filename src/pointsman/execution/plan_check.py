@@ -43,7 +43,7 @@ class Miss(msgspec.Struct, frozen=True):
 
 
 def misses(plan: Plan, reply: Reply, turn: Turn) -> list[Miss]:
-    """Return where a reply does not keep to its plan. A tool call is a step on the way: what must be said comes later."""
+    """Return where a reply does not keep to its plan; what must be said only where the reply is one, and whole."""
     said = [reply.text, *(call.arguments for call in reply.tool_calls)]
     found: list[Miss] = []
     for phrase in plan.forbidden:
@@ -52,9 +52,19 @@ def misses(plan: Plan, reply: Reply, turn: Turn) -> list[Miss]:
             found.append(Miss("plan.forbidden", phrase, grave=hit == "exact"))
     found += _actions(plan, reply, turn)
     found += [Miss("plan.quoted", word) for word in _NOT_FOR_CUSTOMERS if word in reply.text]
-    if not reply.tool_calls:
+    if _has_its_say(reply, turn):
         found += [Miss("plan.must_mention", item) for item in plan.must_mention if not mentions(reply.text, item)]
     return found
+
+
+def _has_its_say(reply: Reply, turn: Turn) -> bool:
+    """Tell whether a reply says all it is going to: no tool call, a step on the way, and not cut by the client's own limit."""
+    if reply.tool_calls:
+        return False
+    limit = turn.max_output_tokens
+    if reply.stop_reason != "max_tokens" or limit is None:
+        return True
+    return reply.usage is not None and reply.usage.output < limit
 
 
 def _actions(plan: Plan, reply: Reply, turn: Turn) -> list[Miss]:
@@ -101,19 +111,19 @@ class PlanCheck:
         if self._by == "planner":
             return self._last(desk, reply, found)
         if not found:
-            self._note(desk, found, "released")
+            self._note(desk, reply, found, "released")
             self._released(desk, self._plan, reply)
             return reply
         if self._by == "worker":
-            self._note(desk, found, "retried")
+            self._note(desk, reply, found, "retried")
             return self._repair(desk, wish, reply, found)
-        self._note(desk, found, "escalated")
+        self._note(desk, reply, found, "escalated")
         return self._turned_to(wish, self._next("planner"), turn=self._turn, models=self._planners or wish.models)
 
     def _last(self, desk: Desk, reply: Reply, found: list[Miss]) -> Reply:
         waits = self._plan.next_action in _WAITS
         grave = [miss for miss in found if miss.grave and (miss.name == "plan.forbidden" or waits)]
-        self._note(desk, found, "failed" if grave else "released")
+        self._note(desk, reply, found, "failed" if grave else "released")
         if grave:
             raise ContractViolated(
                 "worker and planner both did what the plan rules out; nothing was released. "
@@ -139,10 +149,10 @@ class PlanCheck:
         prompt = wish.prompt if turn is not self._turn else None
         return msgspec.structs.replace(wish, turn=turn, models=models, relay=False, checks=checks, prompt=prompt)
 
-    def _note(self, desk: Desk, found: list[Miss], action: str) -> None:
+    def _note(self, desk: Desk, reply: Reply, found: list[Miss], action: str) -> None:
         """Keep a line per kind of finding, passed ones where the plan asks for such a thing."""
         asked = {
-            "plan.must_mention": bool(self._plan.must_mention),
+            "plan.must_mention": bool(self._plan.must_mention) and _has_its_say(reply, self._turn),
             "plan.forbidden": bool(self._plan.forbidden),
             "plan.action": bool(self._turn.tools),
             "plan.quoted": False,

@@ -309,3 +309,14 @@ def test_a_reply_that_shows_the_plan_is_sent_back(tmp_path: Path) -> None:
     with gateway(tmp_path / "t.db", planned(PLAN, shown, Say(text=GOOD)), planning()) as running:
         assert ask(running, "openai") == GOOD
         assert ("plan.quoted", False, "retried") in checks(only(running))
+
+
+def test_a_reply_cut_by_the_clients_own_limit_is_not_blamed_for_what_it_could_not_say(tmp_path: Path) -> None:
+    with gateway(tmp_path / "t.db", planned(PLAN, Say(text=GOOD)), planning()) as running:
+        with openai.OpenAI(api_key="k", base_url=running.openai_url, max_retries=0) as client:
+            messages: Any = [{"role": "user", "content": ANGRY}]
+            reply = client.chat.completions.create(model="auto", messages=messages, max_tokens=5)
+        record = only(running)
+    assert reply.choices[0].finish_reason == "length"
+    assert calls(record) == [("plan", OPUS), ("reply", HAIKU)]
+    assert checks(record) == [("plan.forbidden", True, "released")]
