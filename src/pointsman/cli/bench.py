@@ -15,6 +15,7 @@ from pointsman.cli.bench_setup import (
     BudgetStore,
     DryRun,
     Emulated,
+    Local,
     MaxUsd,
     Models,
     Outcome,
@@ -59,6 +60,9 @@ def tools(
         typer.Option("--models", help="The models to ask, with commas; recorded:PATH#MODEL takes answers from a file."),
     ],
     cases: CasesFile = None,
+    prices: Annotated[
+        Path | None, typer.Option("--prices", help="Dollars per million tokens of recorded models, as JSON.")
+    ] = None,
     grader: Annotated[str, typer.Option("--grader", help="Who grades: strict, bfcl.")] = "strict",
     by: Annotated[str, typer.Option("--by", help="The tag by which results are shown apart.")] = "kind",
     repeats: Repeats = 1,
@@ -67,6 +71,7 @@ def tools(
     policy: PolicyFile = None,
     emulated: Emulated = False,
     script: ScriptFile = None,
+    local: Local = False,
     max_usd: MaxUsd = None,
     dry_run: DryRun = False,
     at_once: AtOnce = 4,
@@ -89,7 +94,7 @@ def tools(
     if live:
         setting, outcome = bench(
             live,
-            Where(policy, emulated, script, store),
+            Where(policy, emulated, script, store, local=local),
             terms(max_usd, dry_run=dry_run, at_once=at_once),
             lambda setting: list(this.jobs(setting.models, repeats)),
             usual_output=USUAL_OUTPUT,
@@ -97,7 +102,7 @@ def tools(
         names += [(model.id, setting.asker.known_origin(model.id)) for model in setting.models]
     elif dry_run:
         outcome = Outcome((), None, Decimal(0))
-    outcome, found = with_recorded(outcome, recorded, chosen, repeats)
+    outcome, found = with_recorded(outcome, recorded, chosen, repeats, prices)
     names += [(name, "recorded") for name in found]
     made = () if outcome.run is None else outcome.run.made
     rows = [this.row(name, made, origin) for name, origin in names] if made else []
@@ -123,6 +128,7 @@ def structured(
     policy: PolicyFile = None,
     emulated: Emulated = False,
     script: ScriptFile = None,
+    local: Local = False,
     max_usd: MaxUsd = None,
     dry_run: DryRun = False,
     at_once: AtOnce = 4,
@@ -143,7 +149,7 @@ def structured(
 
     setting, outcome = bench(
         models,
-        Where(policy, emulated, script, store),
+        Where(policy, emulated, script, store, local=local),
         terms(max_usd, dry_run=dry_run, at_once=at_once),
         jobs,
         usual_output=USUAL_OUTPUT,
@@ -175,6 +181,7 @@ def latency(
     policy: PolicyFile = None,
     emulated: Emulated = False,
     script: ScriptFile = None,
+    local: Local = False,
     max_usd: MaxUsd = None,
     dry_run: DryRun = False,
     at_once: AtOnce = 1,
@@ -198,7 +205,7 @@ def latency(
 
     setting, outcome = bench(
         models,
-        Where(policy, emulated, script, store, paced=True),
+        Where(policy, emulated, script, store, paced=True, local=local),
         terms(max_usd, dry_run=dry_run, at_once=at_once),
         jobs,
         usual_output=output_tokens,

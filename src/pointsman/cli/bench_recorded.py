@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 
 from pointsman.cli.bench_setup import Outcome
+from pointsman.cli.replay_setup import prices_of
 from pointsman.errors import UsageError
+from pointsman.evaluation.answers import Answer
 from pointsman.evaluation.bench_asking import Job
 from pointsman.evaluation.bench_running import BenchRun, Made
 from pointsman.evaluation.cases import Case
 from pointsman.evaluation.recorded import PREFIX, RecordedAnswers, RecordedConversations, Shelf, open_recorded
+
+Price = Callable[[Answer], Decimal | None]
 
 
 def split_models(names: str, *, own: bool) -> tuple[str, list[str]]:
@@ -34,9 +40,11 @@ def split_models(names: str, *, own: bool) -> tuple[str, list[str]]:
 
 
 def with_recorded(
-    outcome: Outcome, names: Sequence[str], cases: Sequence[Case], repeats: int
+    outcome: Outcome, names: Sequence[str], cases: Sequence[Case], repeats: int, prices: Path | None = None
 ) -> tuple[Outcome, list[str]]:
     """Return the outcome with the answers of recorded models, and how these are called; a dry run reads none.
+
+    ``prices`` is a file of dollars per million tokens, for answers that bring no cost of their own.
 
     Raises:
         UsageError: a file cannot be read, or holds no such model.
@@ -46,7 +54,7 @@ def with_recorded(
     shelves: dict[str, Shelf] = {}
     try:
         models = [model for name in names for model in open_recorded(name, shelves)]
-        made = asyncio.run(_answers(models, cases, repeats))
+        made = asyncio.run(_answers(models, cases, repeats, prices_of(prices)))
     finally:
         for shelf in shelves.values():
             shelf.close()
@@ -54,11 +62,20 @@ def with_recorded(
     return msgspec.structs.replace(outcome, run=run), [model.name for model in models]
 
 
+def _priced(answer: Answer, price: Price) -> Answer:
+    if answer.cost_usd is not None:
+        return answer
+    return msgspec.structs.replace(answer, cost_usd=price(answer))
+
+
 async def _answers(
-    models: Sequence[RecordedAnswers | RecordedConversations], cases: Sequence[Case], repeats: int
+    models: Sequence[RecordedAnswers | RecordedConversations], cases: Sequence[Case], repeats: int, price: Price
 ) -> list[Made]:
     return [
-        Made(Job(case.id, model.name, case.turn, repeat=repeat), await model.answer(case, case.turn, repeat))
+        Made(
+            Job(case.id, model.name, case.turn, repeat=repeat),
+            _priced(await model.answer(case, case.turn, repeat), price),
+        )
         for model in models
         for case in cases
         for repeat in range(1, repeats + 1)

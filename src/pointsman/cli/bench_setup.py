@@ -36,6 +36,9 @@ PolicyFile = Annotated[
     typer.Option("--policy", help="Whose providers, keys and catalogue are used; default ./pointsman.yaml."),
 ]
 Emulated = Annotated[bool, typer.Option("--emulated", help="Simulated models answer; no account is needed.")]
+Local = Annotated[
+    bool, typer.Option("--local", help="Ask local/smollm2-135m on this machine (`pointsman local-model`).")
+]
 ScriptFile = Annotated[Path | None, typer.Option("--script", help="With --emulated: what the simulated models say.")]
 MaxUsd = Annotated[str | None, typer.Option("--max-usd", help="Never spend more than this, in dollars.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what it would cost.")]
@@ -50,13 +53,17 @@ _SHOWN_PROBLEMS = 3
 
 
 class Where(msgspec.Struct, frozen=True):
-    """Where the models are asked, as the flags say. ``paced``: simulated models take their time, as real ones do."""
+    """Where the models are asked, as the flags say. ``paced``: simulated models take their time, as real ones do.
+
+    ``local`` starts the small demo model on this machine.
+    """
 
     policy: Path | None = None
     emulated: bool = False
     script: Path | None = None
     store: str | None = None
     paced: bool = False
+    local: bool = False
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -160,6 +167,8 @@ def _router(where: Where, names: str) -> Iterator[Router]:
 
     if where.script is not None and not where.emulated:
         raise UsageError("--script says what simulated models answer: add --emulated")
+    if where.local and (where.emulated or where.policy is not None):
+        raise UsageError("--local asks the demo model of this machine only: leave --emulated and --policy out")
     with contextlib.ExitStack() as stack:
         url = None
         if where.emulated:
@@ -175,6 +184,11 @@ def _router(where: Where, names: str) -> Iterator[Router]:
         if store is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pointsman-bench-"))
             store = f"sqlite:///{folder}/bench.db"
+        if where.local:
+            from pointsman.app import build_local_router
+
+            yield stack.enter_context(build_local_router(store=store))
+            return
         policy = _with_providers(open_policy(where.policy), names)
         yield build_router(policy, store=store, simulate_at=url)
 

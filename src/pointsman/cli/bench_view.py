@@ -96,7 +96,7 @@ def show_tools(rows: Sequence[ToolsRow], outcome: Outcome, grader: str, by: str)
     table.add_column("model", overflow="fold")
     for heading in ("n", "right %", "95 %", *(["all repeats right %"] if repeated else [])):
         table.add_column(heading, justify="right", no_wrap=True)
-    for heading in ("write errors", "no reply", "not graded", "$ per 1k"):
+    for heading in ("write errors", "no reply", "not graded", "$ per 1k", "p50 ms", "95 %", "p95 ms", "95 %"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("what was wrong", overflow="fold")
     for row in rows:
@@ -117,6 +117,10 @@ def _tools_cells(row: ToolsRow, *, repeated: bool) -> list[Text | str]:
         plain(tally(row.errors) or "0"),
         count(row.ungraded),
         dollars(row.cost_per_1k_usd),
+        milliseconds(row.latency_p50.value),
+        bounds(row.latency_p50),
+        milliseconds(row.latency_p95.value),
+        bounds(row.latency_p95),
         plain(tally(row.kinds)),
     ]
 
@@ -239,6 +243,10 @@ def _foot(outcome: Outcome, shares: Sequence[Share]) -> None:
     left = outcome.run.left if outcome.run is not None else 0
     if left:
         console.print(plain(f"Stopped by --max-usd: {left:,} calls were not made.", "yellow"))
+    if outcome.origins == {"recorded"}:
+        said = "Recorded answers: nothing was asked, nothing spent. A call without a reply counts in no share."
+        console.print(plain(said, "dim"))
+        return
     spent = (
         f"{usd(outcome.spent_usd)} of simulated money" if outcome.origins == {"simulated"} else usd(outcome.spent_usd)
     )

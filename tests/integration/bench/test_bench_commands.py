@@ -208,3 +208,27 @@ def test_the_bundled_requests_in_a_table() -> None:
     assert "answers right by strict, 95 % interval" in told.splitlines()[0]
     assert "all repeats right %" in told
     assert "right % by kind" in told
+
+
+def test_recorded_answers_are_priced_by_a_file_and_cost_nothing(tmp_path: Path) -> None:
+    cases, recorded, prices = tmp_path / "cases.jsonl", tmp_path / "old.jsonl", tmp_path / "prices.json"
+    cases.write_text('{"id": "c", "messages": [{"role": "user", "content": "hi"}], "gold": {"no_call": true}}')
+    answer = {
+        "case_id": "c",
+        "model": "old",
+        "text": "Hello",
+        "input_tokens": 1000,
+        "output_tokens": 0,
+        "latency_s": 0.5,
+    }
+    recorded.write_text(json.dumps(answer))
+    prices.write_text('{"models": {"old": {"input": 3, "output": 15}}}')
+    arguments = ("tools", "--models", f"recorded:{recorded}", "--cases", cases, "--prices", prices)
+    (row,) = as_json(*arguments)["rows"]
+    assert (row["right"]["share"], row["cost_per_1k_usd"], row["latency_p50"]["value"]) == (1.0, 3.0, 500.0)
+    assert "nothing was asked, nothing spent" in run(*arguments)
+
+
+def test_the_demo_model_stands_alone() -> None:
+    with pytest.raises(UsageError, match="--local asks the demo model"):
+        run("tools", "--models", "local/smollm2-135m", "--local", "--emulated")

@@ -16,7 +16,7 @@ from pointsman.catalog.models import Model
 from pointsman.evaluation.answers import Answer, Grade, Origin
 from pointsman.evaluation.bench_asking import Job
 from pointsman.evaluation.bench_running import Made
-from pointsman.evaluation.bench_sums import Share, cost_per_1k, counted, share_of
+from pointsman.evaluation.bench_sums import Quantile, Share, cost_per_1k, counted, quantile, share_of
 from pointsman.evaluation.cases import Case
 from pointsman.evaluation.grading_seam import WRITE_ERROR, Grader
 from pointsman.evaluation.statistics.repeats import mean_pass_hat_k
@@ -32,7 +32,7 @@ class ToolsRow(msgspec.Struct, frozen=True):
     ``right`` is the share of answers that the grader passed, ``slices`` the same by the value of a tag. ``pass_hat_k`` is the
     chance that k repeats of a case are all right (None with one repeat). ``write_errors`` are wrong calls that change
     something. ``kinds`` counts wrong answers by what was wrong, ``errors`` calls without an answer, which count in no share;
-    ``ungraded`` are answers of which the grader says nothing.
+    ``ungraded`` are answers of which the grader says nothing. The latency is that of whole answers, in milliseconds.
     """
 
     model: str
@@ -45,6 +45,8 @@ class ToolsRow(msgspec.Struct, frozen=True):
     errors: dict[str, int]
     ungraded: int
     cost_per_1k_usd: Decimal | None
+    latency_p50: Quantile
+    latency_p95: Quantile
 
 
 class ToolsBench:
@@ -71,6 +73,7 @@ class ToolsBench:
         graded = [(one, grade) for one in answered if (grade := self._grade(one)).passed is not None]
         cases = [one.case_id for one, _ in graded]
         marks = [grade.passed is True for _, grade in graded]
+        took = [one.latency_ms for one in answered if one.latency_ms is not None]
         tags = [self.cases[case].tags.get(self._by, "") for case in cases]
         return ToolsRow(
             model=model,
@@ -87,6 +90,8 @@ class ToolsBench:
             errors=counted([one.error or "no_reply" for one in answers if not _is_answer(one)]),
             ungraded=len(answered) - len(graded),
             cost_per_1k_usd=cost_per_1k([one.cost_usd for one in answered]),
+            latency_p50=quantile(took, 0.5),
+            latency_p95=quantile(took, 0.95),
         )
 
     def _grade(self, answer: Answer) -> Grade:
