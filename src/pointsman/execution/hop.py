@@ -97,11 +97,12 @@ class Hop:
                 continue
             last = len(self._made) + 1 >= self._dispatch.attempts.total or len(self.wish.models) == 1
             share = 1 if last else _SHARE
-            hedge = self._hedge() if self._dispatch.hedge is not None and not self._made else None
-            if hedge is None:
+            hedge = self._dispatch.hedge
+            other = None if hedge is None or self._made else self._beside(model_id)
+            if hedge is None or other is None:
                 found = await self._try(model_id, attempt, ends_at, share)
             else:
-                found = await self._try_two(hedge, model_id, ends_at, share)
+                found = await self._try_two(hedge, model_id, other, ends_at, share)
             if found is None:
                 return
             if not self._is_step(model_id, attempt):
@@ -206,17 +207,18 @@ class Hop:
             return error
         return None
 
-    def _hedge(self) -> Hedge | None:
-        """Return the hedge where a second call may be made: somebody waits for words, and another model may say them."""
-        hedge, wish = self._dispatch.hedge, self.wish
-        if hedge is None or not wish.turn.stream or wish.turn.in_tool_loop or len(wish.models) == 1 or self._rival:
+    def _beside(self, model_id: str) -> str | None:
+        """Return the model of a second call, where there may be one: somebody waits for words, and it may say them too."""
+        wish = self.wish
+        if not wish.turn.stream or wish.turn.in_tool_loop or self._rival or self._dispatch.attempts.total == 1:
             return None
-        hedge.count()
-        return hedge
+        return next(iter(wish.models[wish.models.index(model_id) + 1 :]), None)
 
-    async def _try_two(self, hedge: Hedge, model_id: str, ends_at: float, share: float) -> PointsmanError | None:
-        """Like ``_try``, with a second call to the next model where this one shows nothing for too long."""
-        other = next(name for name in self.wish.models if name != model_id)
+    async def _try_two(
+        self, hedge: Hedge, model_id: str, other: str, ends_at: float, share: float
+    ) -> PointsmanError | None:
+        """Like ``_try``, with a second call to ``other`` where the first shows nothing for too long."""
+        hedge.count()
         rival = Hop(self._dispatch, self._ask, self.wish, self._steps)
 
         def second() -> Try:

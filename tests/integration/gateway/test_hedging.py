@@ -74,7 +74,7 @@ def test_the_first_content_wins_and_the_other_call_is_cut(tmp_path: Path, ask: A
 
 
 def test_a_quick_model_is_asked_alone(tmp_path: Path) -> None:
-    with gateway(tmp_path / "t.db", Script(rules=(QUICK,)), hedged(after_ms=5000)) as running:
+    with gateway(tmp_path / "t.db", Script(rules=(QUICK,)), hedged(after_ms=1900)) as running:
         assert ask_openai(running) == "Nine to five."
         assert calls(running) == [(HAIKU, "ok")]
 
@@ -92,10 +92,11 @@ def test_the_slow_one_may_still_win(tmp_path: Path) -> None:
     [
         ({"stream": False}, hedged()),
         ({"model": HAIKU}, hedged()),
+        ({}, hedged(more="fallback: {max_attempts: 1}\n")),
         ({}, parse_policy(POLICY, "test.yaml")),
         ({}, hedged(share=0.05, more="budgets: {caps: [{of: all, per: day, usd: 0.0013}], max_output_tokens: 200}\n")),
     ],
-    ids=["whole", "pinned", "off", "no money for two"],
+    ids=["whole", "pinned", "one call in all", "off", "no money for two"],
 )
 def test_where_there_is_no_second_call(tmp_path: Path, more: Any, policy: Policy) -> None:
     slow = Rule(when=When(model="claude-*"), reply=Say(text="I think."), pace=Pace(ttft_ms=300))
