@@ -308,6 +308,8 @@ class Running:
         return record
 
     def _outcome(self, status: Status, *, call: Call | None = None, error: PointsmanError | None) -> TurnOutcome:
+        if status == "error" and self._spoken is not None:
+            status = "broken"  # the client got the beginning of a stream
         return TurnOutcome(
             status,
             tuple(self._steps),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import anthropic
 import msgspec
+import openai
 import pytest
 
 from pointsman.domain.record import StepRecord
@@ -117,3 +119,19 @@ def test_a_plan_that_fits_or_a_client_that_does_not_stream_hears_no_filler(tmp_p
 def test_a_filler_without_a_budget_would_never_be_said() -> None:
     with pytest.raises(PolicyError, match="write budget_ms too"):
         planning(**{"deadlines:": "voice: {filler: Hm}\ndeadlines:"})
+
+
+@SDKS
+def test_a_turn_that_fails_behind_its_filler_is_a_broken_stream(tmp_path: Path, sdk: str) -> None:
+    rules = (
+        Rule(when=When(contains="opening hours"), reply=Say(text="At nine.")),
+        Rule(when=When(contains="Plan the agent"), reply=Say(json=PLAN)),
+        Rule(fault=Fault(kind="status", status=400, message="nope")),
+    )
+    with gateway(tmp_path / "t.db", Script(rules=rules), with_filler()) as running:
+        learned_slow(running)
+        with pytest.raises((openai.APIError, anthropic.APIError), match="nope"):
+            ask(running, sdk, stream=True, **VOICE)
+        record = running.turns()[-1]
+    assert (record.status, record.http_status) == ("broken", 200)
+    assert record.checks[0].name == "voice.filler"
