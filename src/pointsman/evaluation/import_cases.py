@@ -15,6 +15,9 @@ from pointsman.evaluation.cases import Case, CaseVersion
 from pointsman.evaluation.importers.case_seam import Found
 from pointsman.evaluation.importers.case_source import Read
 
+SHIPPED = "shipped"
+"""The name under which recorded replies are kept as a model: a router's come from several, together they are what was shipped."""
+
 
 class Imported(msgspec.Struct, frozen=True):
     """What an import did. ``kept`` stood in the file already; ``problems`` are (file and place, reason)."""
@@ -72,15 +75,17 @@ class CaseWriter:
         if row.problem is not None:
             self._problems.append((f"{file}: {row.place}", row.problem))
         for one in row.found:
-            self._take(row.format, one)
+            self._take(one)
 
-    def _take(self, source: str, one: Found) -> None:
+    def _take(self, one: Found) -> None:
         if not self._put(one.case):
             self._twice += 1
             return
-        self._formats[source] += 1
+        self._formats[one.case.source] += 1
         if one.shipped is not None and self._lines is not None:
-            self._lines.write(msgspec.json.encode(msgspec.structs.replace(one.shipped, case_id=self._last)) + b"\n")
+            self._lines.write(
+                msgspec.json.encode(msgspec.structs.replace(one.shipped, case_id=self._last, model=SHIPPED)) + b"\n"
+            )
             self._shipped += 1
 
     def _put(self, case: Case) -> bool:

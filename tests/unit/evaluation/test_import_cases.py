@@ -137,8 +137,25 @@ def test_an_openai_reply_is_the_recorded_answer(tmp_path: Path) -> None:
     writer.take("log", CaseSource(file, wanted=Wanted(recorded_gold=True)).read())
     assert writer.finish().shipped == 1
     kept = json.loads(answers.read_text())
-    assert (kept["case_id"], kept["model"]) == ("r-1", "gpt-x-2")
+    assert (kept["case_id"], kept["model"], kept["reply"]["model"]) == ("r-1", "shipped", "gpt-x-2")
     assert (kept["usage"]["input_uncached"], kept["usage"]["cache_read"]) == (40, 60)
+
+
+def test_a_logged_calls_result_is_found_in_a_later_request(tmp_path: Path) -> None:
+    said = {"choices": [{"message": {"role": "assistant", "content": None, "tool_calls": [CALL]}}]}
+    later = {"model": "m", "messages": [*ASKED, *ANSWERED[1:3]]}
+    unanswered = {
+        "id": "z",
+        "request": {"model": "m", "messages": [{"role": "user", "content": "Other"}]},
+        "response": said,
+    }
+    _, cases = read(
+        tmp_path, {"id": "r-1", "request": {"model": "m", "messages": ASKED}, "response": said}, later, unanswered
+    )
+    by_id = {case.id: case for case in cases}
+    assert by_id["r-1"].tape == (Taped("get_order", {"id": "A-1"}, ToolResult("t1", (Text("shipped"),))),)
+    assert by_id["z"].tape == ()
+    assert len({case.conversation_id for case in cases}) == 2
 
 
 def test_anthropic_requests_with_results_inside_a_user_message(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pointsman.evaluation.importers.cases_requests import AnthropicRequests, Ope
 from pointsman.evaluation.importers.reader import read_tool_book
 from pointsman.evaluation.importers.rows_of import Row, rows_of
 from pointsman.evaluation.importers.seam import Row as Data
+from pointsman.evaluation.importers.tape_join import TapeJoin
 
 
 class NeutralCases:
@@ -99,8 +100,12 @@ class CaseSource:
         Raises:
             UsageError: the file cannot be read at all.
         """
+        join = TapeJoin()
         for row in rows_of(self.path):
-            yield self._row(row)
+            read = self._row(row)
+            yield msgspec.structs.replace(read, found=tuple(join.take(read.found)))
+        if rest := tuple(join.rest()):
+            yield Read("end", "", rest)
 
     def _row(self, row: Row) -> Read:
         data = row.data

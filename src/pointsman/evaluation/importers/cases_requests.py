@@ -108,10 +108,8 @@ def found(  # noqa: PLR0913, PLR0917 - the parts of one logged call
         return Found(case)
     said = reply or {}
     model = said.get("model")
-    shipped = shipped_of(case, message, usage=usage_of(said.get("usage")))
-    if isinstance(model, str) and model:
-        shipped = msgspec.structs.replace(shipped, model=model)
-    return Found(case, shipped)
+    name = model if isinstance(model, str) and model else "recorded"
+    return Found(case, shipped_of(case, message, model=name, usage=usage_of(said.get("usage"))))
 
 
 def request_of(row: Row) -> Mapping[str, Any] | None:

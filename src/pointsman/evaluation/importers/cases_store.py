@@ -88,12 +88,13 @@ def _found(store: Store, record: TurnRecord, turn: Turn, results: Results, *, re
     shipped = shipped_of(
         case,
         message,
+        model=model,
         usage=record.usage,
         cost_usd=record.cost_usd,
         ttft_ms=record.ttft_ms,
         latency_ms=record.duration_ms,
     )
-    return Found(case, msgspec.structs.replace(shipped, model=model))
+    return Found(case, shipped)
 
 
 def _taped(calls: tuple[ToolCall, ...], results: Results) -> Iterator[Taped]:

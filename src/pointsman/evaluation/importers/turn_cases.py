@@ -113,5 +113,5 @@ def shipped_of(case: Case, message: Message, **more: Any) -> Answer:
     """Return the agent's recorded message as an answer."""
     kept: Any = tuple(part for part in message.parts if type(part).__name__ in ("Text", "ToolCall", "Refusal"))
     called = any(type(part) is ToolCall for part in kept)
-    reply = Reply("", "", kept, "tool_use" if called else "end_turn")
-    return Answer(case.id, "recorded", 1, "recorded", reply=reply, **more)
+    reply = Reply("", str(more.get("model") or ""), kept, "tool_use" if called else "end_turn")
+    return Answer(case.id, **{"model": "recorded", "repeat": 1, "origin": "recorded", "reply": reply, **more})
