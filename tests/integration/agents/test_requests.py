@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ import pytest
 from pointsman.emulator.script import Fault, Rule, When
 from pointsman.errors import AgentStopped, ProviderError
 from pointsman.execution.agents.managed import ManagedRun
-from pointsman.execution.agents.owner import Owner
 from pointsman.execution.python_tools import python_tool
 from support.agents import TOOLS, Ledger, agent, answer, ask, emulated, running, says
 
@@ -146,14 +144,6 @@ def test_a_process_whose_run_was_taken_up_writes_no_more(tmp_path: Path) -> None
 
     asyncio.run(go())
     assert ledger.refunds == []
-
-
-def test_a_silent_process_is_taken_for_dead_where_it_cannot_be_asked() -> None:
-    owner, now = Owner(), time.time_ns() // 1000
-    elsewhere = "another-machine 1 ff"
-    assert not owner.is_gone(elsewhere, now - 2_000_000_000, 2400)
-    assert owner.is_gone(elsewhere, now - 2_500_000_000, 2400)
-    assert not owner.is_gone(owner.name, 1, 2400)
 
 
 def test_a_yes_that_is_sent_again_after_a_failure_goes_on_and_writes_once(tmp_path: Path) -> None:
