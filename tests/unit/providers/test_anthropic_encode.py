@@ -197,7 +197,7 @@ def test_pictures_and_documents() -> None:
         _sent(_turn(Message("user", (Document("text/plain", "%%"),))))
 
 
-@pytest.mark.parametrize("arguments", ["[1]", '"a"', '{"a":', "1", "nope", '{"a":' * 3000 + "1" + "}" * 3000])
+@pytest.mark.parametrize("arguments", ["[1]", '"a"', '{"a":', "1", "nope", '{"a":' * 100_000 + "1" + "}" * 100_000])
 def test_arguments_must_be_an_object(arguments: str) -> None:
     called = Message("assistant", (ToolCall("c", "f", arguments),))
     with pytest.raises(RequestError, match="not a JSON object") as caught:
