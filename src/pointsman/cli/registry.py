@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("pointsman.cli.replay", "Answer cases with models, recorded, emulated or live, and grade them."),
     "run-report": ("pointsman.cli.run_report", "Sum up a replay: accuracy, pass^k, cost, latency, failures."),
     "gate": ("pointsman.cli.gate", "Say whether a candidate may take a baseline's place: pass, fail, hold."),
+    "regressions": ("pointsman.cli.regressions", "Let the regression set grow by what went wrong."),
     "bench": ("pointsman.cli.bench", "Compare models: tool calls, latency, structured output."),
     "distill": ("pointsman.cli.distill", "Make training data of recorded turns."),
     "turns": ("pointsman.cli.turns", "List stored turns."),
