@@ -111,7 +111,8 @@ def _earlier(router: Router, agent: str, conversation: str, view: ChatView) -> l
     run = runs[0]
     messages = [message for message in run.turn.messages if message.role in {"user", "assistant"}]
     if run.reply is None:
-        view.note(f"the last run of this conversation is {run.state}: say the same again to take it up")
+        how = "was cut short" if run.state == "running" else f"is {run.state}"
+        view.note(f"the last run of this conversation {how}: say the same again to take it up")
         return messages[:-1]
     view.again(run)
     return [*messages, Message("assistant", (Text(run.reply.text),))]

@@ -153,10 +153,17 @@ def _show(console: Console, run: RunRow, costs: list[StepCost], calls: list[Call
 
 
 def _verdict(run: RunRow, total: RunSum) -> str:
-    text = f"{run.agent}: {total.model_steps} model steps, {total.tool_calls} tool calls, {usd(total.cost_usd)}"
+    did = f"{_many(total.model_steps, 'model step')}, {_many(total.tool_calls, 'tool call')}"
+    text = f"{run.agent}: {did}, {usd(total.cost_usd)}"
     if total.flagship_cost_usd is not None and total.flagship_model is not None:
         text += f"; all on {short(total.flagship_model)}: {usd(total.flagship_cost_usd)}"
-    return text + (f" (saved {total.saved:.0%})" if total.saved is not None else "")
+    if total.saved is None:
+        return text
+    return f"{text} (saved {total.saved:.0%})" if total.saved >= 0 else f"{text} (cost {-total.saved:.0%} more)"
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _steps(costs: list[StepCost], calls: list[CallRow], total: RunSum) -> Table:
@@ -205,7 +212,8 @@ def _calls(calls: list[CallRow]) -> Table:
 
 
 def _took(call: CallRow) -> str:
-    if call.started_at_us is None or call.ended_at_us is None:
+    # Of a call nobody heard the end of, the time until that was noticed says nothing.
+    if call.started_at_us is None or call.ended_at_us is None or call.state == "unknown":
         return UNKNOWN
     return ms((call.ended_at_us - call.started_at_us) / 1000)
 

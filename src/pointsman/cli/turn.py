@@ -113,6 +113,9 @@ def _facts(record: TurnRecord, keys: dict[str, str]) -> list[tuple[str, str]]:
     if record.flagship_model is not None:
         facts.append(("on flagship", f"{usd(record.flagship_cost_usd)} on {record.flagship_model}"))
     facts.append(("policy", record.decision.policy))
+    prompts = dict.fromkeys(step.prompt for step in record.steps if step.prompt is not None)
+    if prompts:
+        facts.append(("prompts", ", ".join(prompts)))
     if record.dropped_params:
         facts.append(("dropped", ", ".join(record.dropped_params) + " (the model does not take them)"))
     if record.metadata:

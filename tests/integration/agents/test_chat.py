@@ -67,7 +67,7 @@ def test_a_conversation_with_an_approval(folder: Path) -> None:
     assert told["calls"][0]["state"] == "done"
     assert told["total"]["tool_calls"] == 1
     shown = pointsman(folder, "runs", listed[0]["id"]).stdout
-    assert shown.startswith("clerk: 2 model steps, 1 tool calls, $")
+    assert shown.startswith("clerk: 2 model steps, 1 tool call, $")
     turn = pointsman(folder, "turn", told["steps"][-1]["turn_id"]).stdout
     assert "run_id=" in turn
 
