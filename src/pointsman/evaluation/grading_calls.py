@@ -42,23 +42,34 @@ def calls_of(answer: Answer) -> WrittenCalls | None:
 def _native(name: str, arguments: str) -> WrittenCall:
     if len(arguments) > NATIVE_LIMIT:
         return WrittenCall(name, None, "the arguments are longer than any tool takes")
-    pairs: list[str] = []
-
-    def once(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(items)
-        if len(found) < len(items):
-            pairs.append("a key stands twice")
-        return found
-
     if not arguments.strip():
         return WrittenCall(name, {})  # how some dialects write a call without arguments
     try:
-        value = json.loads(arguments, object_pairs_hook=once)
+        value = json.loads(arguments)
+        twice = _may_repeat(arguments, value) and _repeats(arguments)
     except (ValueError, RecursionError) as error:
         return WrittenCall(name, None, f"the arguments are not JSON: {error}"[:200])
     if not isinstance(value, dict):
         return WrittenCall(name, value, "the arguments are not an object")
-    return WrittenCall(name, value, pairs[0] if pairs else None)
+    return WrittenCall(name, value, "a key stands twice" if twice else None)
+
+
+def _may_repeat(text: str, value: Any) -> bool:
+    """Tell whether a key might stand twice. Where every colon ends a key, and there are as many as keys, none does."""
+    colons = text.count(":")
+    return not isinstance(value, dict) or colons != len(value) or colons != text.count('":')
+
+
+def _repeats(text: str) -> bool:
+    found: list[bool] = []
+
+    def once(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(items)
+        found.append(len(made) < len(items))
+        return made
+
+    json.loads(text, object_pairs_hook=once)
+    return any(found)
 
 
 def _from_text(text: str) -> WrittenCalls:

@@ -23,6 +23,7 @@ _TYPES: Final = {
     dict: "object",
     type(None): "null",
 }
+_SCALARS: Final = frozenset({str, int, float, bool})
 _KINDS: Final = frozenset(_TYPES.values())
 _WORDS: Final = {
     "float": "number",
@@ -38,6 +39,11 @@ _HOPS: Final = 8
 
 def value_fault(given: Any, allowed: Sequence[Any], name: str, schema: Any, root: JsonObject) -> ValueFault | None:
     """Return what is wrong with a value; None where it is one of ``allowed``. ``root`` is where references lead to."""
+    kind = type(given)
+    if kind in _SCALARS:
+        for right in allowed:
+            if type(right) is kind and right == given:
+                return None
     given = plain(given)
     allowed = [plain(right) if isinstance(right, list | dict | tuple) else right for right in allowed]
     if any(identical(right, given) for right in allowed):

@@ -138,11 +138,14 @@ class _Tools:
             return gold.writes
         return may_write(name)
 
+    def are_one(self, gold: GoldCall, call: WrittenCall) -> bool:
+        """Tell whether a call is of the gold's tool."""
+        return call.name == gold.name or self.named(call.name) == gold.name
+
     def faults(self, gold: GoldCall, call: WrittenCall, place: int) -> list[_Fault]:
         """Return what is wrong with a call that should be ``gold``."""
         where = _at(place)
-        named = call.name == gold.name or self.named(call.name) == gold.name
-        if not named:
+        if not self.are_one(gold, call):
             kind = "wrong_tool" if self.offered(call.name) else "invented_tool"
             grave = self.writes(call.name) or self.writes(gold.name, gold)
             return [_Fault(kind, where, f": {_name(call)}, wanted {gold.name}", grave)]
@@ -195,6 +198,8 @@ def _left_open(value: Any, schema: Any, root: JsonObject, *, optional: bool) -> 
 
 def _faults(gold: Sequence[GoldCall], calls: Sequence[WrittenCall], tools: _Tools) -> list[_Fault]:
     """Pair gold calls and calls so that most are right, and return what is wrong with the rest."""
+    if len(gold) == len(calls) and _all_right(gold, calls, tools):
+        return []
     table = [[tools.faults(one, call, place) for place, call in enumerate(calls)] for one in gold]
     pairs = _pairs(table, len(calls))
     found = [fault for row, place in pairs.items() for fault in table[row][place]]
@@ -206,6 +211,20 @@ def _faults(gold: Sequence[GoldCall], calls: Sequence[WrittenCall], tools: _Tool
         if place not in taken:
             found.append(_surplus(call, place, calls, tools))
     return found
+
+
+def _all_right(gold: Sequence[GoldCall], calls: Sequence[WrittenCall], tools: _Tools) -> bool:
+    """Tell whether taking the first right call for each gold call takes them all: the usual case, and no need to pair."""
+    left = list(enumerate(calls))
+    for one in gold:
+        fit = next(
+            (n for n, (at, call) in enumerate(left) if tools.are_one(one, call) and not tools.faults(one, call, at)),
+            None,
+        )
+        if fit is None:
+            return False
+        del left[fit]
+    return True
 
 
 def _pairs(table: Sequence[Sequence[Sequence[_Fault]]], calls: int) -> dict[int, int]:
