@@ -23,7 +23,11 @@ def command(
     ] = None,
     to: Annotated[Path, typer.Option("--to", help="The case file to write.")] = Path("cases.jsonl"),
     format_: Annotated[
-        str, typer.Option("--format", help="auto, cases, bfcl, tau, sgd, openai, anthropic or messages.")
+        str,
+        typer.Option(
+            "--format",
+            help="auto, cases, bfcl, tau, sgd, otlp, litellm, langfuse, promptfoo, openai, anthropic or messages.",
+        ),
     ] = "auto",
     store: Annotated[str | None, typer.Option(help="Take the turns of this store, too.", show_default=False)] = None,
     since: Since = None,

@@ -13,7 +13,9 @@ from pointsman.evaluation.cases import Case
 from pointsman.evaluation.importers.case_seam import CaseFormat, Found, Wanted
 from pointsman.evaluation.importers.cases_bfcl import BfclCases
 from pointsman.evaluation.importers.cases_conversations import MessageCases, SgdCases, TauCases
+from pointsman.evaluation.importers.cases_exports import LangfuseExport, LiteLLMLogs, PromptfooResults
 from pointsman.evaluation.importers.cases_requests import AnthropicRequests, OpenAIRequests
+from pointsman.evaluation.importers.cases_traces import Traces
 from pointsman.evaluation.importers.reader import read_tool_book
 from pointsman.evaluation.importers.rows_of import Row, rows_of
 from pointsman.evaluation.importers.seam import Row as Data
@@ -54,6 +56,10 @@ def case_formats() -> tuple[CaseFormat, ...]:
         BfclCases(),
         TauCases(),
         SgdCases(),
+        Traces(),
+        LiteLLMLogs(),
+        LangfuseExport(),
+        PromptfooResults(),
         AnthropicRequests(),
         OpenAIRequests(),
         MessageCases(),

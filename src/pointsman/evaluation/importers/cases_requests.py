@@ -165,12 +165,18 @@ def _body(row: Row) -> Mapping[str, Any]:
 
 
 def _object(value: Any) -> Mapping[str, Any] | None:
-    if isinstance(value, str) and value.lstrip()[:1] == "{":
-        try:
-            value = msgspec.json.decode(value)
-        except (msgspec.DecodeError, RecursionError):
-            return None
+    value = json_value(value)
     return value if isinstance(value, Mapping) else None
+
+
+def json_value(value: Any) -> Any:
+    """Return what JSON text holds, where ``value`` is the text of an object or a list; anything else as it is."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            return msgspec.json.decode(value)
+        except (msgspec.DecodeError, RecursionError):
+            return value
+    return value
 
 
 def _is_anthropic(body: Mapping[str, Any], reply: Mapping[str, Any] | None) -> bool:
