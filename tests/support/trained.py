@@ -108,13 +108,14 @@ class Shop:
         target: Target = "chat",
         *,
         exclude: Sequence[Path] = (),
+        runs: Sequence[Path] = (),
         sieves: Sequence[Sieve] = (),
         **settings: Any,
     ) -> Exported:
         """Export what is there."""
         chosen = Settings(target, **settings)
         exporter = Exporter(self.store, chosen, redactor=REDACTOR, key=KEY, tier_of=TIERS.get, sieves=sieves)
-        return exporter.run(folder, exclude)
+        return exporter.run(folder, exclude, runs)
 
 
 def lines(folder: Path, *splits: str) -> list[Any]:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
+import msgspec
 import typer
 from rich.table import Table
 
@@ -60,6 +61,10 @@ def export(
     exclude: Annotated[
         list[Path] | None, typer.Option("--exclude", help="A case file to keep out; again for more.")
     ] = None,
+    run: Annotated[
+        list[Path] | None,
+        typer.Option("--run", help="With dpo: a replay whose disagreements become pairs, too; again for more."),
+    ] = None,
     shares: Annotated[str, typer.Option("--split", help="Shares of train, valid and test.")] = "80,10,10",
     seed: Annotated[int, typer.Option("--seed", help="Another seed splits otherwise.")] = 0,
     simulated: Annotated[bool, typer.Option("--simulated", help="Take turns of simulated models too.")] = False,
@@ -81,8 +86,10 @@ def export(
         shares=_shares(shares),
         simulated=simulated,
     )
+    if run and settings.target != "dpo":
+        raise UsageError("--run makes pairs: add --target dpo")
     with open_store(store, must_exist=True) as opened:
-        done = _run(opened, catalog, settings, folder, exclude or [])
+        done = _run(opened, catalog, settings, folder, _Sets(exclude or [], run or []))
     _write_card(folder, done)
     if json:
         print_json(_as_json(folder, done))
@@ -92,7 +99,14 @@ def export(
         raise typer.Exit(EXIT_FAILED)
 
 
-def _run(store: Store, catalog: Catalog, settings: Settings, folder: Path, exclude: list[Path]) -> Exported:
+class _Sets(msgspec.Struct, frozen=True):
+    """The files beside the store: evaluation sets to keep out, and replays to take pairs from."""
+
+    exclude: list[Path]
+    runs: list[Path]
+
+
+def _run(store: Store, catalog: Catalog, settings: Settings, folder: Path, sets: _Sets) -> Exported:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from pointsman.execution.redaction import Redactor, redaction_key
@@ -108,7 +122,7 @@ def _run(store: Store, catalog: Catalog, settings: Settings, folder: Path, exclu
     columns = (TextColumn("looking through"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=store.count())
-        return exporter.run(folder, exclude, lambda turns: progress.update(task, completed=turns))
+        return exporter.run(folder, sets.exclude, sets.runs, lambda turns: progress.update(task, completed=turns))
 
 
 def _write_card(folder: Path, done: Exported) -> None:

@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from pointsman.domain.record import TurnRecord
+from pointsman.domain.message import Message
 from pointsman.errors import StoreError, UsageError
 from pointsman.execution.redaction import Redactor
 from pointsman.learning.distill_clean import Content, NotClean, cleaned, tail, words_of
@@ -24,6 +24,7 @@ from pointsman.learning.distill_formats import RENDER, Line
 from pointsman.learning.distill_overlap import Excluded, Overlap
 from pointsman.learning.distill_pairs import Worse, Worsts
 from pointsman.learning.distill_router import measured, router_line
+from pointsman.learning.distill_runs import disagreements_of
 from pointsman.learning.distill_sample import Provenance, Sample, Unreadable, provenance_of, sample_of
 from pointsman.learning.distill_sieve import Answers, Sieve, checks_failed, complained, has_consent, praised
 from pointsman.learning.distill_twins import Twins
@@ -89,6 +90,14 @@ class _Desk(msgspec.Struct, frozen=True):
     out: SetFiles
 
 
+class Whence(msgspec.Struct, frozen=True):
+    """Of what a line is made: the names that an evaluation set may know it by, where it comes from, and its file."""
+
+    names: tuple[str, str]
+    provenance: Provenance
+    split: Split
+
+
 class Exporter:
     """One export. ``key`` hashes conversation ids; ``sieves`` are further checks (a scorecard's verdict, say)."""
 
@@ -115,11 +124,19 @@ class Exporter:
         self._left: Counter[str] = Counter()
         self._turns = 0
 
-    def run(self, folder: Path, exclude: Sequence[Path] = (), told: Callable[[int], None] | None = None) -> Exported:
+    def run(
+        self,
+        folder: Path,
+        exclude: Sequence[Path] = (),
+        runs: Sequence[Path] = (),
+        told: Callable[[int], None] | None = None,
+    ) -> Exported:
         """Write the training set to ``folder`` and return what was done. ``told`` hears how many turns were looked at.
 
+        ``runs`` are folders of replays, whose disagreements become pairs.
+
         Raises:
-            UsageError: an evaluation set cannot be read, or the folder cannot be written.
+            UsageError: an evaluation set or a run cannot be read, or the folder cannot be written.
             StoreError: the store cannot be read.
         """
         with ExitStack() as stack:
@@ -130,6 +147,8 @@ class Exporter:
             desk = _Desk(overlap, twins, worsts, out)
             for sample in self._samples(told):
                 self._take(sample, desk)
+            for run in runs:
+                self._take_run(run, desk)
             out.finish()
             return self._exported(out, excluded)
 
@@ -168,9 +187,12 @@ class Exporter:
             return "not_kept"
 
     def _is_strong(self, sample: Sample) -> bool:
+        return self._is_strong_model(sample.model, sample.record.decision.tier)
+
+    def _is_strong_model(self, model: str, tier: str = "") -> bool:
         if self._settings.strong is not None:
-            return sample.model in self._settings.strong
-        return (self._tier_of(sample.model) or sample.record.decision.tier) == "flagship"
+            return model in self._settings.strong
+        return (self._tier_of(model) or tier) == "flagship"
 
     def _worsts(self, stack: ExitStack) -> Worsts:
         """Look through the store once for answers that a better one may be set against."""
@@ -195,22 +217,54 @@ class Exporter:
             self._left[reason] += 1
             return
         if desk.worsts is None:
-            self._put(sample, Content(sample.turn.messages, (sample.said,), sample.turn.tools), None, desk)
+            content = Content(sample.turn.messages, (sample.said,), sample.turn.tools)
+            self._put(self._whence(sample), content, None, desk, sample)
             return
         found = list(desk.worsts.than(sample))
         if not found:
             self._left["no_worse_answer"] += 1
         for worse in found:
             content = Content(sample.turn.messages, (sample.said, worse.message), sample.turn.tools)
-            self._put(sample, content, worse, desk)
+            self._put(self._whence(sample), content, worse, desk)
+
+    def _take_run(self, folder: Path, desk: _Desk) -> None:
+        """Make pairs of the cases of a replay on which a strong model was right and others were not."""
+        settings = self._settings
+        for one in disagreements_of(folder, self._is_strong_model):
+            case = one.case
+            self._turns += 1
+            fault = self._answers.shape_fault(case.turn, one.reply)
+            if settings.consent_ground is None and not has_consent(case.turn.metadata, settings.consent_field):
+                fault = "no_consent"
+            if fault is not None:
+                self._left[fault] += 1
+                continue
+            conversation = self._conversation(None, case.conversation_id)
+            name = self._redactor.name(case.id)
+            found = Provenance(name, conversation, one.model, "replay", "", (), None, settings.licence, self._consent())
+            whence = Whence((case.id, case.conversation_id), found, self._split(None, case.conversation_id))
+            for worse in one.worse:
+                answers = (Message("assistant", one.reply.parts), worse.message)
+                self._put(whence, Content(case.turn.messages, answers, case.turn.tools), worse, desk)
 
     def _fault(self, sample: Sample) -> str | None:
         fault = None if self._settings.target == "router" else self._answers.fault(sample)
         return fault or next((word for sieve in self._sieves if (word := sieve(sample)) is not None), None)
 
-    def _put(self, sample: Sample, content: Content, worse: Worse | None, desk: _Desk) -> None:
+    def _whence(self, sample: Sample) -> Whence:
         record = sample.record
-        if desk.overlap.holds((record.id, record.conversation_id), content.messages, content.answers):
+        conversation = self._conversation(record.key_id, record.conversation_id)
+        found = provenance_of(sample, conversation, self._settings.licence, self._consent())
+        split = self._split(record.key_id, record.conversation_id)
+        return Whence((record.id, record.conversation_id), found, split)
+
+    def _consent(self) -> str:
+        return self._settings.consent_ground or f"metadata {self._settings.consent_field}"
+
+    def _put(
+        self, whence: Whence, content: Content, worse: Worse | None, desk: _Desk, sample: Sample | None = None
+    ) -> None:
+        if desk.overlap.holds(whence.names, content.messages, content.answers):
             self._left["in_evaluation_set"] += 1
             return
         try:
@@ -225,10 +279,13 @@ class Exporter:
         if problem is not None:
             self._left[problem] += 1
             return
-        desk.out.add(self._split(record), line, self._provenance(sample, worse), sample)
+        provenance: Line = msgspec.to_builtins(whence.provenance)
+        if worse is not None:
+            provenance |= {"rejected_model": worse.model, "rejected_for": worse.why}
+        desk.out.add(whence.split, line, provenance)
 
-    def _line(self, sample: Sample, clean: Content) -> tuple[Line, str | None]:
-        if self._settings.target == "router":
+    def _line(self, sample: Sample | None, clean: Content) -> tuple[Line, str | None]:
+        if self._settings.target == "router" and sample is not None:
             signals = self._redactor.value(measured(sample))
             return router_line(sample, clean, signals), None
         render, problem_of = RENDER[self._settings.target]
@@ -241,18 +298,12 @@ class Exporter:
             return ""
         return "\n".join([tail(clean.messages, clean.answers[0]), *map(words_of, clean.answers[1:])])
 
-    def _provenance(self, sample: Sample, worse: Worse | None) -> Line:
-        given = self._settings.consent_ground or f"metadata {self._settings.consent_field}"
-        found: Provenance = provenance_of(sample, self._conversation(sample.record), self._settings.licence, given)
-        line: Line = msgspec.to_builtins(found)
-        return line if worse is None else {**line, "rejected_model": worse.model, "rejected_for": worse.why}
-
-    def _conversation(self, record: TurnRecord) -> str:
-        name = f"{record.key_id or ''}\x00{record.conversation_id}".encode("utf-8", "surrogatepass")
+    def _conversation(self, key_id: str | None, conversation: str) -> str:
+        name = f"{key_id or ''}\x00{conversation}".encode("utf-8", "surrogatepass")
         return hashlib.blake2b(name, key=self._key[:64], digest_size=8).hexdigest()
 
-    def _split(self, record: TurnRecord) -> Split:
-        name = f"{self._settings.seed}\x00{record.key_id or ''}\x00{record.conversation_id}"
+    def _split(self, key_id: str | None, conversation: str) -> Split:
+        name = f"{self._settings.seed}\x00{key_id or ''}\x00{conversation}"
         place = int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8], "big") % _PARTS
         train, valid, test = self._settings.shares
         whole = train + valid + test

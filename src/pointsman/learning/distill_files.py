@@ -10,7 +10,6 @@ import msgspec
 
 from pointsman.errors import UsageError
 from pointsman.learning.distill_formats import Line
-from pointsman.learning.distill_sample import Sample
 
 Split = Literal["train", "valid", "test"]
 SPLITS: Final[tuple[Split, ...]] = ("train", "valid", "test")
@@ -47,7 +46,7 @@ class SetFiles:
             stream.close()
             (self._folder / f"{name}.part").unlink(missing_ok=True)
 
-    def add(self, split: Split, line: Line, provenance: Line, sample: Sample) -> None:
+    def add(self, split: Split, line: Line, provenance: Line) -> None:
         """Write one line, and where it comes from: beside it where the format leaves no room."""
         if self._sidecar:
             self._streams[f"{split}.provenance.jsonl"].write(encode_line(provenance) + b"\n")
@@ -61,11 +60,12 @@ class SetFiles:
         conversation = int(provenance["conversation"], 16)
         self.conversations[split] += conversation not in known
         known.add(conversation)
-        self.models[sample.model] += 1
-        self.routes[sample.record.decision.route] += 1
+        self.models[provenance["model"]] += 1
+        self.routes[provenance["route"]] += 1
         day = provenance["at"]
-        self.first = day if self.first is None else min(self.first, day)
-        self.last = day if self.last is None else max(self.last, day)
+        if day is not None:
+            self.first = day if self.first is None else min(self.first, day)
+            self.last = day if self.last is None else max(self.last, day)
 
     def finish(self) -> None:
         """Put the files in place; those of an earlier export that this one does not write are removed."""

@@ -19,7 +19,8 @@ _REPLY = msgspec.json.Decoder(Reply)
 class Provenance(msgspec.Struct, frozen=True):
     """Where a line comes from. ``prompts`` are the versions of the prompts it was made with, ``policy`` that of the policy.
 
-    ``conversation`` is a keyed hash: it joins the lines of one conversation and tells nothing else. ``at`` is the day in UTC.
+    ``conversation`` is a keyed hash: it joins the lines of one conversation and tells nothing else. ``at`` is the day in UTC,
+    None where it is not known. For an answer out of a replay ``turn`` is its case, and the route ``replay``.
     """
 
     turn: str
@@ -28,7 +29,7 @@ class Provenance(msgspec.Struct, frozen=True):
     route: str
     policy: str
     prompts: tuple[str, ...]
-    at: str
+    at: str | None
     licence: str
     consent: str
 

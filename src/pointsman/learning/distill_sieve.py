@@ -11,6 +11,8 @@ import msgspec
 from pointsman.contracts import ToolContract
 from pointsman.domain.message import Document, Image, Message, Refusal, Tool, ToolCall, ToolResult
 from pointsman.domain.record import TurnRecord
+from pointsman.domain.reply import Reply
+from pointsman.domain.turn import Turn
 from pointsman.errors import UsageError
 from pointsman.learning.distill_sample import Sample
 from pointsman.store.outcomes import Feedback, Outcome
@@ -86,16 +88,16 @@ class Answers:
             "negative_feedback": complained(sample.feedback),
             "negative_outcome": ended_badly(sample.outcome),
         }
-        return next((word for word, found in faults.items() if found), None) or self._shape_fault(sample)
+        return next((word for word, found in faults.items() if found), None) or self.shape_fault(sample.turn, reply)
 
-    def _shape_fault(self, sample: Sample) -> str | None:
-        """Return what about messages or calls keeps a line from being valid for training."""
-        if any(has_attachment(message) for message in sample.turn.messages):
+    def shape_fault(self, turn: Turn, reply: Reply) -> str | None:
+        """Return what about messages or calls keeps a line from being valid for training, or None."""
+        if any(has_attachment(message) for message in turn.messages):
             return "attachment"
-        if not all(_TOOL_NAME.fullmatch(tool.name) for tool in sample.turn.tools):
+        if not all(_TOOL_NAME.fullmatch(tool.name) for tool in turn.tools):
             return "tool_name"
-        tools = {tool.name: tool for tool in sample.turn.tools}
-        for call in sample.reply.tool_calls if sample.reply is not None else ():
+        tools = {tool.name: tool for tool in turn.tools}
+        for call in reply.tool_calls:
             if call.name not in tools or not self._fits(tools[call.name], call):
                 return "bad_tool_call"
         return None

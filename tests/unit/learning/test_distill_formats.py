@@ -4,10 +4,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from inline_snapshot import snapshot
 
 from pointsman.domain.message import Message, Text
+from pointsman.domain.reply import Reply
+from pointsman.domain.turn import Turn
+from pointsman.errors import UsageError
+from pointsman.evaluation.answers import Answer
+from pointsman.evaluation.case_file import encode_case
+from pointsman.evaluation.cases import Case
+from pointsman.evaluation.run_log import GradeHead, GradeRow, Logged, RunHead
 from pointsman.learning.distill_formats import chat_problem, dpo_problem, sharegpt_problem
 from pointsman.store.rejections import Rejection, record_rejection_sync
 from support.trained import STRONG, WEAK, Shop, agent, called, lines, returned, user
@@ -127,6 +135,68 @@ def test_the_same_calls_under_other_ids_are_no_pair(shop: Shop, tmp_path: Path) 
     shop.turn(same, said=(called("two"),), model=WEAK)
     done = shop.export(tmp_path / "set", "dpo")
     assert (done.written, done.left_out) == (0, {"not_strong": 1, "not_valid": 1})
+
+
+def _replay(tmp_path: Path, *, mode: str = "fixed", consent: str = "yes") -> Path:
+    """Write a replay of one case on disk: the strong model right, the weak one wrong once and right once."""
+    turn = Turn((user("How long is the warranty?"),), metadata={"training_consent": consent})
+    case = Case("case-1", "talk-1", "test", turn)
+    (tmp_path / "cases.jsonl").write_bytes(encode_case(case))
+    folder = tmp_path / "run"
+    folder.mkdir()
+    head = RunHead(str(tmp_path / "cases.jsonl"), "v", 1, 1, mode, (STRONG, WEAK), 2, "strict")  # type: ignore[arg-type]
+    (folder / "run.json").write_bytes(msgspec.json.encode(head))
+    given = [(STRONG, 1, "Two years.", True), (WEAK, 1, "Forever!", False), (WEAK, 2, "24 months.", True)]
+    content = case.content.hex()[:12]
+    grades = [
+        GradeRow(
+            "case-1", content, "talk-1", model, repeat, "recorded", passed=passed, kind=None if passed else "judged"
+        )
+        for model, repeat, _, passed in given
+    ]
+    answers = [
+        Logged(text, Answer("case-1", model, repeat, "recorded", Reply("r", model, (Text(text),), "end_turn")))
+        for model, repeat, text, _ in given
+    ]
+    written: dict[str, list[Any]] = {"grades": [GradeHead("strict", "v"), *grades], "answers": list(answers)}
+    for name, rows in written.items():
+        (folder / f"{name}.jsonl").write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+    return folder
+
+
+def test_pairs_of_a_replay_set_the_right_answer_against_the_wrong_ones(shop: Shop, tmp_path: Path) -> None:
+    done = shop.export(tmp_path / "set", "dpo", runs=[_replay(tmp_path)])
+    (line,) = lines(tmp_path / "set")
+    assert line["prompt"] == [{"role": "user", "content": "How long is the warranty?"}]
+    assert (line["chosen"][0]["content"], line["rejected"][0]["content"]) == ("Two years.", "Forever!")
+    assert line["provenance"] | {"conversation": ""} == snapshot(
+        {
+            "turn": "case-1",
+            "conversation": "",
+            "model": "openai/gpt-5.5",
+            "route": "replay",
+            "policy": "",
+            "prompts": [],
+            "at": None,
+            "licence": "not stated",
+            "consent": "metadata training_consent",
+            "rejected_model": "openai/gpt-5-mini",
+            "rejected_for": "grader:judged",
+        }
+    )
+    assert (done.turns, done.first) == (1, None)
+
+
+def test_a_replayed_case_needs_consent_and_may_not_be_in_an_evaluation_set(shop: Shop, tmp_path: Path) -> None:
+    run = _replay(tmp_path, consent="no")
+    assert shop.export(tmp_path / "set", "dpo", runs=[run]).left_out == {"no_consent": 1}
+    excluded = shop.export(tmp_path / "s", "dpo", runs=[run], consent_ground="x", exclude=[tmp_path / "cases.jsonl"])
+    assert excluded.left_out == {"in_evaluation_set": 1}
+
+
+def test_a_replay_that_ran_freely_gives_no_pairs(shop: Shop, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--mode fixed"):
+        shop.export(tmp_path / "set", "dpo", runs=[_replay(tmp_path, mode="free")])
 
 
 def test_a_router_line_tells_what_was_measured_and_how_it_ended(shop: Shop, tmp_path: Path) -> None:
