@@ -8,7 +8,6 @@ models write well-formed calls that are wrong. That two models make the same cal
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable
 
 import msgspec
@@ -163,7 +162,7 @@ class VerifyCheck:
         ours, theirs = canonical(reply.tool_calls, self._turn.tools), canonical(other.tool_calls, self._turn.tools)
         if ours == theirs:
             return ""
-        return f"the second model called {'; '.join(theirs)[:300] or 'nothing'}"
+        return f"the second model called {'; '.join(map(_shown, other.tool_calls))[:300] or 'nothing'}"
 
     def _dismiss(self) -> None:
         if isinstance(self._peer, asyncio.Future):
@@ -172,5 +171,12 @@ class VerifyCheck:
 
 def _repeated(calls: list[ToolCall], turn: Turn) -> str:
     """Return which calls that may change something are made more than once in one reply."""
-    counts = Counter(canonical([call for call in calls if may_write(call.name)], turn.tools))
-    return "; ".join(f"{call[:200]} is called {count} times" for call, count in counts.items() if count > 1)
+    alike: dict[str, list[ToolCall]] = {}
+    for call in calls:
+        if may_write(call.name):
+            alike.setdefault(canonical([call], turn.tools)[0], []).append(call)
+    return "; ".join(f"{_shown(same[0])} is called {len(same)} times" for same in alike.values() if len(same) > 1)
+
+
+def _shown(call: ToolCall) -> str:
+    return f"{call.name}({call.arguments[:200]})"
