@@ -161,7 +161,7 @@ def _content(reply: Reply, said: Answer) -> list[tuple[dict[str, Any], str]]:
 def _tool_use(reply: Reply, call: Call, index: int) -> dict[str, Any]:
     try:
         parsed = msgspec.json.decode(call.arguments or "{}")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         # A whole reply holds an object; only a stream can carry the broken text itself.
         parsed = {"_invalid": call.arguments}
     name = call.id or f"toolu_{reply.request_id}_{index}"

@@ -17,6 +17,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Protocol
 
@@ -34,6 +35,7 @@ _log = logging.getLogger(__name__)
 
 _FOR_GOOD = "total"
 _EXHAUSTED = "it is used up"
+_LEAST = Decimal("0.0001")
 
 
 class Book(Protocol):
@@ -363,5 +365,8 @@ def _title(charge: _Charge) -> str:
 
 
 def _usd(pico: int) -> str:
+    """Four decimals below a dollar: what is left and what a call may cost often differ by less than a cent."""
     amount = from_pico(pico)
-    return in_dollars(amount) if amount is not None else "unknown"
+    if amount is None:
+        return "unknown"
+    return f"${amount:.4f}" if _LEAST <= amount < 1 else in_dollars(amount)

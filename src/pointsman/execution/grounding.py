@@ -76,7 +76,7 @@ def arguments(call: ToolCall) -> JsonObject:
     """Return the arguments of a call; none where they are no JSON object."""
     try:
         return msgspec.json.decode(call.arguments or "{}", type=dict[str, Any])
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return {}
 
 

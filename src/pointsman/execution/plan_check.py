@@ -183,7 +183,7 @@ def _plainer(text: str) -> str:
 def _arguments(call: ToolCall) -> JsonObject:
     try:
         return msgspec.json.decode(call.arguments, type=dict[str, Any])
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return {}
 
 
