@@ -225,3 +225,36 @@ KEYS = st.sampled_from(WORDS.split())
 def test_no_row_breaks_an_import(data: dict[str, Any]) -> None:
     read = CaseSource(Path("x"))._row(Row("line 1", data))  # the one place every row of every file goes through
     assert read.found or read.problem is not None or read.format
+
+
+def test_tau2_simulations(tmp_path: Path) -> None:
+    call = {"id": "t1", "name": "get_order", "arguments": {"id": "A-1"}, "requestor": "assistant"}
+    messages = [
+        {"role": "assistant", "content": "Hi! How can I help?"},
+        {"role": "user", "content": "Where is it?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "id": "t1", "content": "shipped", "requestor": "assistant"},
+        {"role": "assistant", "content": "On its way."},
+        {
+            "role": "user",
+            "content": None,
+            "tool_calls": [{"id": "u1", "name": "look", "arguments": {}, "requestor": "user"}],
+        },
+        {"role": "tool", "id": "u1", "content": "x", "requestor": "user"},
+        {"role": "user", "content": "###STOP###"},
+    ]
+    data = {
+        "info": {"environment_info": {"domain_name": "retail", "policy": "Be kind."}},
+        "tasks": [],
+        "simulations": [{"id": "s", "task_id": "7", "trial": 1, "reward_info": {"reward": 1.0}, "messages": messages}],
+    }
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(data, indent=2))
+    (row,) = CaseSource(file).read()
+    (found,) = row.found
+    assert (found.case.id, found.case.conversation_id) == ("tau-retail-7-1", "tau-retail-7")
+    assert [message.role for message in found.case.turn.messages] == ["system", "assistant", "user"]
+    assert [taped.name for taped in found.case.tape] == ["get_order"]
+    assert found.case.gold is not None
+    assert found.case.gold.oracle is not None
+    assert found.case.gold.oracle["recorded_reward"] == 1.0

@@ -14,6 +14,7 @@ from pointsman.evaluation.importers.openai_jsonl import OpenAIJsonl
 from pointsman.evaluation.importers.seam import Row
 from pointsman.evaluation.importers.sgd import Sgd
 from pointsman.evaluation.importers.tau import Tau
+from pointsman.evaluation.importers.tau2 import is_tau2, tau_rows
 from pointsman.evaluation.importers.turn_cases import gold_of_message, run_case, turn_cases
 
 
@@ -72,7 +73,7 @@ def _sgd_gold(calls: list[JsonObject] | None, message: Message) -> Gold:
 
 
 class TauCases:
-    """tau-bench: a run is a case, its tape answers the calls. The reward is the run's own: it says nothing of another run."""
+    """tau-bench and tau2-bench: a run is a case, its tape answers the calls. The reward is the run's own, not another run's."""
 
     name = "tau"
 
@@ -80,16 +81,21 @@ class TauCases:
         self._reader = Tau()
 
     def recognises(self, row: Row) -> bool:
-        """As the reader of conversations."""
-        return self._reader.recognises(row)
+        """Tell by the marks of a run, or by the simulations of a whole file."""
+        return is_tau2(row) or self._reader.recognises(row)
 
     def companions(self, row: Row) -> Mapping[str, str]:
         """Name the tools and the policy of the row's domain."""
-        return self._reader.companions(row)
+        return {} if is_tau2(row) else self._reader.companions(row)
 
     def read(self, row: Row, wanted: Wanted) -> list[Found]:
-        """Read one run."""
-        conversation = self._reader.read(row, wanted.book, wanted.system)
+        """Read one run, or all of a file."""
+        if not is_tau2(row):
+            return self._run(row, wanted, wanted.system)
+        return [found for one, policy in tau_rows(row) for found in self._run(one, wanted, policy or wanted.system)]
+
+    def _run(self, row: Row, wanted: Wanted, system: str | None) -> list[Found]:
+        conversation = self._reader.read(row, wanted.book, system)
         domain, task, trial = str(row.get("domain", "task")), row.get("task_id"), row.get("trial", 0)
         tags = {"domain": domain} | ({"task": str(task), "trial": str(trial)} if task is not None else {})
         # Trials of one task are no independent evidence: together they are one cluster.
