@@ -365,8 +365,9 @@ def _title(charge: _Charge) -> str:
 
 
 def _usd(pico: int) -> str:
-    """Four decimals below a dollar: what is left and what a call may cost often differ by less than a cent."""
+    """Four decimals where cents do not say it all: what is left and what a call may cost often differ by less than a cent."""
     amount = from_pico(pico)
     if amount is None:
         return "unknown"
-    return f"${amount:.4f}" if _LEAST <= amount < 1 else in_dollars(amount)
+    fraction = amount >= _LEAST and amount != round(amount, 2)
+    return f"${amount:,.4f}" if fraction else in_dollars(amount)
