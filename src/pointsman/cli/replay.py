@@ -45,6 +45,9 @@ def command(
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many cases, taken at random.")] = None,
     seed: Annotated[int, typer.Option(help="Orders the cases, and is sent to providers that take one.")] = 0,
     at_once: Annotated[int, typer.Option("--concurrency", min=1, max=256, help="Calls at the same time.")] = 4,
+    processes: Annotated[
+        int, typer.Option(min=0, max=256, help="Grade in so many processes beside this one, for many recorded answers.")
+    ] = 0,
     max_usd: Annotated[str | None, typer.Option("--max-usd", help="Never spend more than this on the run.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would cost.")] = False,
     emulated: Annotated[
@@ -80,6 +83,7 @@ def command(
         limit=limit,
         seed=seed,
         at_once=at_once,
+        processes=processes,
         cap=dollars(max_usd),
         dry_run=dry_run,
         where=LiveWhere(policy, emulated, script, seed),
@@ -110,6 +114,7 @@ class Plan(msgspec.Struct, frozen=True):
     limit: int | None
     seed: int
     at_once: int
+    processes: int
     cap: Decimal | None
     dry_run: bool
     where: Any
@@ -178,6 +183,7 @@ async def _replay(plan: Plan, index: CaseIndex, sources: Sequence[Source], log: 
             grader=plan.grader,
             repeats=plan.repeats,
             at_once=plan.at_once,
+            processes=plan.processes,
             price=plan.price,
             told=told,
         )

@@ -6,6 +6,7 @@ Nothing is held but counts: cases are read as they are needed, answers go to the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
@@ -14,17 +15,13 @@ from typing import Protocol
 import msgspec
 
 from pointsman.domain.turn import Turn
-from pointsman.evaluation.answers import Answer, Grade, Origin
+from pointsman.evaluation.answers import Answer, Origin
 from pointsman.evaluation.case_file import CaseIndex
 from pointsman.evaluation.cases import Case
-from pointsman.evaluation.conformance import Conformance
 from pointsman.evaluation.free_run import run_free
-from pointsman.evaluation.grading_seam import Grader, is_write_error
+from pointsman.evaluation.grading_pool import Here, Pool, Ungraded
+from pointsman.evaluation.grading_seam import Grader
 from pointsman.evaluation.run_log import GradeRow, RunLog, key_of
-from pointsman.execution.tool_words import may_write
-
-_TEXT = 300
-"""Characters of a grade's text that are kept."""
 
 Pays = Callable[[Decimal], None]
 """Told of a paid call that is about to be made, with the most it may cost."""
@@ -73,7 +70,7 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Replay:
-    """One pass over the cases. ``told`` hears of every answer."""
+    """One pass over the cases. ``told`` hears of every answer. ``processes``: grade in so many others."""
 
     def __init__(  # noqa: PLR0913 - the parts of a replay, by name
         self,
@@ -84,6 +81,7 @@ class Replay:
         grader: Grader,
         repeats: int = 1,
         at_once: int = 4,
+        processes: int = 0,
         price: Callable[[Answer], Decimal | None] = lambda answer: answer.cost_usd,
         told: Callable[[Tick], None] = lambda tick: None,  # noqa: ARG005 - nobody listens
     ) -> None:
@@ -91,10 +89,11 @@ class Replay:
         self._sources = sources
         self._log = log
         self._grader = grader
+        self._grading: Here | Pool = Here(grader, self._graded)
         self._repeats = repeats
         self._price = price
         self._told = told
-        self._conformance = Conformance()
+        self._processes = processes
         # Recorded answers need no waiting for: one worker keeps them in order.
         self._workers = 1 if all(source.origin == "recorded" for source in sources) else at_once
         self._free = log.head.mode == "free"
@@ -109,13 +108,17 @@ class Replay:
         Raises:
             UsageError: a model cannot be asked at all.
         """
-        jobs = self._jobs()
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(self._workers):
-                    group.create_task(self._work(jobs))
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        with contextlib.ExitStack() as stack:
+            if self._processes:
+                self._grading = stack.enter_context(Pool(self._grader, self._graded, self._processes))
+            try:
+                async with asyncio.TaskGroup() as group:
+                    jobs = self._jobs()
+                    for _ in range(self._workers):
+                        group.create_task(self._work(jobs))
+                await self._grading.finish()
+            except ExceptionGroup as errors:
+                raise errors.exceptions[0] from None
         total = len(self._index) * len(self._sources) * self._repeats
         return Done(self._asked, self._reused, total - self._done)
 
@@ -143,7 +146,7 @@ class Replay:
                 return
             self._reused += not made
             self._done += 1
-            self._grade(job, answer)
+            await self._grade(job, answer)
 
     async def _answered(self, job: Job, made: list[str]) -> Answer | None:
         """Return the answer of a job; ``made`` takes the keys of the calls that had to be made for it."""
@@ -172,51 +175,14 @@ class Replay:
             self._log.keep(key, answer)
         return answer
 
-    def _grade(self, job: Job, answer: Answer) -> None:
+    async def _grade(self, job: Job, answer: Answer) -> None:
         if answer.cost_usd is None:
             answer = msgspec.structs.replace(answer, cost_usd=self._price(answer))
         if self._log.is_graded(job.case.id, job.source.name, job.repeat):
             self._told(Tick(job.source.name, None, answer.cost_usd, answer.error, reused=True))
             return
-        grade = self._grader.grade(job.case, answer)
-        self._log.keep_grade(
-            grade_row(job.case, job.content, answer, grade, self._conformance.conforms(job.case, answer))
-        )
-        self._told(Tick(job.source.name, grade.passed, answer.cost_usd, answer.error, reused=False))
+        await self._grading.take(Ungraded(job.case, job.content, answer))
 
-
-def grade_row(case: Case, content: bytes, answer: Answer, grade: Grade, conforms: bool | None) -> GradeRow:
-    """Return all that reports and gates want to know of an answer."""
-    way = answer.way
-    return GradeRow(
-        case=case.id,
-        content=content.hex()[:12],
-        conversation=case.conversation_id,
-        model=answer.model,
-        repeat=answer.repeat,
-        origin=answer.origin,
-        passed=grade.passed,
-        kind=grade.kind,
-        score=grade.score,
-        text=grade.text[:_TEXT],
-        write_error=is_write_error(grade),
-        writes=_may_write(case, answer),
-        conforms=conforms,
-        error=None if answer.error is None else answer.error[:_TEXT],
-        usd=answer.cost_usd,
-        ttft_ms=answer.ttft_ms,
-        latency_ms=answer.latency_ms,
-        input_tokens=None if answer.usage is None else answer.usage.prompt,
-        output_tokens=None if answer.usage is None else answer.usage.output,
-        diverged_at=None if way is None else way.diverged_at,
-        divergence="" if way is None else way.divergence[:_TEXT],
-        tags=case.tags,
-    )
-
-
-def _may_write(case: Case, answer: Answer) -> bool:
-    """Tell whether something could have been changed: by a call that is due, or by one that was made."""
-    due = () if case.gold is None else case.gold.calls
-    if any(may_write(call.name) if call.writes is None else call.writes for call in due):
-        return True
-    return answer.reply is not None and any(may_write(call.name) for call in answer.reply.tool_calls)
+    def _graded(self, row: GradeRow) -> None:
+        self._log.keep_grade(row)
+        self._told(Tick(row.model, row.passed, row.usd, row.error, reused=False))

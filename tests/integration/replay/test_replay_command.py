@@ -128,3 +128,26 @@ def test_a_gate_on_the_run_and_itself_holds_with_so_few_cases(folder: Path, prov
     assert done.returncode == 3, done.stderr
     assert done.stdout.startswith("HOLD: not enough evidence on accuracy after 24 cases: run ")
     assert 'failure type="hold"' in (folder / "gate.xml").read_text()
+
+
+def test_grades_are_the_same_in_other_processes(folder: Path) -> None:
+    answers = [{"case_id": f"c{n}", "model": "m", "text": "All right."} for n in range(CASES)]
+    (folder / "answers.jsonl").write_text("".join(json.dumps(one) + "\n" for one in answers))
+    grades = []
+    for out, processes in (("one", "0"), ("two", "2")):
+        command = [
+            "replay",
+            "cases.jsonl",
+            "--models",
+            "recorded:answers.jsonl",
+            "--out",
+            out,
+            "--processes",
+            processes,
+        ]
+        done = subprocess.run(
+            [sys.executable, "-m", "pointsman", *command], cwd=folder, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        grades.append(sorted((folder / out / "grades.jsonl").read_bytes().splitlines()))
+    assert grades[0] == grades[1]
