@@ -10,8 +10,13 @@ from typing import Any
 Calls = list[dict[str, dict[str, Any]]]
 
 
-def right(answers: list[Any], chance: random.Random) -> Calls:
-    """Return calls that a case allows: any of the values, arguments that may be left out sometimes there."""
+def right(
+    answers: list[Any], chance: random.Random, language: str = "python", functions: list[Any] | None = None
+) -> Calls:
+    """Return calls that a case allows: any of the values, arguments that may be left out sometimes there.
+
+    Values of Java and JavaScript stand as text in their own syntax, by the types of ``functions``.
+    """
     calls: Calls = []
     for answer in answers:
         name, allowed = next(iter(answer.items()))
@@ -21,6 +26,9 @@ def right(answers: list[Any], chance: random.Random) -> Calls:
             if not real or ("" in values and chance.random() < 0.4):
                 continue
             arguments[argument] = _instance(chance.choice(real), chance)
+            if language != "python" and functions:
+                details = functions[0]["parameters"]["properties"].get(argument, {})
+                arguments[argument] = _written(arguments[argument], details.get("type", "any"), language, chance)
         calls.append({name: arguments})
     return calls
 
@@ -31,6 +39,23 @@ def mutated(calls: Calls, functions: list[Any], chance: random.Random) -> Calls:
     for _ in range(chance.choice([1, 1, 1, 2, 3])):
         chance.choice(_CHANGES)(changed, functions, chance)
     return changed
+
+
+def _written(value: Any, kind: str, language: str, chance: random.Random) -> Any:
+    if chance.random() < 0.05:
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        inner = ", ".join(f'"{one}"' if isinstance(one, str) else str(one).lower() for one in value)
+        java = {"ArrayList": f"new ArrayList<>(Arrays.asList({inner}))"}.get(kind, f"new int[]{{{inner}}}")
+        return java if language == "java" else chance.choice([f"[{inner}]", f"new Array({inner})"])
+    if isinstance(value, dict):
+        pairs = [(key, f'"{one}"' if isinstance(one, str) else str(one).lower()) for key, one in value.items()]
+        java = "new HashMap<String, Object>() {{ " + " ".join(f'put("{key}", {one});' for key, one in pairs) + " }}"
+        return java if language == "java" else "{" + ", ".join(f'"{key}": {one}' for key, one in pairs) + "}"
+    mark = {"float": "f", "long": "L", "Bigint": "n"}.get(kind, "") if language == "java" or kind == "Bigint" else ""
+    return f"{value}{mark}"
 
 
 def _instance(value: Any, chance: random.Random) -> Any:

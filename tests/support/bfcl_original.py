@@ -15,6 +15,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 FOLDER = Path(__file__).parents[2] / ".cache/oracles"
+_OTHERS = {"simple_java": "java", "simple_javascript": "javascript"}
 _PYTHON = ("simple_python", "multiple", "parallel", "parallel_multiple")
 _LIVE = ("live_simple", "live_multiple", "live_parallel", "live_parallel_multiple")
 
@@ -45,15 +46,22 @@ class Original:
         self._checker = importlib.import_module("bfcl_eval.eval_checker.ast_eval.ast_checker")
         self._decoder = importlib.import_module("bfcl_eval.model_handler.utils")
         self._formats = importlib.import_module("bfcl_eval.utils")
-        self._language = importlib.import_module("bfcl_eval.constants.enums").Language.PYTHON
+        self._languages = importlib.import_module("bfcl_eval.constants.enums").Language
 
-    def verdict(
-        self, functions: Any, calls: Any, answers: Any, category: str, *, flattened: bool = False
+    def verdict(  # noqa: PLR0913 - what the original is told, by name
+        self,
+        functions: Any,
+        calls: Any,
+        answers: Any,
+        category: str,
+        *,
+        flattened: bool = False,
+        language: str = "python",
     ) -> tuple[bool, str]:
         """Return whether calls ``[{name: arguments}]`` are right, and the word for what is wrong ("broke off": it raised)."""
         model = "flattening" if flattened else "keeping"
         try:
-            found = self._checker.ast_checker(functions, calls, answers, self._language, category, model)
+            found = self._checker.ast_checker(functions, calls, answers, self._languages(language), category, model)
         except Exception:  # noqa: BLE001 - whatever it raises, it gave no verdict
             return False, "broke off"
         return bool(found["valid"]), str(found.get("error_type", ""))
@@ -67,15 +75,15 @@ class Original:
         return found if self._formats.is_function_calling_format_output(found) else None
 
 
-def cases() -> Iterator[tuple[str, list[Any], list[Any]]]:
-    """Yield category, functions and possible answers of all Python rows that have an answer."""
+def cases() -> Iterator[tuple[str, str, list[Any], list[Any]]]:
+    """Yield category, language, functions and possible answers of all rows that have an answer."""
     data = FOLDER / "bfcl_eval/data"
-    for category in (*_PYTHON, *_LIVE):
+    for category in (*_PYTHON, *_LIVE, *_OTHERS):
         name = f"BFCL_v4_{category}.json"
         answers = {row["id"]: row["ground_truth"] for row in _rows(data / "possible_answer" / name)}
         for row in _rows(data / name):
             if row["id"] in answers:
-                yield category, row["function"], answers[row["id"]]
+                yield category, _OTHERS.get(category, "python"), row["function"], answers[row["id"]]
 
 
 def _rows(path: Path) -> list[Any]:

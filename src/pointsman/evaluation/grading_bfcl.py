@@ -16,6 +16,7 @@ import msgspec
 
 from pointsman.domain.message import JsonObject, Tool
 from pointsman.evaluation.cases import Gold, GoldCall
+from pointsman.evaluation.grading_bfcl_values import JAVA, JAVASCRIPT, java_value, javascript_value
 
 Mode = Literal["simple", "multiple", "parallel", "irrelevance", "relevance"]
 Name = tuple[str, ...]
@@ -144,7 +145,7 @@ def calls_fault(wants: Wants, calls: Sequence[tuple[str, JsonObject]], *, flatte
         if len(calls) != (1 if wants.mode == "simple" else len(wants.answers)):
             return Fault(f"{wants.mode}_function_checker:wrong_count", f"{len(calls)} calls")
         function = wants.functions[0] if wants.mode == "simple" else _described(wants, wants.answers[0])
-        return _call(function, calls[0], wants.answers[0], flattened=flattened)
+        return _call(function, calls[0], wants.answers[0], wants.language, flattened=flattened)
     except (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError, RecursionError) as error:
         return Fault("unreadable", f"{type(error).__name__}: {error}"[:120])
 
@@ -157,7 +158,7 @@ def _parallel(wants: Wants, calls: Sequence[tuple[str, JsonObject]], *, flattene
         function = _described(wants, answer)
         faults: list[Fault] = []
         for place, call in enumerate(left):
-            fault = _call(function, call, answer, flattened=flattened)
+            fault = _call(function, call, answer, wants.language, flattened=flattened)
             if fault is None:
                 del left[place]
                 break
@@ -173,7 +174,9 @@ def _described(wants: Wants, answer: JsonObject) -> JsonObject:
     return {function["name"]: function for function in reversed(wants.functions)}[name]
 
 
-def _call(function: JsonObject, call: tuple[str, JsonObject], answer: JsonObject, *, flattened: bool) -> Fault | None:
+def _call(
+    function: JsonObject, call: tuple[str, JsonObject], answer: JsonObject, language: str, *, flattened: bool
+) -> Fault | None:
     allowed: JsonObject = next(iter(answer.values()))
     details: JsonObject = function["parameters"]["properties"]
     required = function["parameters"]["required"]
@@ -187,7 +190,7 @@ def _call(function: JsonObject, call: tuple[str, JsonObject], answer: JsonObject
     for argument, value in arguments.items():
         if argument not in details or argument not in allowed:
             return Fault("simple_function_checker:unexpected_param", f"/{argument}")
-        word = _argument(value, allowed[argument], details[argument])
+        word = _argument(value, allowed[argument], details[argument], language)
         if word is not None:
             return Fault(word, f"/{argument} = {value!r}"[:120])
     for argument, values in allowed.items():
@@ -196,15 +199,14 @@ def _call(function: JsonObject, call: tuple[str, JsonObject], answer: JsonObject
     return None
 
 
-def _argument(value: Any, allowed: list[Any], details: JsonObject) -> str | None:
+def _argument(value: Any, allowed: list[Any], details: JsonObject, language: str) -> str | None:
     """Return BFCL's word for what is wrong with a value."""
-    kind = details["type"]
-    outer = _TYPES[kind]
-    inner = _TYPES[details["items"]["type"]] if kind in ("array", "tuple") else None
-    if kind == "tuple" and type(value) is tuple:
-        value = list(value)
-    if kind == "float" and type(value) is int:
-        value = float(value)
+    if language != "python":
+        if type(value) is not str:
+            return f"type_error:{'java' if language == 'java' else 'js'}"
+        value, outer, inner = _foreign(value, details, language)
+    else:
+        value, outer, inner = _python(value, details)
     meant = _meant(allowed)
     other = meant is not None and meant is not outer
     if type(value) is not outer:
@@ -215,6 +217,27 @@ def _argument(value: Any, allowed: list[Any], details: JsonObject) -> str | None
         return "type_error:nested"
     # A value of another type than the schema's stands for a variable: compared as it is.
     return (None if value in allowed else "value_error:others") if other else _by_type(value, allowed, outer, inner)
+
+
+def _python(value: Any, details: JsonObject) -> tuple[Any, type, type | None]:
+    """Return a value as the checker takes it, its type by the schema, and that of its items."""
+    kind = details["type"]
+    inner = _TYPES[details["items"]["type"]] if kind in ("array", "tuple") else None
+    if kind == "tuple" and type(value) is tuple:
+        value = list(value)
+    if kind == "float" and type(value) is int:
+        value = float(value)
+    return value, _TYPES[kind], inner
+
+
+def _foreign(text: str, details: JsonObject, language: str) -> tuple[Any, type, type | None]:
+    """Do the same for a value of Java or JavaScript, which stands as text."""
+    kind = details["type"]
+    types, read = (JAVA, java_value) if language == "java" else (JAVASCRIPT, javascript_value)
+    if kind not in ("Array", "ArrayList", "array"):
+        return read(text, kind), types[kind], None
+    items = details["items"]["type"]
+    return read(text, kind, items), types[kind], types[items]
 
 
 def _by_type(value: Any, allowed: list[Any], outer: type, inner: type | None) -> str | None:

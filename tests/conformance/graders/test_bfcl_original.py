@@ -36,16 +36,16 @@ def test_verdicts_are_the_original_s(original: bfcl_original.Original) -> None:
     chance = random.Random(4)
     told: Counter[str] = Counter()
     wrong = []
-    for category, functions, answers in bfcl_original.cases():
-        wants = Wants(mode_of(category), tuple(functions), tuple(answers))
+    for category, language, functions, answers in bfcl_original.cases():
+        wants = Wants(mode_of(category), tuple(functions), tuple(answers), language)
         for n in range(PER_CASE):
-            calls = bfcl_mutations.right(answers, chance)
+            calls = bfcl_mutations.right(answers, chance, language, functions)
             if n:
                 calls = bfcl_mutations.mutated(calls, functions, chance)
             flattened = chance.random() < 0.2
             if flattened:
                 calls = [{name.replace(".", "_"): arguments for name, arguments in call.items()} for call in calls]
-            valid, word = original.verdict(functions, calls, answers, category, flattened=flattened)
+            valid, word = original.verdict(functions, calls, answers, category, flattened=flattened, language=language)
             pairs = [next(iter(call.items())) for call in calls]
             ours = calls_fault(wants, pairs, flattened=flattened)
             told["right" if valid else word] += 1
@@ -82,10 +82,10 @@ def test_recorded_calls_get_the_original_s_verdicts(original: bfcl_original.Orig
     wrong = []
     for row in _outcomes():
         case = cases[row["case_id"]]
-        if case["gold_kind"] != "ast" or case["language"] != "python" or not row["native_call"]:
+        if case["gold_kind"] != "ast" or not row["native_call"]:
             continue
         functions = json.loads(case["tools_raw"])
-        oracle = oracle_of(case["category"], "python", functions, json.loads(case["gold"]))
+        oracle = oracle_of(case["category"], case["language"], functions, json.loads(case["gold"]))
         try:
             calls = [
                 {name: json.loads(arguments) if isinstance(arguments, str) else arguments}
@@ -96,8 +96,10 @@ def test_recorded_calls_get_the_original_s_verdicts(original: bfcl_original.Orig
         except ValueError:
             told["not JSON"] += 1
             continue
-        valid, word = original.verdict(functions, calls, oracle["answers"], case["category"], flattened=True)
-        wants = Wants(oracle["mode"], tuple(functions), tuple(oracle["answers"]))
+        valid, word = original.verdict(
+            functions, calls, oracle["answers"], case["category"], flattened=True, language=case["language"]
+        )
+        wants = Wants(oracle["mode"], tuple(functions), tuple(oracle["answers"]), case["language"])
         pairs = [next(iter(call.items())) for call in calls]
         ours = calls_fault(wants, pairs, flattened=True)
         told["right" if valid else word] += 1

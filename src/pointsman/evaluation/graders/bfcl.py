@@ -12,7 +12,7 @@ from pointsman.evaluation.grading_bfcl import Fault, Wants, calls_fault, wants_o
 from pointsman.evaluation.grading_calls import WrittenCalls, calls_of
 from pointsman.evaluation.grading_seam import Marks, version_of
 
-_REVISION: Final = 1
+_REVISION: Final = 2
 _KINDS: Final = {
     "wrong_func_name": "wrong_tool",
     "missing_required": "missing_argument",
@@ -27,7 +27,7 @@ _KINDS: Final = {
 
 
 class Bfcl:
-    """Grades calls as bfcl-eval 2026.3.23 does, Python cases only: of Java and JavaScript it has no say.
+    """Grades calls as bfcl-eval 2026.3.23 does. Of calls written as text in Java or JavaScript it has no say.
 
     ``flattened``: natively asked calls may write ``_`` for the dots of a name, as most providers' APIs demand.
     """
@@ -47,7 +47,7 @@ class Bfcl:
             wants = wants_of(case.gold, case.turn.tools)
         except msgspec.ValidationError as error:
             return self._marks.none(f"the case's gold cannot be read: {error}")
-        if wants is None or wants.language != "python":
+        if wants is None or (wants.language != "python" and answer.text_calls is not None):
             return self._marks.none()
         written = calls_of(answer)
         if written is None:

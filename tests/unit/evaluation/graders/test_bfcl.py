@@ -123,6 +123,32 @@ def test_no_say_and_no_answer() -> None:
     assert Bfcl().grade(case([{"shop.pay": {"amount": [1.0]}}]), failed).kind == "no_answer"
 
 
+JAVA: dict[str, tuple[str, str, list[Any]]] = {
+    "size": ("integer", "5", [5]),
+    "total": ("long", "5L", [5]),
+    "share": ("float", "0.5f", [0.5]),
+    "on": ("boolean", "true", [True]),
+    "names": ("ArrayList", 'new ArrayList<>(Arrays.asList("a", "b"))', [["a", "b"]]),
+    "codes": ("Array", "new int[]{1, 2}", [[1, 2]]),
+    "map": ("HashMap", 'new HashMap<String, Object>() {{ put("k", 1); }}', [{"k": [1]}]),
+}
+
+
+@pytest.mark.parametrize("name", list(JAVA))
+def test_java_values_stand_as_text(name: str) -> None:
+    kind, written, allowed = JAVA[name]
+    details = {"type": kind, "items": {"type": "String" if name == "names" else "integer"}}
+    function = {"name": "Shop.run", "parameters": {"properties": {name: details}, "required": [name]}}
+    gold = Gold("calls", oracle=oracle_of("java", "java", [function], {"Shop.run": {name: allowed}}))
+    asked = Case("c", "c", "bfcl", Turn((Message("user", (Text("Run."),)),)), gold)
+    assert Bfcl().grade(asked, native(("Shop_run", {name: written}))).passed
+    assert Bfcl().grade(asked, native(("Shop_run", {name: written + "x"}))).passed is (
+        name in ("names", "codes", "map")
+    )
+    assert Bfcl().grade(asked, native(("Shop_run", {name: allowed[0]}))).kind == "wrong_type"
+    assert Bfcl().grade(asked, text("Shop.run()")).passed is None
+
+
 def test_what_the_original_breaks_off_at_is_refused() -> None:
     assert said({"amount": [1.0], "to": [{"x": 3}]}, {"amount": 1.0, "to": {"x": 1}}) == "unreadable_call"
     assert said({"amount": [1.0]}, {"amount": 10**400}) == "unreadable_call"
