@@ -37,19 +37,19 @@ from pointsman.execution.ask import Ask
 from pointsman.execution.calls import Deadlines
 from pointsman.execution.endpoints import Endpoints, resolve_endpoints
 from pointsman.execution.engine import Attempts, Dispatch, Engine, Running
-from pointsman.execution.guard_build import build_guard
 from pointsman.execution.hedging import Hedge
 from pointsman.execution.held_replies import HeldReplies
-from pointsman.execution.kit import Kit
-from pointsman.execution.latency import LatencyBook
+from pointsman.execution.limits.building import build_guard
 from pointsman.execution.memory import MemoryBook
 from pointsman.execution.memory import render as recalled_text
+from pointsman.execution.privacy.redaction import Redactor, guard_logs, redaction_key, redactor_for
 from pointsman.execution.prompts import PromptBook
 from pointsman.execution.python_tools import PythonTool
-from pointsman.execution.redaction import Redactor, guard_logs, redaction_key, redactor_for
-from pointsman.execution.routes import route_stages
+from pointsman.execution.routes.kit import Kit
+from pointsman.execution.routes.latency import LatencyBook
+from pointsman.execution.routes.line import route_stages
+from pointsman.execution.routes.stages import TurnStages
 from pointsman.execution.sessions import Sessions, recalled
-from pointsman.execution.stages import TurnStages
 from pointsman.providers.grammar_tools import GrammarTools
 from pointsman.providers.local_server import LocalServer, find_model
 from pointsman.providers.registry import dialect, dialects

@@ -27,7 +27,7 @@ from pointsman.domain.turn import Turn
 from pointsman.emulator.app import Emulator
 from pointsman.emulator.script import Fault, Rule, SaidCall, Say, Script, When
 from pointsman.emulator.serving import Handle, serve_in_thread
-from pointsman.execution.batch import BatchItem, PollPlan
+from pointsman.execution.batches.desk import BatchItem, PollPlan
 from pointsman.execution.python_tools import python_tool
 from pointsman.library.door import Pointsman
 from pointsman.routing.policy import parse_policy

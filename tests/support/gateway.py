@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +57,18 @@ def timed(text: str = POLICY, **seconds: float) -> Policy:
     return parse_policy(text.replace("deadlines: {connect_s: 2, first_token_s: 2, idle_s: 2, total_s: 10}", line), "t")
 
 
+class _Server(uvicorn.Server):
+    """Says when it has started."""
+
+    def __init__(self, config: uvicorn.Config, up: threading.Event) -> None:
+        super().__init__(config)
+        self._up = up
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._up.set()
+
+
 class GatewayUnderTest:
     """A running gateway: ``base_url`` for the Anthropic SDK, ``openai_url`` for the OpenAI SDK."""
 
@@ -84,15 +97,19 @@ class GatewayUnderTest:
             access_log=False,
             log_config=None,
         )
-        self._server = uvicorn.Server(config)
+        self._up = threading.Event()
+        self._server = _Server(config, self._up)
         self._thread = threading.Thread(target=self._run, args=(sock,), daemon=True)
         self._thread.start()
 
     def _run(self, sock: Any) -> None:
         config = self._server.config
-        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            self._loop = runner.get_loop()
-            runner.run(self._server.serve(sockets=[sock]))
+        try:
+            with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+                self._loop = runner.get_loop()
+                runner.run(self._server.serve(sockets=[sock]))
+        finally:
+            self._up.set()  # also when it could not start: nobody waits for it then
 
     @property
     def busy(self) -> int:
@@ -118,6 +135,7 @@ class GatewayUnderTest:
         return [self.turn(row.id) for row in reversed(self.router.store.turns(limit=10_000))]
 
     def __enter__(self) -> Self:
+        self._up.wait(30)  # requests would wait by themselves; tests that look inside would not
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -17,7 +17,7 @@ from pointsman.domain.record import CheckRecord, Status, StepRecord, TurnRecord
 from pointsman.domain.reply import Reply, StopReason
 from pointsman.domain.turn import Turn
 from pointsman.execution.ask import neutral_parts
-from pointsman.execution.redaction import Redactor
+from pointsman.execution.privacy.redaction import Redactor
 from pointsman.learning.distill import Exported, Exporter, Settings, Target
 from pointsman.learning.distill_sieve import Sieve
 from pointsman.store import Store

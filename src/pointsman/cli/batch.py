@@ -17,7 +17,7 @@ from pointsman.store import DEFAULT_URL, open_store
 from pointsman.store.batches import Batches
 
 if TYPE_CHECKING:
-    from pointsman.execution.batch import BatchDesk, BatchView
+    from pointsman.execution.batches.desk import BatchDesk, BatchView
     from pointsman.routing.policy import Policy
 
 app = typer.Typer(
@@ -80,7 +80,7 @@ def submit(
 @app.command("list")
 def list_(limit: Limit = 20, store: StoreUrl = DEFAULT_URL, json: AsJson = False) -> None:
     """List batches, the newest first, as far as they are known here."""
-    from pointsman.execution.batch import BatchView
+    from pointsman.execution.batches.desk import BatchView
 
     with open_store(store, must_exist=True) as opened:
         known = Batches(opened)
@@ -94,7 +94,7 @@ def list_(limit: Limit = 20, store: StoreUrl = DEFAULT_URL, json: AsJson = False
 @app.command()
 def show(batch_id: BatchId, limit: Limit = 50, store: StoreUrl = DEFAULT_URL, json: AsJson = False) -> None:
     """Show one batch and its items, without asking the provider."""
-    from pointsman.execution.batch import BatchView
+    from pointsman.execution.batches.desk import BatchView
 
     with open_store(store, must_exist=True) as opened:
         known = Batches(opened)
@@ -153,7 +153,7 @@ def _run(
     emulated: bool = False,
     every: float = 5.0,
 ) -> BatchView:
-    from pointsman.execution.batch import PollPlan
+    from pointsman.execution.batches.desk import PollPlan
     from pointsman.library.door import Pointsman
 
     async def run() -> BatchView:

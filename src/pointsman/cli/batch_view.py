@@ -12,7 +12,7 @@ from pointsman.cli.figures import dollars, for_json, show, usd
 from pointsman.cli.store_options import at
 
 if TYPE_CHECKING:
-    from pointsman.execution.batch import BatchView
+    from pointsman.execution.batches.desk import BatchView
     from pointsman.store.batches import ItemRow
 
 _REASON = 120

@@ -15,8 +15,8 @@ from pointsman.cli.console import out, plain, print_json
 from pointsman.cli.figures import UNKNOWN, count, dollars, for_json, show
 from pointsman.cli.policy_file import open_policy
 from pointsman.cli.store_options import AsJson, Limit, StoreUrl
-from pointsman.execution.budgets import period_of
-from pointsman.execution.scopes import words
+from pointsman.execution.limits.budgets import period_of
+from pointsman.execution.limits.scopes import words
 from pointsman.routing.sections_budgets import Cap
 from pointsman.store import DEFAULT_URL, open_store
 from pointsman.store.money import from_pico

@@ -51,7 +51,7 @@ def command(
         raise UsageError(f"--to {to}: is the file that is read. Give another one.")
     summary = _pass(file, chosen, picked, to)
     if not summary.cases:
-        raise UsageError(f"{file}: no case is left by --filter.")
+        raise UsageError(f"{file}: no case {'is left by --filter' if filter_ else 'can be read'}.")
     if json:
         import msgspec
 

@@ -109,7 +109,7 @@ class _Sets(msgspec.Struct, frozen=True):
 def _run(store: Store, catalog: Catalog, settings: Settings, folder: Path, sets: _Sets) -> Exported:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from pointsman.execution.redaction import Redactor, redaction_key
+    from pointsman.execution.privacy.redaction import Redactor, redaction_key
 
     key = redaction_key(store.path)
 

@@ -11,7 +11,7 @@ from pointsman.cli.console import err, out, plain, print_json
 from pointsman.cli.store_options import AsJson, StoreUrl, at
 from pointsman.errors import NotFound, UsageError
 from pointsman.execution.memory import render
-from pointsman.execution.redaction import stored_names
+from pointsman.execution.privacy.redaction import stored_names
 from pointsman.store import DEFAULT_URL, open_store
 from pointsman.store.memory import Kept, Memories
 

@@ -14,7 +14,7 @@ from pointsman.cli.figures import for_json
 from pointsman.cli.outcome_view import outcome_lines
 from pointsman.cli.store_options import AsJson, StoreUrl
 from pointsman.errors import RequestError
-from pointsman.execution.redaction import stored_names, stored_words
+from pointsman.execution.privacy.redaction import stored_names, stored_words
 from pointsman.store import DEFAULT_URL, Store, open_store
 from pointsman.store.outcome_body import OutcomeBody, redacted_body, report_of
 from pointsman.store.outcome_files import Line, read_lines

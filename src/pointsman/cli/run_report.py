@@ -13,6 +13,7 @@ from pointsman.cli.console import out, plain, print_json
 from pointsman.cli.figures import UNKNOWN, for_json, usd
 from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson
+from pointsman.errors import UsageError
 
 if TYPE_CHECKING:
     from pointsman.evaluation.run_log import RunHead
@@ -28,26 +29,40 @@ def command(
     repeats_by: Annotated[
         str | None, typer.Option("--repeats-by", help="Cases that share this tag are repeats of one case.")
     ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as one HTML file, with plots.")] = None,
     json: AsJson = False,
 ) -> None:
     """Sum up a run: accuracy with its interval, pass^k, cost, latency, kinds of failures.
 
     Exit codes: 0 done, 2 wrong input.
     """
-    report(run, by=by, repeats_by=repeats_by, json=json)
+    report(run, by=by, repeats_by=repeats_by, html=html, json=json)
 
 
-def report(run: Path, *, by: str | None = None, repeats_by: str | None = None, json: bool = False) -> None:
+def report(
+    run: Path, *, by: str | None = None, repeats_by: str | None = None, html: Path | None = None, json: bool = False
+) -> None:
     """Print the report of the run in folder ``run``."""
     from pointsman.evaluation.run_log import read_grades, read_head
     from pointsman.evaluation.run_summary import summarise
 
     head = read_head(run)
     sums = summarise(read_grades(run), repeats_by=repeats_by)
+    if html is not None:
+        _write_page(html, head, sums)
     if json:
         print_json({"run": msgspec.to_builtins(head), "models": [_json(one) for one in sums]})
         return
     _show(head, sums, by)
+
+
+def _write_page(to: Path, head: RunHead, sums: tuple[ModelSum, ...]) -> None:
+    from pointsman.evaluation.run_page import page
+
+    try:
+        to.write_text(page(head, sums), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{to}: cannot be written: {error.strerror}.") from error
 
 
 def _json(one: ModelSum) -> dict[str, Any]:
@@ -132,8 +147,6 @@ def _failures(sums: tuple[ModelSum, ...]) -> None:
 
 
 def _by_tag(sums: tuple[ModelSum, ...], tag: str) -> None:
-    from pointsman.errors import UsageError
-
     values = sorted({value for one in sums for value, _ in one.by_tag.get(tag, ())})
     if not values:
         known = sorted({name for one in sums for name in one.by_tag})

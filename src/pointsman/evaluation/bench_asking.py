@@ -18,9 +18,9 @@ from pointsman.evaluation.answers import Answer, Origin
 from pointsman.evaluation.tokens import BYTES_PER_TOKEN, message_bytes, tool_bytes
 from pointsman.execution.ask import Ask
 from pointsman.execution.hop import Dispatch, Hop
+from pointsman.execution.limits.worst_case import Measure
 from pointsman.execution.records import turn_cost
 from pointsman.execution.work import Wish
-from pointsman.execution.worst_case import Measure
 from pointsman.store.money import from_pico, to_pico
 
 PURPOSE = "bench"

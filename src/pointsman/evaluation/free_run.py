@@ -21,7 +21,7 @@ from pointsman.domain.turn import Turn
 from pointsman.domain.usage import Usage
 from pointsman.evaluation.answers import Answer, Way
 from pointsman.evaluation.cases import Case, Taped
-from pointsman.execution.tool_words import may_write
+from pointsman.execution.routes.tool_words import may_write
 
 MOST_CALLS = 100
 """Model calls of one run; a longer one goes in circles."""

@@ -6,7 +6,7 @@ from pointsman.evaluation.answers import Answer, Grade
 from pointsman.evaluation.cases import Case
 from pointsman.evaluation.grading_seam import is_write_error
 from pointsman.evaluation.run_log import GradeRow
-from pointsman.execution.tool_words import may_write
+from pointsman.execution.routes.tool_words import may_write
 
 _TEXT = 300
 """Characters of a grade's text that are kept."""

@@ -18,15 +18,17 @@ _MONTH_NAMES: Final = (
     *("september sept sep", "october oct", "november nov", "december dec"),
 )
 _MONTHS: Final = {name: number for number, names in enumerate(_MONTH_NAMES, 1) for name in names.split()}
-_YEAR_FIRST: Final = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})")
-_YEAR_LAST: Final = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})")
-_DAY_MONTH: Final = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?\.?\s+(?:of\s+)?([a-z]{3,9})\.?,?\s+(\d{4})", re.IGNORECASE)
-_MONTH_DAY: Final = re.compile(r"([a-z]{3,9})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})", re.IGNORECASE)
-_MOMENT: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)\s?(Z|UTC|[+-]\d\d:?\d\d)?", re.IGNORECASE
+_YEAR_FIRST: Final = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})", re.ASCII)
+_YEAR_LAST: Final = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})", re.ASCII)
+_DAY_MONTH: Final = re.compile(
+    r"(\d{1,2})(?:st|nd|rd|th)?\.?\s+(?:of\s+)?([a-z]{3,9})\.?,?\s+(\d{4})", re.IGNORECASE | re.ASCII
 )
-_CLOCK: Final = re.compile(r"(\d{1,2})(?::(\d\d))?(?::(\d\d))?\s?([ap])\.?m\.?", re.IGNORECASE)
-_CLOCK_24: Final = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
+_MONTH_DAY: Final = re.compile(r"([a-z]{3,9})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})", re.IGNORECASE | re.ASCII)
+_MOMENT: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)\s?(Z|UTC|[+-]\d\d:?\d\d)?", re.IGNORECASE | re.ASCII
+)
+_CLOCK: Final = re.compile(r"(\d{1,2})(?::(\d\d))?(?::(\d\d))?\s?([ap])\.?m\.?", re.IGNORECASE | re.ASCII)
+_CLOCK_24: Final = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?", re.ASCII)
 _CURRENCIES: Final = {
     "$": "USD",
     "us$": "USD",
@@ -47,11 +49,13 @@ _CURRENCIES: Final = {
 }
 _CURRENCY: Final = "|".join(re.escape(name) for name in sorted(_CURRENCIES, key=len, reverse=True))
 _AMOUNT: Final = re.compile(
-    rf"(?P<sign>-?)(?P<before>{_CURRENCY})?\s?(?P<number>\d[\d.,']*)\s?(?P<after>{_CURRENCY})?", re.IGNORECASE
+    rf"(?P<sign>-?)(?P<before>{_CURRENCY})?\s?(?P<number>\d[\d.,']*)\s?(?P<after>{_CURRENCY})?",
+    re.IGNORECASE | re.ASCII,
 )
-_GROUPED: Final = re.compile(r"\d{1,3}(?:([,.'])\d{3})(?:\1\d{3})*(?:(?!\1)[.,]\d{1,2})?")
-_PLAIN: Final = re.compile(r"\d+(?:[.,]\d{1,2})?|\d+\.\d{4,12}")
-_PHONE: Final = re.compile(r"(\+|00)?((?:[\s().\-/]*\d){7,15})")
+_SPACES: Final = str.maketrans("\u00a0\u202f", "  ")
+_GROUPED: Final = re.compile(r"\d{1,3}(?:([,.'])\d{3})(?:\1\d{3})*(?:(?!\1)[.,]\d{1,2})?", re.ASCII)
+_PLAIN: Final = re.compile(r"\d+(?:[.,]\d{1,2})?|\d+\.\d{4,12}", re.ASCII)
+_PHONE: Final = re.compile(r"(\+|00)?((?:[\s().\-/]*\d){7,15})", re.ASCII)
 _NOON: Final = 12
 _MOST: Final = 64
 """Characters: a longer text is none of these."""
@@ -105,7 +109,7 @@ def read_clock(text: str) -> time | None:
 
 def read_amount(text: str) -> tuple[Decimal, str] | None:
     """Return an amount and its currency ("" where none is said); None where a lone mark could mean thousands or decimals."""
-    found = _AMOUNT.fullmatch(text) if len(text) <= _MOST else None
+    found = _AMOUNT.fullmatch(text.translate(_SPACES)) if len(text) <= _MOST else None
     if found is None or (found["before"] and found["after"]):
         return None
     number = _number(found["number"])

@@ -31,6 +31,11 @@ _ID_ENDS: Final = wordset(
 _ID_WORDS: Final = _ID_ENDS | wordset(
     "order orders ticket invoice account card tracking confirmation coupon voucher promo serial shipment parcel postal"
 )
+_ENTITIES: Final = wordset(
+    """order account ticket invoice user customer client member product item card shipment parcel booking reservation coupon
+    voucher promo serial device"""
+)
+"""Things: an argument called so, with a single word for its value, names one of them by its id."""
 _MONEY: Final = wordset(
     "amount amounts price prices total subtotal cost fee fees refund charge payment balance budget tip deposit"
 )
@@ -90,14 +95,15 @@ _STATED: Final[dict[str, Kind]] = {
 
 
 def _by_shape(right: str, parts: list[str]) -> Kind | None:
+    """Return the kind that the argument's last word or the look of the right value tells beyond doubt."""
+    if not _PHONES.isdisjoint(parts):
+        return "phone" if read_phone(right) is not None else "exact"
+    if parts and (parts[-1] in _ID_ENDS or (parts[-1] in _ENTITIES and " " not in right.strip() and "@" not in right)):
+        return "exact"
     if _EMAIL.fullmatch(right):
         return "email"
     if _URL.fullmatch(right):
         return "url"
-    if not _PHONES.isdisjoint(parts):
-        return "phone" if read_phone(right) is not None else "exact"
-    if parts and parts[-1] in _ID_ENDS:
-        return "exact"
     return "phone" if right.startswith("+") and read_phone(right) is not None else None
 
 

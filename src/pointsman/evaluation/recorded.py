@@ -136,8 +136,10 @@ def open_recorded(text: str, shelves: dict[str, Shelf]) -> list[RecordedAnswers 
     )
     if not chosen:
         some = ", ".join([*models][:8]) + (f" and {len(models) - 8} more" if len(models) > 8 else "")  # noqa: PLR2004 - a line
+        if not models:
+            raise UsageError(f"{path} holds no answers: its rows need case_id, and text, tool_calls, raw or error.")
         what = f"has no model {wanted[:80]!r}" if wanted else "holds several models: write recorded:PATH#MODEL"
-        raise UsageError(f"{path} {what}. There are: {some or 'none'}.")
+        raise UsageError(f"{path} {what}. There are: {some}.")
     mark = fingerprint(file)
     return [RecordedAnswers(shelf, model, mark) for model in chosen]
 

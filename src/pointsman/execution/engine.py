@@ -20,11 +20,11 @@ from pointsman.domain.turn import Turn
 from pointsman.errors import NoEligibleModel, PointsmanError
 from pointsman.execution.ask import Ask
 from pointsman.execution.calls import Call
-from pointsman.execution.guard import out_of_money, set_aside
 from pointsman.execution.hop import Attempts, Dispatch
-from pointsman.execution.latency import LatencyBook
+from pointsman.execution.limits.guard import out_of_money, set_aside
 from pointsman.execution.memory import MemoryBook
 from pointsman.execution.records import TurnOutcome, turn_record
+from pointsman.execution.routes.latency import LatencyBook
 from pointsman.execution.running import Running
 from pointsman.execution.sessions import Sessions
 from pointsman.execution.states import ReplyStates

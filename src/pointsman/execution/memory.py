@@ -24,7 +24,7 @@ from pointsman.domain.reply import Reply
 from pointsman.domain.turn import EMPTY_SESSION, Turn
 from pointsman.errors import PointsmanError
 from pointsman.execution.ask import Ask
-from pointsman.execution.redaction import Redactor
+from pointsman.execution.privacy.redaction import Redactor
 from pointsman.routing.reading import Reading
 from pointsman.routing.sections_memory import MemorySection
 from pointsman.routing.signals.history import measure as measure_history

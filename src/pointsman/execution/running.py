@@ -19,9 +19,9 @@ from pointsman.domain.turn import Turn
 from pointsman.errors import PointsmanError, ProviderError, TooManyHandoffs
 from pointsman.execution.assemble import events_of
 from pointsman.execution.calls import Call
-from pointsman.execution.filler import Filler, Say
 from pointsman.execution.hop import Hop
 from pointsman.execution.records import TurnOutcome
+from pointsman.execution.routes.filler import Filler, Say
 from pointsman.execution.work import MOST_HANDOFFS, MOST_REDOS, Sieve, Stage, Wish
 from pointsman.routing.eligibility import Limits
 

@@ -21,7 +21,7 @@ from pointsman.domain.reply import Event, Reply
 from pointsman.domain.turn import Turn
 from pointsman.errors import BudgetExceeded, PointsmanError, ProviderError
 from pointsman.execution.ask import Ask
-from pointsman.execution.filler import Filler
+from pointsman.execution.routes.filler import Filler
 from pointsman.providers.seam import Endpoint
 
 MOST_HANDOFFS = 2

@@ -17,7 +17,7 @@ import msgspec
 
 from pointsman.domain.message import Message
 from pointsman.errors import StoreError, UsageError
-from pointsman.execution.redaction import Redactor
+from pointsman.execution.privacy.redaction import Redactor
 from pointsman.learning.distill_clean import Content, NotClean, cleaned, tail, words_of
 from pointsman.learning.distill_files import SPLITS, SetFiles, Split, encode_line
 from pointsman.learning.distill_formats import RENDER, Line

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from pointsman.domain.message import Message, Part, Reasoning, Refusal, Text, Tool, ToolCall, ToolResult
-from pointsman.execution.redaction import Redactor
+from pointsman.execution.privacy.redaction import Redactor
 
 
 class Content(msgspec.Struct, frozen=True):

@@ -1,8 +1,8 @@
 """Keeps evaluation sets out of training sets: what a model was trained on, it cannot be tested on.
 
 A turn overlaps a case when it is the turn or of the conversation that the case was made of, when any thirteen words in a row are
-the same (as GPT-3's authors did: T. Brown et al., arXiv 2005.14165, appendix C), or when a customer's message of four words or
-more is the same; shorter ones count when the whole talk is the same. System prompts are not compared: they are the same on
+the same (as GPT-3's authors did: T. Brown et al., arXiv 2005.14165, appendix C), or when the message that is
+answered is one of the set's, of four words or more; shorter ones count when the whole talk is the same. System prompts are not compared: they are the same on
 purpose.
 """
 
@@ -98,7 +98,8 @@ class Overlap:
         if any(self._db.execute("SELECT 1 FROM name WHERE name = ?", (name,)).fetchone() for name in names):
             return True
         said = [message for message in (*messages, *answers) if message.role != "system"]
-        marks = [_talk(messages), *(_mark(words_of(message)) for message in messages if message.role == "user")]
+        asked = next((message for message in reversed(messages) if message.role == "user"), None)
+        marks = [_talk(messages), None if asked is None else _mark(words_of(asked))]
         if any(mark is not None and self._has("whole", mark) for mark in marks):
             return True
         return any(self._has("gram", one) for message in said for one in grams(words_of(message), _GRAM))

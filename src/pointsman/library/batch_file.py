@@ -9,7 +9,7 @@ import msgspec
 
 from pointsman.domain.turn import Turn
 from pointsman.errors import PointsmanError, RequestError, UsageError
-from pointsman.execution.batch import BatchItem
+from pointsman.execution.batches.desk import BatchItem
 from pointsman.server.gateway.openai_request import read_request
 
 _LINE_LIMIT = 64 * 1024 * 1024

@@ -12,8 +12,8 @@ from pointsman.app import Router
 from pointsman.catalog.models import Model
 from pointsman.domain.turn import Turn
 from pointsman.execution.ask import Ask, conversation_hash, neutral_parts
-from pointsman.execution.batch import BatchDesk, PollPlan, Reserve, Settle
-from pointsman.execution.batch_records import DIALECT
+from pointsman.execution.batches.desk import BatchDesk, PollPlan, Reserve, Settle
+from pointsman.execution.batches.records import DIALECT
 from pointsman.store.money import to_pico
 
 

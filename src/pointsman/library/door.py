@@ -23,7 +23,7 @@ from pointsman.domain.message import ToolCall
 from pointsman.domain.reply import Event
 from pointsman.errors import PointsmanError, UsageError
 from pointsman.execution.agents.managed import ManagedRun
-from pointsman.execution.batch import BatchDesk, PollPlan
+from pointsman.execution.batches.desk import BatchDesk, PollPlan
 from pointsman.execution.engine import Running
 from pointsman.execution.python_tools import BadArguments, PythonTool, python_tool
 from pointsman.library.asks import Asked, Said, WishArgs, Wishes, ask_of

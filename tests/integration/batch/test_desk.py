@@ -20,7 +20,7 @@ from pointsman.emulator.app import Emulator
 from pointsman.emulator.script import BatchesSaid, Fault, Rule, Say, Script, When
 from pointsman.emulator.serving import Handle, serve_in_thread
 from pointsman.errors import BudgetExceeded, NoEligibleModel, NotFound, UsageError
-from pointsman.execution.batch import BatchDesk, BatchItem, BatchView, PollPlan
+from pointsman.execution.batches.desk import BatchDesk, BatchItem, BatchView, PollPlan
 from pointsman.library.door import Pointsman
 from pointsman.store import open_store
 from pointsman.store.batches import ItemRow

@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from pointsman.emulator.script import Fault, Pace, Rule, SaidCall, Say, Script, When
-from pointsman.execution.folding import ESCALATE
+from pointsman.execution.routes.folding import ESCALATE
 from support.gateway import gateway, policy
 from support.routed import HAIKU, MINI, OPUS, PLAN, SDKS, STREAMS, TOOLS, ask, calls, checks, only
 

@@ -16,7 +16,7 @@ from pointsman.domain.decision import Decision
 from pointsman.domain.memory import Fact, Memory
 from pointsman.domain.record import TurnRecord
 from pointsman.errors import NotFound
-from pointsman.execution.redaction import Redactor, redaction_key
+from pointsman.execution.privacy.redaction import Redactor, redaction_key
 from pointsman.store import open_store
 from pointsman.store.memory import Memories
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from pointsman.errors import ProviderError, RequestError
-from pointsman.execution.breakers import Breakers, outcome_of
+from pointsman.execution.limits.breakers import Breakers, outcome_of
 from pointsman.routing.sections_budgets import Breaker as Settings
 
 HERE = "openai/gpt-5-mini"

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.errors import BudgetExceeded
-from pointsman.execution.budgets import Budgets, Hold
-from pointsman.execution.scopes import Scopes
-from pointsman.execution.worst_case import Quote
+from pointsman.execution.limits.budgets import Budgets, Hold
+from pointsman.execution.limits.scopes import Scopes
+from pointsman.execution.limits.worst_case import Quote
 from pointsman.routing.sections_budgets import Cap
 from pointsman.store.money import PICO
 from pointsman.store.spend import Account, Job, Spend

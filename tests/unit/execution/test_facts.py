@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.execution.facts import facts, offered, stands
+from pointsman.execution.routes.facts import facts, offered, stands
 
 
 @pytest.mark.parametrize(

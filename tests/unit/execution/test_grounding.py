@@ -9,7 +9,7 @@ import pytest
 
 from pointsman.domain.message import Message, Text, Tool, ToolCall, ToolResult
 from pointsman.domain.turn import Turn
-from pointsman.execution.grounding import Ground, canonical
+from pointsman.execution.routes.grounding import Ground, canonical
 
 TOOL = Tool(
     "book",

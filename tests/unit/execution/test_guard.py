@@ -16,8 +16,8 @@ from pointsman.domain.turn import Turn
 from pointsman.domain.usage import Usage
 from pointsman.errors import BudgetExceeded, ProviderError, RateLimited
 from pointsman.execution.ask import Ask
-from pointsman.execution.guard import Watch, out_of_money
-from pointsman.execution.guard_build import build_guard
+from pointsman.execution.limits.building import build_guard
+from pointsman.execution.limits.guard import Watch, out_of_money
 from pointsman.execution.work import SET_ASIDE, is_refusal
 from pointsman.providers import transport_errors
 from pointsman.providers.seam import Endpoint

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pointsman.domain.record import StepRecord
 from pointsman.domain.usage import Usage
-from pointsman.execution.latency import LEAST, LatencyBook, Sketch
+from pointsman.execution.routes.latency import LEAST, LatencyBook, Sketch
 
 
 def step(ms: float, prompt: int = 100, cached: int = 0, **more: str) -> StepRecord:

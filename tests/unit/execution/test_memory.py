@@ -18,7 +18,7 @@ from pointsman.domain.turn import Session, Turn
 from pointsman.domain.usage import Usage
 from pointsman.execution.ask import Ask
 from pointsman.execution.memory import MemoryBook, promises, render
-from pointsman.execution.redaction import Redactor
+from pointsman.execution.privacy.redaction import Redactor
 from pointsman.execution.sessions import Sessions
 from pointsman.routing.sections_memory import MemorySection
 from pointsman.store import Store, open_store

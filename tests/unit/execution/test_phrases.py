@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pointsman.execution.phrases import forbidden_in, mentions
+from pointsman.execution.routes.phrases import forbidden_in, mentions
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pointsman.domain.rates import Allowance, RateState
 from pointsman.errors import RateLimited
-from pointsman.execution.rates import Rates, duration
-from pointsman.execution.scopes import Scopes
+from pointsman.execution.limits.rates import Rates, duration
+from pointsman.execution.limits.scopes import Scopes
 from pointsman.routing.sections_budgets import Rate
 
 BOT = Scopes("t", key="bot")

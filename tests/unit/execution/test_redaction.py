@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pointsman.domain.decision import Decision, Reason
 from pointsman.domain.record import CheckRecord, Handoff, StepRecord, TurnRecord
 from pointsman.errors import StoreError
-from pointsman.execution.redaction import FAILED, Redactor, guard_logs, redaction_key, redactor_for
+from pointsman.execution.privacy.redaction import FAILED, Redactor, guard_logs, redaction_key, redactor_for
 from pointsman.store.rejections import Rejection
 
 CARD, MAIL = "4111 1111 1111 1111", "anna@example.com"

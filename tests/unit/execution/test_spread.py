@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pointsman.execution.spread import Spread
+from pointsman.execution.limits.spread import Spread
 from pointsman.providers.seam import Endpoint
 
 MODEL = "openai/gpt-5-mini"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.execution.survival import invented, own_words, survived
+from pointsman.execution.routes.survival import invented, own_words, survived
 
 ALL = ("ids", "amounts", "dates", "addresses", "commitments")
 TEXT = (

@@ -14,7 +14,7 @@ from pointsman.catalog.prices import Rates
 from pointsman.domain.message import Document, Image, Message, Text, Tool, ToolResult
 from pointsman.domain.turn import Turn
 from pointsman.domain.usage import Usage
-from pointsman.execution.worst_case import Measure
+from pointsman.execution.limits.worst_case import Measure
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 SMALL = Model("p/m", "p", "m", "small", context_window=100_000, max_output=4_000)

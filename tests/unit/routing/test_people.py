@@ -8,7 +8,7 @@ import json
 import pytest
 
 from pointsman.errors import PolicyError, UsageError
-from pointsman.execution.redaction import Redactor
+from pointsman.execution.privacy.redaction import Redactor
 from pointsman.routing.lexicon.people import People
 from pointsman.routing.policy import parse_policy
 

@@ -17,8 +17,8 @@ from pointsman.evaluation.grading_calls import WrittenCall, calls_of
 from pointsman.evaluation.grading_seam import Marks, version_of
 from pointsman.evaluation.grading_turn import customer_texts
 from pointsman.evaluation.grading_values import identical, properties_of, value_fault
-from pointsman.execution.facts import Key, facts
-from pointsman.execution.phrases import folded
+from pointsman.execution.routes.facts import Key, facts
+from pointsman.execution.routes.phrases import folded
 
 _REVISION: Final = 1
 _TURNED: Final = re.compile(

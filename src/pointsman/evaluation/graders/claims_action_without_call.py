@@ -30,7 +30,7 @@ from pointsman.evaluation.grading_action_words import (
 )
 from pointsman.evaluation.grading_seam import Marks, version_of
 from pointsman.evaluation.grading_turn import Made, calls_made, customer_texts
-from pointsman.execution.tool_words import may_write
+from pointsman.execution.routes.tool_words import may_write
 
 _REVISION: Final = 1
 _SENTENCE: Final = re.compile(r"[^.!?\n]+(?:[.!?](?=\w)[^.!?\n]+)*[.!?]*")

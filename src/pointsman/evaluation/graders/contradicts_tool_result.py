@@ -25,8 +25,8 @@ from pointsman.evaluation.grading_action_words import ASKED
 from pointsman.evaluation.grading_seam import Marks, version_of
 from pointsman.evaluation.grading_statuses import is_status_field, states_in
 from pointsman.evaluation.grading_turn import all_texts, evidence, result_value
-from pointsman.execution.facts import Fact, facts, offered, plain, stands
-from pointsman.execution.phrases import folded, stems
+from pointsman.execution.routes.facts import Fact, facts, offered, plain, stands
+from pointsman.execution.routes.phrases import folded, stems
 from pointsman.routing.lexicon.match import wordset
 
 _REVISION: Final = 1

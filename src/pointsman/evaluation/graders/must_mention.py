@@ -7,7 +7,7 @@ from typing import Final
 from pointsman.evaluation.answers import Answer, Grade
 from pointsman.evaluation.cases import Case
 from pointsman.evaluation.grading_seam import Marks, version_of
-from pointsman.execution.phrases import mentions
+from pointsman.execution.routes.phrases import mentions
 
 _REVISION: Final = 1
 

@@ -18,7 +18,7 @@ from pointsman.evaluation.grading_calls import WrittenCall, WrittenCalls, calls_
 from pointsman.evaluation.grading_matching import cheapest_pairs
 from pointsman.evaluation.grading_seam import WRITE_ERROR, Marks, version_of
 from pointsman.evaluation.grading_values import identical, plain, properties_of, resolve, types_of, value_fault
-from pointsman.execution.tool_words import may_write
+from pointsman.execution.routes.tool_words import may_write
 
 _REVISION: Final = 1
 _GRAVEST_FIRST: Final = (
@@ -178,7 +178,7 @@ def _argument_faults(gold: GoldCall, given: JsonObject, root: JsonObject) -> lis
                 found.append(
                     (fault, f"{name} = {_shown(given[name])}, wanted {_shown(allowed[0] if allowed else None)}")
                 )
-        elif name not in gold.optional or name in needed:
+        elif name in needed or not (name in gold.optional or None in allowed):
             found.append(("missing_argument", name))
     for name, value in given.items():
         if name not in gold.arguments and not left_open(name):

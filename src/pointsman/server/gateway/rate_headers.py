@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from pointsman.domain.rates import Allowance, RateState
-from pointsman.execution.rates import duration
+from pointsman.execution.limits.rates import duration
 
 
 def openai_rates(state: RateState | None) -> dict[str, str]:

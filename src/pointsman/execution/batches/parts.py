@@ -10,9 +10,9 @@ import msgspec
 
 from pointsman.errors import ProviderError
 from pointsman.execution.agents.owner import Owner
-from pointsman.execution.batch_calls import drive, may_have_arrived, results
-from pointsman.execution.batch_records import Ledger, trouble
-from pointsman.execution.batch_split import Encoder, custom_id
+from pointsman.execution.batches.calls import drive, may_have_arrived, results
+from pointsman.execution.batches.records import Ledger, trouble
+from pointsman.execution.batches.split import Encoder, custom_id
 from pointsman.providers.batch_seam import BatchDialect, BatchState, Broken, ItemResult
 from pointsman.providers.seam import Endpoint, Outgoing, Transport
 from pointsman.store.batches import Batches, BatchRow, Ended, ItemRow, PartRow

@@ -17,11 +17,11 @@ from pointsman.domain.record import CheckRecord, Handoff
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
 from pointsman.errors import PointsmanError
-from pointsman.execution.filler import Filler
-from pointsman.execution.kit import Kit, Room, explain, instructions, transcript, with_instructions
-from pointsman.execution.phrases import forbidden_in
-from pointsman.execution.plan_check import PlanCheck
 from pointsman.execution.prompts import Prompt
+from pointsman.execution.routes.filler import Filler
+from pointsman.execution.routes.kit import Kit, Room, explain, instructions, transcript, with_instructions
+from pointsman.execution.routes.phrases import forbidden_in
+from pointsman.execution.routes.plan_check import PlanCheck
 from pointsman.execution.work import Check, Desk, Wish
 from pointsman.routing.route_parts import worker
 

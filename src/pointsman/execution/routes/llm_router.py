@@ -20,11 +20,11 @@ from pointsman.domain.message import JsonObject, Message, OutputFormat, Text
 from pointsman.domain.record import CheckRecord
 from pointsman.domain.turn import Turn
 from pointsman.errors import NoEligibleModel, PointsmanError
-from pointsman.execution.folding import Fold, able, obstacle
-from pointsman.execution.kit import Kit, explain, transcript
+from pointsman.execution.limits.worst_case import Measure
 from pointsman.execution.prompts import Prompt
+from pointsman.execution.routes.folding import Fold, able, obstacle
+from pointsman.execution.routes.kit import Kit, explain, transcript
 from pointsman.execution.work import Desk, Stage, Wish
-from pointsman.execution.worst_case import Measure
 from pointsman.routing.lexicon.intents import RISK
 from pointsman.routing.policy import Policy
 from pointsman.routing.route_parts import GUARD, SUMMARIZE, summarizer, verify, worker

@@ -29,13 +29,13 @@ from pointsman.domain.record import StepRecord
 from pointsman.domain.turn import Turn
 from pointsman.errors import BudgetExceeded, ProviderError
 from pointsman.execution.ask import Ask
-from pointsman.execution.breakers import Breakers, Outcome, outcome_of_kind
-from pointsman.execution.budgets import Budgets, Hold
-from pointsman.execution.rates import Rates, Ticket
-from pointsman.execution.scopes import Scopes, scopes_of
-from pointsman.execution.spread import Lease, Spread
+from pointsman.execution.limits.breakers import Breakers, Outcome, outcome_of_kind
+from pointsman.execution.limits.budgets import Budgets, Hold
+from pointsman.execution.limits.rates import Rates, Ticket
+from pointsman.execution.limits.scopes import Scopes, scopes_of
+from pointsman.execution.limits.spread import Lease, Spread
+from pointsman.execution.limits.worst_case import Measure, Quote
 from pointsman.execution.work import SET_ASIDE
-from pointsman.execution.worst_case import Measure, Quote
 from pointsman.providers.seam import Endpoint
 from pointsman.providers.transport_errors import was_never_sent
 from pointsman.routing.policy import Policy

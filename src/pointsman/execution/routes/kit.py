@@ -13,8 +13,8 @@ from pointsman.domain.decision import TIERS, Reason
 from pointsman.domain.message import Document, Image, Message, Part, Text, ToolCall, ToolResult
 from pointsman.domain.turn import Turn
 from pointsman.execution.ask import Ask
-from pointsman.execution.latency import LatencyBook
 from pointsman.execution.prompts import PromptBook, delimited
+from pointsman.execution.routes.latency import LatencyBook
 from pointsman.execution.work import Desk
 from pointsman.routing.policy import Policy
 

@@ -20,11 +20,11 @@ from pointsman.domain.message import Message, Text
 from pointsman.domain.turn import Turn
 from pointsman.errors import NotFound, PointsmanError, RequestError, UsageError
 from pointsman.execution.agents.owner import Owner
-from pointsman.execution.batch_parts import Account, Job, PartWork
-from pointsman.execution.batch_records import Ledger, redacted
-from pointsman.execution.batch_split import Encoder, numbered, split
+from pointsman.execution.batches.parts import Account, Job, PartWork
+from pointsman.execution.batches.records import Ledger, redacted
+from pointsman.execution.batches.split import Encoder, numbered, split
 from pointsman.execution.hop import Dispatch
-from pointsman.execution.redaction import Redactor
+from pointsman.execution.privacy.redaction import Redactor
 from pointsman.providers.batch_registry import batch_dialect
 from pointsman.providers.seam import Endpoint
 from pointsman.routing.router import new_id

@@ -25,8 +25,8 @@ import msgspec
 
 from pointsman.domain.money import in_dollars
 from pointsman.errors import BudgetExceeded, StoreError
-from pointsman.execution.scopes import Scopes, scope_id, words
-from pointsman.execution.worst_case import Quote
+from pointsman.execution.limits.scopes import Scopes, scope_id, words
+from pointsman.execution.limits.worst_case import Quote
 from pointsman.routing.sections_budgets import WAIT_S, Cap, Per
 from pointsman.store.money import from_pico, to_pico
 from pointsman.store.spend import Account, Job, Spend

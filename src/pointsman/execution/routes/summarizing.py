@@ -19,9 +19,9 @@ from pointsman.domain.message import Document, Message, Part, Text
 from pointsman.domain.record import CheckRecord, Handoff
 from pointsman.domain.turn import Turn
 from pointsman.errors import NoEligibleModel, PointsmanError
-from pointsman.execution.kit import Kit, explain
 from pointsman.execution.prompts import delimited
-from pointsman.execution.survival import Survival, important, invented, own_words, survived
+from pointsman.execution.routes.kit import Kit, explain
+from pointsman.execution.routes.survival import Survival, important, invented, own_words, survived
 from pointsman.execution.work import Desk, Wish
 from pointsman.routing.route_parts import floor_of, summarizer
 from pointsman.routing.sections import Route

@@ -14,8 +14,8 @@ import msgspec
 
 from pointsman.domain.message import JsonObject, Text, Tool, ToolCall, ToolResult
 from pointsman.domain.turn import Turn
-from pointsman.execution.facts import facts, offered, plain, stands
-from pointsman.execution.phrases import content_words, folded, stems
+from pointsman.execution.routes.facts import facts, offered, plain, stands
+from pointsman.execution.routes.phrases import content_words, folded, stems
 
 _PROSE_WORDS: Final = 8
 """From so many words on a string is the model's own wording (a note, a reason): only the facts in it need ground."""

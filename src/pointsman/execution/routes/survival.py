@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
-from pointsman.execution.facts import Fact, Kind, facts, offered, plain, stands
-from pointsman.execution.phrases import mentions
+from pointsman.execution.routes.facts import Fact, Kind, facts, offered, plain, stands
+from pointsman.execution.routes.phrases import mentions
 
 _KINDS: Final[dict[str, tuple[Kind, ...]]] = {
     "ids": ("id",),

@@ -17,9 +17,9 @@ from pointsman.domain.message import JsonObject, Reasoning, Refusal, Text, Tool
 from pointsman.domain.record import CheckRecord
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
-from pointsman.execution.kit import with_instructions
 from pointsman.execution.prompts import Prompt
-from pointsman.execution.sieve import WithoutTool
+from pointsman.execution.routes.kit import with_instructions
+from pointsman.execution.routes.sieve import WithoutTool
 from pointsman.execution.work import Desk, Sieve, Wish
 
 ESCALATE: Final = "pointsman_escalate"

@@ -15,8 +15,8 @@ from pointsman.domain.record import Status, StepRecord, TurnRecord
 from pointsman.domain.turn import Turn
 from pointsman.errors import RequestError
 from pointsman.execution.ask import conversation_hash, neutral_parts
+from pointsman.execution.privacy.redaction import Redactor
 from pointsman.execution.records import counterfactual
-from pointsman.execution.redaction import Redactor
 from pointsman.providers.batch_seam import ItemResult
 from pointsman.store.batches import BatchRow, ItemRow, PartRow
 

@@ -63,7 +63,7 @@ class Redactor:
 
     def __init__(self, kinds: Iterable[Kind] = KINDS, *, key: bytes, people: People | None = None) -> None:
         # Its patterns take a while to compile: paid only where something is redacted.
-        from pointsman.execution.redaction_talk import without_split
+        from pointsman.execution.privacy.talk import without_split
         from pointsman.routing.lexicon.identifiers import Finder
 
         self._kinds = frozenset(kinds)

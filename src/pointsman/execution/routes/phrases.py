@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final, Literal
 
-from pointsman.execution.facts import facts, offered, plain, stands
+from pointsman.execution.routes.facts import facts, offered, plain, stands
 from pointsman.routing.lexicon.match import wordset
 
 Hit = Literal["exact", "near"]

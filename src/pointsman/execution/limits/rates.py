@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from pointsman.domain.rates import Allowance, RateState
 from pointsman.errors import RateLimited
-from pointsman.execution.scopes import Scopes, scope_id, words
+from pointsman.execution.limits.scopes import Scopes, scope_id, words
 from pointsman.routing.sections_budgets import Rate
 
 MINUTE_S = 60.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pointsman.execution.kit import Kit
-from pointsman.execution.llm_router import LlmRouting
-from pointsman.execution.planning import Planning
-from pointsman.execution.summarizing import Summarizing
-from pointsman.execution.verifying import Verifying
+from pointsman.execution.routes.kit import Kit
+from pointsman.execution.routes.llm_router import LlmRouting
+from pointsman.execution.routes.planning import Planning
+from pointsman.execution.routes.summarizing import Summarizing
+from pointsman.execution.routes.verifying import Verifying
 from pointsman.execution.work import Stage
 from pointsman.routing.route_parts import summarizer, verify, worker
 

@@ -19,9 +19,9 @@ from pointsman.domain.record import CheckRecord
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
 from pointsman.errors import ContractViolated, PointsmanError, UsageError
-from pointsman.execution.grounding import Ground, canonical
-from pointsman.execution.kit import Kit
-from pointsman.execution.tool_words import may_write
+from pointsman.execution.routes.grounding import Ground, canonical
+from pointsman.execution.routes.kit import Kit
+from pointsman.execution.routes.tool_words import may_write
 from pointsman.execution.work import Desk, Wish
 from pointsman.routing.route_parts import verify
 from pointsman.routing.sections import Verify

@@ -14,8 +14,8 @@ from pointsman.domain.record import CheckRecord
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
 from pointsman.errors import ContractViolated
-from pointsman.execution.phrases import forbidden_in, mentions
-from pointsman.execution.tool_words import may_write
+from pointsman.execution.routes.phrases import forbidden_in, mentions
+from pointsman.execution.routes.tool_words import may_write
 from pointsman.execution.work import Desk, Wish
 
 By = Literal["worker", "repair", "planner"]

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from pointsman.catalog.book import Catalog
-from pointsman.execution.breakers import Breakers
-from pointsman.execution.budgets import Budgets, period_of, start_of
-from pointsman.execution.guard import Watch
-from pointsman.execution.rates import Rates
-from pointsman.execution.spread import Spread
+from pointsman.execution.limits.breakers import Breakers
+from pointsman.execution.limits.budgets import Budgets, period_of, start_of
+from pointsman.execution.limits.guard import Watch
+from pointsman.execution.limits.rates import Rates
+from pointsman.execution.limits.spread import Spread
 from pointsman.providers.seam import Endpoint
 from pointsman.routing.policy import Policy
 from pointsman.store.spend import SpendBook

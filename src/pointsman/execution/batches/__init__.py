@@ -1,0 +1,1 @@
+"""Work that can wait, at the batch APIs of the providers."""

@@ -1,0 +1,1 @@
+"""Personal data, taken out before the first write."""

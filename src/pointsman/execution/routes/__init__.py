@@ -1,0 +1,1 @@
+"""The stages of routes that take more than one model call: plan, summarize, verify, sort."""
