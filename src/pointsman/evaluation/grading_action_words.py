@@ -17,7 +17,8 @@ _FAMILIES: Final = {
         renewed geändert aktualisiert modifiée? cambiad[oa] actualizad[oa]""",
     "send": """sent resent emailed mailed texted forwarded dispatched shared gesendet geschickt verschickt envoyée? enviad[oa]""",
     "create": """created opened raised filed submitted logged registered placed added issued initiated arranged activated enabled
-        applied waived enrolled assigned generated processed finali[sz]ed completed angelegt eingeleitet veranlasst créée?
+        applied waived enrolled assigned generated processed finali[sz]ed completed notified flagged
+        contacted saved recorded approved authori[sz]ed granted released requested angelegt eingeleitet veranlasst créée?
         effectuée? cread[oa] registrad[oa] procesad[oa]""",
     "remove": """removed deleted closed deactivated unsubscribed blocked frozen disabled gelöscht supprimée? eliminad[oa]""",
     "reset": """reset unlocked restored reactivated zurückgesetzt réinitialisée? restablecid[oa]""",

@@ -103,8 +103,8 @@ def _backed(claim: _Claim, made: Sequence[Made], said: str) -> bool:
     writes = [call for call in made if may_write(call.name) and not call.failed]
     if any(call.here or does(call.name, family) for call in writes):
         return True
-    if claim.how is ACTIVE:
-        return False
+    if claim.how is ACTIVE and not claim.words.lower().startswith("we"):
+        return False  # what "we" did may have been the company, long ago
     if claim.how is STATUS and made:
         return True
     stem = claim.verb.lower()[:5]
