@@ -18,7 +18,7 @@ import msgspec
 from pointsman.domain.message import Message
 from pointsman.errors import StoreError, UsageError
 from pointsman.execution.privacy.redaction import Redactor
-from pointsman.learning.distill_clean import Content, NotClean, cleaned, tail, words_of
+from pointsman.learning.distill_clean import Cleaner, Content, NotClean, tail, words_of
 from pointsman.learning.distill_files import SPLITS, SetFiles, Split, encode_line
 from pointsman.learning.distill_formats import RENDER, Line
 from pointsman.learning.distill_overlap import Excluded, Overlap
@@ -116,6 +116,7 @@ class Exporter:
         self._store = store
         self._settings = settings
         self._redactor = redactor
+        self._cleaner = Cleaner(redactor)
         self._key = key
         self._tier_of = tier_of
         self._sieves = sieves
@@ -268,7 +269,7 @@ class Exporter:
             self._left["in_evaluation_set"] += 1
             return
         try:
-            clean = cleaned(self._redactor, content)
+            clean = self._cleaner.clean(content)
             line, problem = self._line(sample, clean)
         except NotClean:
             self._left["redaction_failed"] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ import msgspec
 
 from pointsman.domain.message import Message, Part, Reasoning, Refusal, Text, Tool, ToolCall, ToolResult
 from pointsman.execution.privacy.redaction import Redactor
+
+_MOST = 256
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -23,30 +26,56 @@ class NotClean(Exception):
     """Redaction failed, or does not hold what it found: nothing of this turn may be written."""
 
 
-def cleaned(redactor: Redactor, content: Content) -> Content:
-    """Return the content with personal data as tokens, ids counted anew, and no reasoning. Fails closed.
+class Cleaner:
+    """Cleans turns. Tools are the same turn after turn: what was made of them is kept."""
 
-    Raises:
-        NotClean: it cannot be redacted, or a second look still finds something.
-    """
-    try:
-        ids: dict[str, str] = {}
-        bare = Content(
-            tuple(_bare(message, ids) for message in content.messages),
+    def __init__(self, redactor: Redactor) -> None:
+        self.redactor = redactor
+        self._tools: dict[bytes, tuple[Tool, ...]] = {}
+
+    def clean(self, content: Content) -> Content:
+        """Return the content with personal data as tokens, ids counted anew, and no reasoning. Fails closed.
+
+        Raises:
+            NotClean: it cannot be redacted, or a second look still finds something.
+        """
+        try:
+            ids: dict[str, str] = {}
+            messages = [_bare(message, ids) for message in content.messages]
             # Of several answers each is counted on from the messages: they stand in for one another.
-            tuple(_bare(message, dict(ids)) for message in content.answers),
-            tuple(msgspec.structs.replace(tool, cache=None) for tool in content.tools),
-        )
-        plain = redactor.value(_words(bare))
-        found = _filled(bare, plain)
-        again = _words(found)
-        if redactor.value(again) != again:
+            messages += [_bare(message, dict(ids)) for message in content.answers]
+            said = self._redacted([[_said(part) for part in message.parts] for message in messages])
+            found = [
+                Message(message.role, tuple(_with(part, word) for part, word in zip(message.parts, one, strict=True)))
+                for message, one in zip(messages, said, strict=True)
+            ]
+            tools = self._of_tools(content.tools)
+        except NotClean:
+            raise
+        except Exception as error:  # whatever it was, nothing may be written that was not looked through
+            raise NotClean(type(error).__name__) from error
+        count = len(content.messages)
+        return Content(tuple(found[:count]), tuple(found[count:]), tools)
+
+    def _redacted(self, words: Any) -> Any:
+        found = self.redactor.value(words)
+        if self.redactor.value(found) != found:
             raise NotClean("a second look finds more")
-    except NotClean:
-        raise
-    except Exception as error:  # whatever it was, nothing may be written that was not looked through
-        raise NotClean(type(error).__name__) from error
-    return found
+        return found
+
+    def _of_tools(self, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
+        key = hashlib.blake2b(msgspec.json.encode(tools), digest_size=16).digest()
+        known = self._tools.get(key)
+        if known is None:
+            words = self._redacted([{"description": tool.description, "parameters": tool.parameters} for tool in tools])
+            known = tuple(
+                Tool(tool.name, one["description"], one["parameters"], tool.strict)
+                for tool, one in zip(tools, words, strict=True)
+            )
+            if len(self._tools) >= _MOST:
+                self._tools.clear()
+            self._tools[key] = known
+        return known
 
 
 def _bare(message: Message, ids: dict[str, str]) -> Message:
@@ -69,36 +98,12 @@ def _named(given: str, ids: dict[str, str]) -> str:
     return ids.setdefault(given, f"call_{len(ids) + 1}")
 
 
-def _words(content: Content) -> list[Any]:
-    """Return everything that somebody wrote, in the order of ``_filled``."""
-    messages = [[_said(part) for part in message.parts] for message in (*content.messages, *content.answers)]
-    tools = [{"description": tool.description, "parameters": tool.parameters} for tool in content.tools]
-    return [messages, tools]
-
-
 def _said(part: Part) -> Any:
     if isinstance(part, ToolCall):
         return part.arguments
     if isinstance(part, ToolResult):
         return [item.text for item in part.content if isinstance(item, Text)]
     return part.text if isinstance(part, Text) else ""
-
-
-def _filled(content: Content, words: Any) -> Content:
-    said, tools = words
-    messages = [
-        Message(message.role, tuple(_with(part, word) for part, word in zip(message.parts, one, strict=True)))
-        for message, one in zip((*content.messages, *content.answers), said, strict=True)
-    ]
-    count = len(content.messages)
-    return Content(
-        tuple(messages[:count]),
-        tuple(messages[count:]),
-        tuple(
-            Tool(tool.name, one["description"], one["parameters"], tool.strict)
-            for tool, one in zip(content.tools, tools, strict=True)
-        ),
-    )
 
 
 def _with(part: Part, word: Any) -> Part:

@@ -1,8 +1,8 @@
 """Keeps evaluation sets out of training sets: what a model was trained on, it cannot be tested on.
 
-A turn overlaps a case when it is the turn or of the conversation that the case was made of, when any thirteen words in a row are
-the same (as GPT-3's authors did: T. Brown et al., arXiv 2005.14165, appendix C), or when the message that is
-answered is one of the set's, of four words or more; shorter ones count when the whole talk is the same. System prompts are not compared: they are the same on
+A turn overlaps a case when it is the turn or of the conversation that the case was made of; when any thirteen words in a row
+are the same (as GPT-3's authors did: T. Brown et al., arXiv 2005.14165, appendix C); when the message that is answered is one of
+the set's, of four words or more; or when the whole talk is the same. System prompts are not compared: they are the same on
 purpose.
 """
 
