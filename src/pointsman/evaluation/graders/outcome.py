@@ -8,15 +8,16 @@ from pointsman.evaluation.answers import Answer, Grade
 from pointsman.evaluation.cases import Case
 from pointsman.evaluation.grading_seam import Marks, version_of
 
-_REVISION: Final = 1
+_REVISION: Final = 2
 _FULL: Final = 1.0
 
 
 class Outcome:
     """Grades free-running replays of benchmark runs (tau-bench) by the reward that was recorded with them.
 
-    A reward belongs to the state of the world that one run left behind. It holds for a replay that made every call of the
-    recorded run, with the same arguments, and no other: that run's world is this one's. Of a run that went another way it says nothing.
+    A reward belongs to the state of the world that one run left behind, and to the words said in it. It holds for the recording
+    itself, replayed call by call with the same arguments. Of a run that went another way, or of another model whose calls were the
+    same but whose words are its own, it says nothing.
     """
 
     name = "outcome"
@@ -36,6 +37,8 @@ class Outcome:
             return self._marks.none("a reward is of a whole run: replay with --mode free")
         if not way.whole:
             return self._marks.none(way.divergence or "not every recorded call was made again")
+        if answer.origin != "recorded":
+            return self._marks.none("every recorded call was made again, but the reward judged the recorded words, too")
         if reward >= _FULL:
             return self._marks.passed(f"recorded reward {reward:g}")
         return self._marks.failed("reward", f"recorded reward {reward:g}", max(0.0, float(reward)))
