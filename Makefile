@@ -10,7 +10,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := .venv/bin/
 STAMP := .venv/.synced
 WORKERS ?= 2
-BENCHMARKS := startup decision contracts store transport gateway signal_quality graders
+BENCHMARKS := startup decision contracts store transport gateway signal_quality graders grader_quality
 
 .DEFAULT_GOAL := help
 
