@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ import pytest
 from pointsman.domain.message import Message, Text
 from pointsman.domain.turn import Turn
 from pointsman.emulator.app import Emulator
-from pointsman.emulator.script import Pace, Rule, Say, Script
+from pointsman.emulator.script import Fault, Pace, Rule, Say, Script
 from pointsman.emulator.serving import Handle, serve_in_thread
 from pointsman.evaluation.case_file import encode_case
 from pointsman.evaluation.cases import Case, Gold
@@ -151,3 +152,15 @@ def test_grades_are_the_same_in_other_processes(folder: Path) -> None:
         assert done.returncode == 0, done.stderr
         grades.append(sorted((folder / out / "grades.jsonl").read_bytes().splitlines()))
     assert grades[0] == grades[1]
+
+
+def test_a_provider_that_is_asked_too_much_is_waited_for(folder: Path) -> None:
+    busy = Rule(fault=Fault(kind="status", status=429, retry_after_s=0.05), times=6)
+    with serve_in_thread(Emulator(Script(rules=(busy, Rule(reply=Say(text="All right.")))))) as handle:
+        policy = folder / "pointsman.yaml"
+        policy.write_text(re.sub(r"http://[^/]+", handle.base_url, policy.read_text()))
+        code, out, err = finish(start(folder, "--json"))
+        assert code == 0, err
+        (model,) = json.loads(out)["models"]
+        assert (model["errors"], model["accuracy"]["share"]) == ({}, 1.0)
+        assert asked(handle) == CASES + 6

@@ -16,8 +16,8 @@ class Outcome:
     """Grades free-running replays of benchmark runs (tau-bench) by the reward that was recorded with them.
 
     A reward belongs to the state of the world that one run left behind, and to the words said in it. It holds for the recording
-    itself, replayed call by call with the same arguments. Of a run that went another way, or of another model whose calls were the
-    same but whose words are its own, it says nothing.
+    itself, replayed call by call with the same arguments. Of a run that went another way, or of another model whose calls were
+    the same but whose words are its own, it says nothing.
     """
 
     name = "outcome"
