@@ -129,7 +129,9 @@ def pairs_of(old: Arm, new: Arm) -> list[Pair]:
             f"the runs cover different cases: {_some(only_old, 'the baseline')}, {_some(only_new, 'the candidate')}; "
             f"{len(old.cases.keys() & new.cases.keys()):,} are in both. Replay both on the same case file."
         )
-    return _paired(old, new, sorted(old.cases, key=lambda case: order_of(case, 0)))
+    found = _paired(old, new, sorted(old.cases, key=lambda case: order_of(case, 0)))
+    _same_gold(old, new)
+    return found
 
 
 def prefix_of(old: Arm, new: Arm) -> list[Pair]:
@@ -153,7 +155,9 @@ def prefix_of(old: Arm, new: Arm) -> list[Pair]:
         if found is None or found.answers < new.head.repeats:
             break
         ready.append(case)
-    return _paired(old, new, ready)
+    found_pairs = _paired(old, new, ready)
+    _same_gold(old, new)
+    return found_pairs
 
 
 def _paired(old: Arm, new: Arm, order: Sequence[str]) -> list[Pair]:
@@ -164,6 +168,16 @@ def _paired(old: Arm, new: Arm, order: Sequence[str]) -> list[Pair]:
             f"the cases have changed between the runs: {_some(set(changed), 'both')}. Replay the baseline again."
         )
     return found
+
+
+def _same_gold(old: Arm, new: Arm) -> None:
+    """Refuse runs of case files that differ in what is no part of the question: gold, tags, conversations."""
+    if old.head.version != new.head.version:
+        raise UsageError(
+            f"the case files differ (versions {old.head.version}, {new.head.version}), though they ask the same: gold or tags "
+            f"have changed. Grade the baseline's answers again: pointsman replay {new.head.cases_file} "
+            f"--models recorded:{old.folder}#{old.model} --out NEW."
+        )
 
 
 def _comparable(old: Arm, new: Arm) -> None:

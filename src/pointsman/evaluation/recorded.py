@@ -25,6 +25,7 @@ from pointsman.evaluation.importers.reader import ConversationFile
 from pointsman.evaluation.importers.rows_of import rows_of
 from pointsman.evaluation.importers.turn_cases import shipped_of
 from pointsman.evaluation.recorded_rows import answer_of, case_of_row, model_of_row, repeat_of_row
+from pointsman.evaluation.run_log import read_head
 
 PREFIX = "recorded:"
 _CHUNK = 1 << 20
@@ -84,7 +85,8 @@ class RecordedAnswers:
             found = answer_of(msgspec.json.decode(data))
         except (PointsmanError, msgspec.MsgspecError) as error:
             return Answer(case.id, self.name, repeat, "recorded", error=f"unreadable: {error}"[:200])
-        return msgspec.structs.replace(found, case_id=case.id, model=self.name, repeat=repeat, origin="recorded")
+        # Taken over from a run, an answer keeps where it came from: its latency was measured there.
+        return msgspec.structs.replace(found, case_id=case.id, model=self.name, repeat=repeat)
 
 
 class RecordedConversations:
@@ -123,6 +125,8 @@ def open_recorded(text: str, shelves: dict[str, Shelf]) -> list[RecordedAnswers 
         raise UsageError(f"{text}: there is no {path}. Write recorded:PATH or recorded:PATH#MODEL.")
     if path.is_file() and _holds_conversations(path):
         return [RecordedConversations(path, wanted or path.stem)]
+    if path.is_dir() and read_head(path).mode == "free":
+        raise UsageError(f"{text}: {path} ran freely: its answers belong to its own way through the conversations.")
     file = path / "answers.jsonl" if path.is_dir() else path
     if not file.is_file():
         raise UsageError(f"{text}: {path} is no folder that `pointsman replay` wrote: it has no answers.jsonl.")

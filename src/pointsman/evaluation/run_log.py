@@ -307,7 +307,8 @@ def _merged(folder: Path, head: RunHead) -> RunHead:
     ):
         if getattr(old, name) != getattr(head, name):
             raise UsageError(
-                f"{folder}: this run is of {what} ({getattr(old, name)}, not {getattr(head, name)}). Give another --out."
+                f"{folder}: this run is of {what} ({getattr(old, name)}, not {getattr(head, name)}). Give another --out; "
+                f"--models recorded:{folder}#MODEL takes its answers over."
             )
     models: Any = tuple(dict.fromkeys([*old.models, *head.models]))
     return msgspec.structs.replace(head, models=models, repeats=max(old.repeats, head.repeats))

@@ -104,6 +104,14 @@ def test_cases_that_changed_are_refused(tmp_path: Path) -> None:
         gate(tmp_path, [row(1, True)], [row(1, True, content="d")])
 
 
+def test_gold_that_changed_between_the_runs_is_refused(tmp_path: Path) -> None:
+    old = read_arm(written(tmp_path / "old", [row(1, True)]))
+    new = read_arm(written(tmp_path / "new", [row(1, True)]))
+    other = msgspec.structs.replace(new, head=msgspec.structs.replace(new.head, version="w"))
+    with pytest.raises(UsageError, match=r"gold or tags have changed.*recorded:.*old#m"):
+        pairs_of(old, other)
+
+
 def test_a_run_that_is_not_finished_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="answered 3 of 10 cases"):
         gate(tmp_path, [row(n, True) for n in range(3)], [row(n, True) for n in range(3)], planned=10)

@@ -203,6 +203,20 @@ def test_a_recorded_model_answers_from_a_file(tmp_path: Path) -> None:
     shelves[str(file)].close()
 
 
+def test_a_run_is_a_recorded_model_itself(tmp_path: Path) -> None:
+    cases = written(tmp_path, case("a"), case("b", gold="no"))
+    replay(tmp_path / "run", cases, Says("m", "yes"), repeats=2)
+    shelves: dict[str, Shelf] = {}
+    (model,) = open_recorded(f"recorded:{tmp_path / 'run'}", shelves)
+    replay(tmp_path / "again", cases, model, repeats=2)
+    old, new = (
+        {(r.case, r.repeat): (r.passed, r.usd) for r in read_grades(tmp_path / name)} for name in ("run", "again")
+    )
+    assert old == new
+    for shelf in shelves.values():
+        shelf.close()
+
+
 def test_several_models_in_a_file_must_be_named(tmp_path: Path) -> None:
     file = recorded(tmp_path, {"case_id": "a", "model": "m", "text": "x"}, {"case_id": "a", "model": "n", "text": "x"})
     shelves: dict[str, Shelf] = {}
