@@ -16,8 +16,8 @@ from pointsman.domain.chat_json import messages_from_openai, tools_from_openai
 from pointsman.domain.message import JsonObject
 from pointsman.domain.turn import Turn
 from pointsman.errors import RequestError
-from pointsman.evaluation.cases import Case, Gold, GoldCall
-from pointsman.evaluation.grading_bfcl import oracle_of
+from pointsman.evaluation.cases import Case, Gold
+from pointsman.evaluation.grading_bfcl import gold_calls, oracle_of
 from pointsman.evaluation.importers.case_seam import Found, Wanted
 from pointsman.evaluation.importers.seam import Row
 
@@ -69,30 +69,22 @@ def _gold(row: Row, category: str) -> Gold | None:
     if not isinstance(gold, dict | list):
         raise RequestError("gold must be an object of calls, or a list of them", param="gold")
     oracle = oracle_of(category, language, functions, gold)
+    _check(oracle)
     # The data set holds a row in which an argument slipped out among the calls: the checker is told of it, we are not.
-    calls = tuple(_call(one) for one in _answers(oracle) if isinstance(next(iter(one.values())), dict))
+    calls = gold_calls(oracle)
     if not calls:
         raise RequestError("gold names no call", param="gold")
     return Gold("calls", calls=calls, oracle=oracle)
 
 
-def _answers(oracle: JsonObject) -> Sequence[JsonObject]:
+def _check(oracle: JsonObject) -> None:
     answers = oracle.get("answers")
     if not isinstance(answers, Sequence) or not all(isinstance(one, dict) and len(one) == 1 for one in answers):
         raise RequestError("gold must name one call each", param="gold")
-    return answers
-
-
-def _call(answer: JsonObject) -> GoldCall:
-    name, allowed = next(iter(answer.items()))
-    if not all(isinstance(values, list) for values in allowed.values()):
-        raise RequestError("gold must give a list of allowed values for each argument", param="gold")
-    # "" among the values is the data set's mark for an argument that may be left out.
-    optional = frozenset(argument for argument, values in allowed.items() if "" in values)
-    values = {
-        argument: tuple(value for value in values if value != "") or ("",) for argument, values in allowed.items()
-    }
-    return GoldCall(name, values, optional)
+    for answer in answers:
+        allowed = next(iter(answer.values()))
+        if isinstance(allowed, dict) and not all(isinstance(values, list) for values in allowed.values()):
+            raise RequestError("gold must give a list of allowed values for each argument", param="gold")
 
 
 def _data(row: Row, name: str) -> Any:
