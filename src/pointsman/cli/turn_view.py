@@ -59,14 +59,16 @@ def show_decision(console: Console, decision: Decision) -> None:
 
 
 def steps_table(steps: tuple[StepRecord, ...]) -> Table:
-    """Return each model call as a row, failed ones too."""
+    """Return each model call as a row, failed ones too; with its prompt where Pointsman gave one its own."""
+    prompted = any(step.prompt for step in steps)
     table = Table(box=None, pad_edge=False)
     table.add_column("#", justify="right", no_wrap=True)
     for heading in ("call", "model", "status"):
         table.add_column(heading, overflow="fold")
     for heading in ("http", "first ms", "total ms", "in", "cached", "written", "out", "reasoning", "cost $"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("note", overflow="fold")
+    for heading in ("prompt", "note") if prompted else ("note",):
+        table.add_column(heading, overflow="fold")
     for number, step in enumerate(steps, 1):
         table.add_row(
             str(number),
@@ -78,6 +80,7 @@ def steps_table(steps: tuple[StepRecord, ...]) -> Table:
             ms(step.duration_ms),
             *_tokens(step.usage),
             dollars(step.cost_usd),
+            *([plain(step.prompt or "the client's own")] if prompted else []),
             plain(_note(step)),
         )
     return table

@@ -1,4 +1,4 @@
-"""The way of a turn in the terminal: calls by purpose, what was handed over, what was checked, and where the time went."""
+"""The way of a turn in the terminal: where the time went, what was handed over, and what was checked."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from typing import Any, Final
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from pointsman.cli.console import plain
-from pointsman.cli.figures import dollars
 from pointsman.cli.turn_view import ms
 from pointsman.domain.record import CheckRecord, Handoff, TurnRecord
 
@@ -23,7 +21,6 @@ def show_way(console: Console, record: TurnRecord) -> None:
     if not (record.handoffs or record.checks or any(step.purpose != "reply" for step in record.steps)):
         return
     console.print(plain("\nThe way of this turn", "bold"))
-    console.print(_calls(record))
     console.print(plain(f"  {_time(record)}"))
     for number, handoff in enumerate(record.handoffs, 1):
         console.print(plain(f"  handoff {number}: {handoff.kind}, {handoff.source} -> {handoff.target}"))
@@ -33,26 +30,6 @@ def show_way(console: Console, record: TurnRecord) -> None:
         console.print(plain("  checks"))
         for check in record.checks:
             console.print(plain(f"    {check_line(check)}", "" if check.passed else "yellow"))
-
-
-def _calls(record: TurnRecord) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("  #", justify="right", no_wrap=True)
-    for heading in ("purpose", "model", "prompt", "status"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("ms", "cost $"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for number, step in enumerate(record.steps, 1):
-        table.add_row(
-            str(number),
-            plain(step.purpose),
-            plain(step.model),
-            plain(step.prompt or "the client's own"),
-            plain(step.status, "green" if step.status == "ok" else "red"),
-            ms(step.duration_ms),
-            dollars(step.cost_usd),
-        )
-    return table
 
 
 def _time(record: TurnRecord) -> str:
