@@ -19,6 +19,7 @@ from pointsman.evaluation.benches.structured import StructuredRow
 from pointsman.evaluation.benches.tools import ToolsRow
 
 _KINDS_SHOWN = 4
+_ONE_NEAR = " The interval of another overlaps with it."
 _WORD = 30
 
 
@@ -42,7 +43,7 @@ def show_structured(rows: Sequence[StructuredRow], outcome: Outcome, contract: s
     """Print the table of the structured bench."""
     asked = [row for row in rows if row.released.n]
     best = max(asked, key=lambda row: (row.conforms.share or 0, row.released.share or 0), default=None)
-    out().print(plain(_best_structured(best, contract), "bold"))
+    out().print(plain(_best_structured(best, asked, contract), "bold"))
     table = Table(box=None, pad_edge=False)
     for heading in ("model", "schema"):
         table.add_column(heading, overflow="fold")
@@ -55,11 +56,18 @@ def show_structured(rows: Sequence[StructuredRow], outcome: Outcome, contract: s
     _foot(outcome, [row.released for row in asked])
 
 
-def _best_structured(best: StructuredRow | None, contract: str) -> str:
+def _best_structured(best: StructuredRow | None, asked: Sequence[StructuredRow], contract: str) -> str:
     if best is None:
         return "No model gave a reply."
     said = f"{best.model} ({best.mode}) comes first: {percent(best.conforms.share)} % of {best.conforms.n:,} replies"
-    return f"{said} satisfied {contract} as they came, 95 % interval {interval(best.conforms)}."
+    level = _level(best.conforms, [row.conforms for row in asked if row is not best])
+    return f"{said} satisfied {contract} as they came, 95 % interval {interval(best.conforms)}.{level}"
+
+
+def _level(best: Share, others: Sequence[Share]) -> str:
+    """Say how many others the first one's interval overlaps: who comes first may then be chance."""
+    near = sum(one.high is not None and best.low is not None and one.high >= best.low for one in others)
+    return f" The intervals of {near} others overlap with it." if near > 1 else _ONE_NEAR if near else ""
 
 
 def _structured_cells(row: StructuredRow) -> list[Text | str]:
@@ -90,6 +98,7 @@ def show_tools(rows: Sequence[ToolsRow], outcome: Outcome, grader: str, by: str)
     else:
         said = f"{best.model} comes first: {percent(best.right.share)} % of {best.right.n:,} answers right by {grader}"
         said += f", 95 % interval {interval(best.right)}."
+        said += _level(best.right, [row.right for row in graded if row is not best])
     out().print(plain(said, "bold"))
     repeated = any(row.pass_hat_k is not None for row in rows)
     table = Table(box=None, pad_edge=False)
@@ -102,6 +111,10 @@ def show_tools(rows: Sequence[ToolsRow], outcome: Outcome, grader: str, by: str)
     for row in rows:
         table.add_row(*_tools_cells(row, repeated=repeated))
     show_stacked(table, keys=1)
+    sizes = sorted({row.right.cases for row in graded})
+    if len(sizes) > 1:
+        said = f"Models were graded on different cases ({sizes[0]:,} to {sizes[-1]:,}): their shares do not compare."
+        out().print(plain(said, "yellow"))
     _show_slices(rows, by)
     _foot(outcome, [row.right for row in graded])
 
