@@ -16,7 +16,7 @@ _NAMED = 3
 
 
 class ArmCase(msgspec.Struct):
-    """One case in one arm: counts and values over its repeats. ``why`` is what was wrong with the last wrong one."""
+    """One case in one arm: counts and values over its repeats. ``why`` is what was wrong with the first wrong one."""
 
     content: str
     conversation: str
@@ -32,6 +32,7 @@ class ArmCase(msgspec.Struct):
     writes: bool = False
     write_errors: int = 0
     why: str = ""
+    why_repeat: int = 1_000_000
 
     def add(self, row: GradeRow) -> None:
         """Take one repeat."""
@@ -49,8 +50,13 @@ class ArmCase(msgspec.Struct):
             self.latency += [row.latency_ms] if row.latency_ms is not None else []
         self.writes = self.writes or row.writes
         self.write_errors += row.write_error
-        if row.passed is False:
-            self.why = f"{row.kind or 'wrong'}: {row.text}"
+        if row.passed is False and row.repeat < self.why_repeat:
+            self.why, self.why_repeat = f"{row.kind or 'wrong'}: {row.text}", row.repeat
+
+    def settle(self) -> None:
+        """Put the values in an order that does not tell which call came back first: one run, one verdict, to the byte."""
+        for values in (self.usd, self.ttft, self.latency):
+            values.sort()
 
     @property
     def share(self) -> float:
@@ -98,6 +104,8 @@ def read_arm(text: str) -> Arm:
         if case is None:
             case = cases[row.case] = ArmCase(row.content, row.conversation, row.tags)
         case.add(row)
+    for case in cases.values():
+        case.settle()
     return Arm(str(folder), model, head, head.grader, frozenset(origins), cases, total)
 
 

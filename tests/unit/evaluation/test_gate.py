@@ -254,3 +254,16 @@ def test_the_verdict_is_the_same_to_the_byte(tmp_path: Path) -> None:
     old_arm, new_arm = read_arm(str(tmp_path / "old")), read_arm(str(tmp_path / "new"))
     again = judge(old_arm, new_arm, pairs_of(old_arm, new_arm), GatePolicy())
     assert json.dumps(msgspec.to_builtins(first)) == json.dumps(msgspec.to_builtins(again))
+
+
+def test_the_order_in_which_answers_came_back_changes_nothing(tmp_path: Path) -> None:
+    old = [row(n, True, repeat=r, usd=0.1 * r, latency_ms=float(n + r)) for n in range(60) for r in (1, 2, 3)]
+    new = [
+        row(n, n % r > 0, repeat=r, usd=0.3 * r, latency_ms=float(n * r), kind=f"k{r}")
+        for n in range(60)
+        for r in (1, 2, 3)
+    ]
+    first = gate(tmp_path, old, new, repeats=3)
+    for name in ("old", "new"):
+        (tmp_path / name).rename(tmp_path / f"{name}-1")
+    assert msgspec.json.encode(gate(tmp_path, old[::-1], new[::-1], repeats=3)) == msgspec.json.encode(first)
