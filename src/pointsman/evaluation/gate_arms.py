@@ -10,7 +10,7 @@ import msgspec
 
 from pointsman.errors import UsageError
 from pointsman.evaluation.case_file import order_of
-from pointsman.evaluation.run_log import GradeRow, RunHead, read_grades, read_head
+from pointsman.evaluation.run_log import NOT_RECORDED, GradeRow, RunHead, read_grades, read_head
 
 _NAMED = 3
 
@@ -36,6 +36,8 @@ class ArmCase(msgspec.Struct):
 
     def add(self, row: GradeRow) -> None:
         """Take one repeat."""
+        if row.error == NOT_RECORDED:
+            return
         self.answers += 1
         if row.passed is not None:
             self.graded += 1
@@ -204,6 +206,11 @@ def _finished(arm: Arm) -> None:
     planned = arm.head.cases
     done = sum(case.answers >= 1 for case in arm.cases.values())
     if done < planned:
+        if len(arm.cases) == planned:
+            raise UsageError(
+                f"{arm.folder}: of {arm.model} only {done:,} of {planned:,} cases are recorded. Gate on those that are in both "
+                "(`pointsman cases --filter`), or replay the rest."
+            )
         raise UsageError(
             f"{arm.folder}: {arm.model} has answered {done:,} of {planned:,} cases. Finish the run with the same "
             "`pointsman replay`, or look at it as it runs: --sequential."

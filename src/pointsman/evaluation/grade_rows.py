@@ -5,7 +5,7 @@ from __future__ import annotations
 from pointsman.evaluation.answers import Answer, Grade
 from pointsman.evaluation.cases import Case
 from pointsman.evaluation.grading_seam import is_write_error
-from pointsman.evaluation.run_log import GradeRow
+from pointsman.evaluation.run_log import NOT_RECORDED, GradeRow
 from pointsman.execution.routes.tool_words import may_write
 
 _TEXT = 300
@@ -15,6 +15,8 @@ _TEXT = 300
 def grade_row(case: Case, content: bytes, answer: Answer, grade: Grade, conforms: bool | None) -> GradeRow:
     """Return all that reports and gates want to know of an answer."""
     way = answer.way
+    if answer.error == NOT_RECORDED:
+        grade = Grade(grade.grader, None, text="no answer is recorded")
     return GradeRow(
         case=case.id,
         content=content.hex()[:12],

@@ -25,7 +25,7 @@ from pointsman.evaluation.importers.reader import ConversationFile
 from pointsman.evaluation.importers.rows_of import rows_of
 from pointsman.evaluation.importers.turn_cases import shipped_of
 from pointsman.evaluation.recorded_rows import answer_of, case_of_row, model_of_row, repeat_of_row
-from pointsman.evaluation.run_log import read_head
+from pointsman.evaluation.run_log import NOT_RECORDED, read_head
 
 PREFIX = "recorded:"
 _CHUNK = 1 << 20
@@ -54,7 +54,7 @@ class Shelf:
         return dict(self._db.execute("SELECT model, count(*) FROM answer GROUP BY model ORDER BY model"))
 
     def find(self, model: str, case_id: str, repeat: int) -> bytes | None:
-        """Return the row; where a model answered once, every repeat gets that answer."""
+        """Return the row; None where this repeat was not recorded: one answer is no evidence of a second."""
         row = self._db.execute(
             "SELECT data FROM answer WHERE case_id = ? AND model = ? AND repeat = ?", (case_id, model, repeat)
         ).fetchone()
@@ -80,7 +80,7 @@ class RecordedAnswers:
         """Return the recorded answer; an answer with an error where the file holds none."""
         data = self._shelf.find(self.name, case.id, repeat)
         if data is None:
-            return Answer(case.id, self.name, repeat, "recorded", error="not_recorded")
+            return Answer(case.id, self.name, repeat, "recorded", error=NOT_RECORDED)
         try:
             found = answer_of(msgspec.json.decode(data))
         except (PointsmanError, msgspec.MsgspecError) as error:
@@ -106,7 +106,7 @@ class RecordedConversations:
         place = len(turn.messages)
         known = () if conversation is None else conversation.messages
         if not known or known[:place] != turn.messages or (place < len(known) and known[place].role != "assistant"):
-            return Answer(case.id, self.name, repeat, "recorded", error="not_recorded")
+            return Answer(case.id, self.name, repeat, "recorded", error=NOT_RECORDED)
         # A run may end with a tool's result, a transfer to a person for instance: the agent had no more to say.
         message = known[place] if place < len(known) else Message("assistant", ())
         return msgspec.structs.replace(shipped_of(case, message), model=self.name, repeat=repeat)

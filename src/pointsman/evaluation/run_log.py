@@ -24,6 +24,9 @@ from pointsman.evaluation.answers import Answer
 
 Mode = Literal["fixed", "free"]
 FORMAT = 1
+NOT_RECORDED = "not_recorded"
+"""The error of a recorded model that has no answer to a case: that is unknown, neither right nor wrong."""
+
 _SYNC_S = 1.0
 
 

@@ -117,6 +117,12 @@ def test_a_run_that_is_not_finished_is_refused(tmp_path: Path) -> None:
         gate(tmp_path, [row(n, True) for n in range(3)], [row(n, True) for n in range(3)], planned=10)
 
 
+def test_a_recorded_model_that_lacks_cases_is_refused(tmp_path: Path) -> None:
+    rows = [row(n, True) for n in range(9)]
+    with pytest.raises(UsageError, match="only 8 of 9 cases are recorded"):
+        gate(tmp_path, rows, [*rows[:8], row(8, None, error="not_recorded")])
+
+
 def test_runs_of_two_graders_are_refused(tmp_path: Path) -> None:
     old = read_arm(written(tmp_path / "old", [row(1, True)], grader="bfcl@1"))
     new = read_arm(written(tmp_path / "new", [row(1, True)], grader="strict@1"))

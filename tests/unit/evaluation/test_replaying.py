@@ -199,7 +199,8 @@ def test_a_recorded_model_answers_from_a_file(tmp_path: Path) -> None:
     assert (rows["a", 1].passed, rows["a", 2].passed) == (True, False)
     assert rows["a", 1].latency_ms == 500
     assert rows["b", 1].error == "timeout"
-    assert rows["c", 1].error == "not_recorded"
+    assert (rows["c", 1].error, rows["c", 1].passed) == ("not_recorded", None)
+    assert (rows["b", 2].error, rows["b", 1].passed) == ("not_recorded", False)
     shelves[str(file)].close()
 
 
