@@ -12,7 +12,6 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -21,8 +20,12 @@ from pointsman.domain.turn import Turn
 from pointsman.errors import PointsmanError, UsageError
 from pointsman.evaluation.answers import Answer, Origin
 from pointsman.evaluation.cases import Case
+from pointsman.evaluation.conversation import Conversation
 from pointsman.evaluation.importers.reader import ConversationFile
-from pointsman.evaluation.importers.rows_of import rows_of
+from pointsman.evaluation.importers.rows_of import Row, rows_of
+from pointsman.evaluation.importers.seam import ToolBook
+from pointsman.evaluation.importers.tau import Tau
+from pointsman.evaluation.importers.tau2 import is_tau2, tau_rows
 from pointsman.evaluation.importers.turn_cases import shipped_of
 from pointsman.evaluation.recorded_rows import answer_of, case_of_row, model_of_row, repeat_of_row
 from pointsman.evaluation.run_log import NOT_RECORDED, read_head
@@ -97,8 +100,7 @@ class RecordedConversations:
     def __init__(self, path: Path, name: str) -> None:
         self.name = name
         self.settings = fingerprint(path)
-        lines = ConversationFile(path).lines()
-        self._conversations = {line.conversation.id: line.conversation for line in lines if line.conversation}
+        self._conversations = {one.id: one for one in _conversations(path)}
 
     async def answer(self, case: Case, turn: Turn, repeat: int, pays: object = None) -> Answer:  # noqa: ARG002 - unpaid
         """Return what the agent said after ``turn``: nothing at the recording's end, an error where it went on otherwise."""
@@ -161,8 +163,27 @@ def _rows(path: Path) -> Iterator[tuple[str, str, int, bytes]]:
 
 
 def _holds_conversations(path: Path) -> bool:
-    first: Any = next((row.data for row in rows_of(path) if row.data is not None), None)
-    return first is not None and isinstance(first.get("messages", first.get("traj")), list) and not case_of_row(first)
+    first = _first(path).data
+    if first is None or case_of_row(first):
+        return False
+    return is_tau2(first) or isinstance(first.get("messages", first.get("traj")), list)
+
+
+def _first(path: Path) -> Row:
+    return next((row for row in rows_of(path) if row.data is not None), Row(""))
+
+
+def _conversations(path: Path) -> Iterator[Conversation]:
+    """Yield the conversations of a file: JSON lines of any kind, or one document of tau-bench or tau2-bench results."""
+    first = _first(path)
+    if first.place.startswith("line") and first.data is not None and not is_tau2(first.data):
+        yield from (line.conversation for line in ConversationFile(path).lines() if line.conversation)
+        return
+    reader = Tau()
+    for row in rows_of(path):
+        if row.data is not None:
+            runs = tau_rows(row.data) if is_tau2(row.data) else iter([(dict(row.data), None)])
+            yield from (reader.read(one, ToolBook(), policy) for one, policy in runs)
 
 
 def fingerprint(path: Path) -> str:

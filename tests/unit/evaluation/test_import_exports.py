@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -11,10 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pointsman.domain.turn import Turn
+from pointsman.evaluation.answers import Answer
 from pointsman.evaluation.cases import Gold
+from pointsman.evaluation.free_run import run_free
 from pointsman.evaluation.importers.case_seam import Found, Wanted
 from pointsman.evaluation.importers.case_source import CaseSource, Read
 from pointsman.evaluation.importers.rows_of import Row
+from pointsman.evaluation.recorded import open_recorded
 
 ASKED = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Where is A-1?"}]
 ARGUMENTS = '{"id":"A-1"}'
@@ -258,3 +263,14 @@ def test_tau2_simulations(tmp_path: Path) -> None:
     assert found.case.gold is not None
     assert found.case.gold.oracle is not None
     assert found.case.gold.oracle["recorded_reward"] == 1.0
+    (model,) = open_recorded(f"recorded:{file}#agent", {})
+
+    async def ask(turn: Turn, step: bytes) -> Answer | None:
+        return await model.answer(found.case, turn, 1)
+
+    answer = asyncio.run(run_free(found.case, ask))
+    assert answer is not None
+    assert answer.way is not None
+    assert answer.way.whole
+    assert answer.reply is not None
+    assert answer.reply.text == "On its way."
