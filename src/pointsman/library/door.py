@@ -28,6 +28,7 @@ from pointsman.execution.engine import Running
 from pointsman.execution.python_tools import BadArguments, PythonTool, python_tool
 from pointsman.library.asks import Asked, Said, WishArgs, Wishes, ask_of
 from pointsman.library.desk import open_desk
+from pointsman.library.outputs import plan_fields
 from pointsman.library.result import TurnResult
 from pointsman.routing.own_signals import Measure, OwnSignals
 from pointsman.routing.policy import Policy, load_policy, parse_policy
@@ -35,6 +36,8 @@ from pointsman.routing.templates import render
 from pointsman.store import DEFAULT_URL
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from pointsman.emulator.script import Script
     from pointsman.library.sync import SyncPointsman
 
@@ -143,6 +146,17 @@ class Pointsman:
             return measure
 
         return register if measure is None else register(measure)
+
+    def plan_schema(self, fields: type[BaseModel] | Mapping[str, Any], *, agent: str | None = None) -> None:
+        """Add fields to the plans of an agent's turns (``agent`` None: of every route that plans), in place of the policy's.
+
+        ``fields`` is a Pydantic model, of which the JSON Schema counts, or the JSON Schema of an object.
+
+        Raises:
+            UsageError: they cannot be added, there is no such agent, nothing plans, or turns are running already.
+        """
+        self._still_closed("plan schema")
+        self.policy = self.policy.with_plan_schema(plan_fields(fields), agent)
 
     def _still_closed(self, what: str) -> None:
         if self._router is not None:

@@ -11,10 +11,13 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from pointsman.catalog.located_yaml import LocatedYaml
 from pointsman.domain.decision import TIERS, Tier
-from pointsman.errors import PolicyError
-from pointsman.routing.policy_errors import Problem, from_validation, raise_problems
+from pointsman.domain.message import JsonObject
+from pointsman.domain.plan import extended
+from pointsman.errors import PolicyError, UsageError
+from pointsman.routing.agent_policy import check_agent
+from pointsman.routing.policy_errors import Problem, from_validation, raise_problems, spell
 from pointsman.routing.policy_names import cross_check
-from pointsman.routing.route_parts import helper_places
+from pointsman.routing.route_parts import helper_places, worker
 from pointsman.routing.sections import (
     BUILT_IN_RANKS,
     RANK_ORDER,
@@ -126,6 +129,33 @@ class Policy(Section):
             places.append((("sticky", field), getattr(self.sticky, field) or ""))
         places += helper_places(self)
         return [(path, name) for path, name in places if "/" in name]
+
+    def with_plan_schema(self, schema: JsonObject, agent: str | None = None) -> Policy:
+        """Return the policy with further fields in the plans of an agent's turns; None: of every route that plans.
+
+        Raises:
+            UsageError: there is no such agent, nothing plans, or the schema does not extend a plan.
+        """
+        try:
+            if not extended(schema):
+                raise UsageError("a plan schema must be the JSON Schema of an object with properties")
+        except ValueError as error:
+            raise UsageError(f"a plan schema {error}") from None
+        own = {"plan_schema": schema}
+        planning = {name: one.model_copy(update=own) for name, one in self.routes.items() if worker(self, name)}
+        if agent is not None and agent not in self.agents:
+            known = ", ".join(sorted(self.agents)) or "none"
+            raise UsageError(f"the policy has no agent {agent!r}; there are: {known}")
+        if agent is None and not planning:
+            raise UsageError("no route of the policy plans: write worker: small at one")
+        agents = {} if agent is None else {agent: self.agents[agent].model_copy(update=own)}
+        changes = {"routes": {**self.routes, **planning}} if agent is None else {"agents": {**self.agents, **agents}}
+        changed = self.model_copy(update=changes)
+        for name, one in agents.items():
+            for problem in check_agent(changed, name, one):
+                raise UsageError(f"{spell(problem.path)}{problem.text}")
+        changed._version = _hash([self._version, agent, schema])  # noqa: SLF001 - a private attribute of this very class
+        return changed
 
     def rank(self, route: str) -> int:
         """Return the place of a route in direct (0) < tools (1) < plan (2)."""

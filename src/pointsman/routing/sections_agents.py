@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from pointsman.domain.plan import extended
 from pointsman.routing.sections import Names, Section, looks_like_a_key
 
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -112,6 +113,11 @@ class Agent(Section):
     steps: str | None = Field(default=None, description="Tier or route of the steps that call tools.")
     synthesis: str | None = Field(default=None, description="Tier or route that writes the final reply.")
     contract: dict[str, Any] | None = Field(default=None, description="JSON Schema of the final reply.")
+    plan_schema: dict[str, Any] | str | None = Field(
+        default=None,
+        description="JSON Schema of an object whose fields are added to the plans of this agent's turns, in place of the "
+        "route's; or a JSON file that holds it, relative to this file.",
+    )
     max_steps: int = Field(default=25, ge=1, le=200, description="Model calls per run at most.")
     parallel: int = Field(default=8, ge=1, le=64, description="Tool calls at the same time; writes go one by one.")
     tool_timeout_s: float = Field(default=30, gt=0, le=3600, description="How long one tool call may take.")
@@ -139,6 +145,13 @@ class Agent(Section):
         for name in value:
             if not _TOOL_NAME.match(name):
                 raise ValueError(f"{name!r} cannot be the name of a tool: letters, digits, _ and -, at most 64")
+        return value
+
+    @field_validator("plan_schema")
+    @classmethod
+    def _extends_a_plan(cls, value: dict[str, Any] | str | None) -> dict[str, Any] | str | None:
+        if not isinstance(value, str):
+            extended(value)
         return value
 
     @field_validator("approval_text")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from pointsman.errors import PolicyError
+from pointsman.errors import PolicyError, UsageError
 from pointsman.routing.agent_policy import policy_for
 from pointsman.routing.policy import Policy, parse_policy
 
@@ -76,3 +78,72 @@ def test_what_does_not_fit_names_the_field(lines: str, words: str) -> None:
         policy(lines)
     assert words in str(caught.value)
     assert "sk-abc" not in str(caught.value)
+
+
+DESK = "{type: object, properties: {desk: {type: string}}, required: [desk]}"
+PLANS = BASE.replace(
+    "plan: {tiers: [flagship]}", "plan: {tiers: [flagship], schema: {properties: {team: {type: string}}}}"
+)
+
+
+def desk_of(given: Policy) -> object:
+    return policy_for(given, given.agents["shop"], None).routes["plan"].plan_schema
+
+
+def test_its_own_fields_of_a_plan_take_the_place_of_the_routes() -> None:
+    given = parse_policy(f"{PLANS}    plan_schema: {DESK}\n", "p.yaml")
+    assert desk_of(given) == given.agents["shop"].plan_schema
+    assert desk_of(parse_policy(PLANS, "p.yaml")) == {"properties": {"team": {"type": "string"}}}
+    assert given.routes["plan"].plan_schema == {"properties": {"team": {"type": "string"}}}
+
+
+def test_a_file_beside_the_policy_may_hold_them(tmp_path: Path) -> None:
+    (tmp_path / "desk.json").write_text('{"properties": {"desk": {"type": "string"}}}')
+    given = parse_policy(BASE + "    plan_schema: desk.json\n", str(tmp_path / "p.yaml"))
+    assert desk_of(given) == {"properties": {"desk": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "No such file"),
+        ("{", "cannot be read"),
+        ("[1]", "must be the JSON Schema of an object"),
+        ("{}", "must be the JSON Schema of an object"),
+        ('{"properties": {"tone": {}}}', "every plan has tone already"),
+        ("[" * 5000, "cannot be read"),
+    ],
+)
+def test_a_file_that_holds_none_is_refused(tmp_path: Path, text: str | None, words: str) -> None:
+    if text is not None:
+        (tmp_path / "desk.json").write_text(text)
+    with pytest.raises(PolicyError, match=words) as caught:
+        parse_policy(BASE + "    plan_schema: desk.json\n", str(tmp_path / "p.yaml"))
+    assert "agents.shop.plan_schema" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("plan_schema: {type: array}", "must be the JSON Schema of an object"),
+        ("plan_schema: {properties: {risk: {}}}", "every plan has risk already"),
+        (f"plan_schema: {DESK}\nroutes: [tools]", "is for agents with a route that plans"),
+    ],
+)
+def test_fields_that_cannot_be_added_are_refused(lines: str, words: str) -> None:
+    with pytest.raises(PolicyError, match=words):
+        policy(lines)
+
+
+def test_fields_given_by_a_program_make_another_version() -> None:
+    given = policy()
+    schema = {"properties": {"desk": {"type": "string"}}}
+    own = given.with_plan_schema(schema, "shop")
+    assert desk_of(own) == schema
+    assert own.routes["plan"].plan_schema is None
+    assert given.with_plan_schema(schema).routes["plan"].plan_schema == schema
+    assert len({given.version, own.version, given.with_plan_schema(schema).version}) == 3
+    with pytest.raises(UsageError, match="no agent 'shopp'"):
+        given.with_plan_schema(schema, "shopp")
+    with pytest.raises(UsageError, match="every plan has tool already"):
+        given.with_plan_schema({"properties": {"tool": {}}})

@@ -28,7 +28,7 @@ from pointsman.execution.agents.tools import Offered, bind, check_contract, pyth
 from pointsman.execution.ask import Ask
 from pointsman.execution.prompts import PromptBook, defined_prompt, delimited
 from pointsman.execution.python_tools import PythonTool
-from pointsman.routing.agent_policy import check_agent, policy_for
+from pointsman.routing.agent_policy import check_agent, plan_extension, policy_for
 from pointsman.routing.policy_errors import spell
 from pointsman.routing.router import Routing, new_id
 from pointsman.routing.sections_agents import Agent, McpServer
@@ -139,6 +139,9 @@ class Agents:
         try:
             if agent.contract is not None:
                 check_contract(agent.contract)
+            extension = plan_extension(self._policy, agent)
+            if extension is not None:
+                check_contract(extension, "plan_schema")
             tools = bind(agent, offered)
         except UsageError as error:
             raise UsageError(f"agent {name}: {error}") from None

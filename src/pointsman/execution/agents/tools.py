@@ -125,8 +125,8 @@ def _first_line(error: Exception) -> str:
     return str(error).split("\n", 1)[0][:200]
 
 
-def check_contract(schema: JsonObject) -> None:
-    """Refuse a contract that is no JSON Schema, before a model is asked to keep to it.
+def check_contract(schema: JsonObject, key: str = "contract") -> None:
+    """Refuse a contract that is no JSON Schema, before a model is asked to keep to it; ``key`` says where it stands.
 
     Raises:
         UsageError: it is none.
@@ -136,7 +136,7 @@ def check_contract(schema: JsonObject) -> None:
     try:
         jsonschema_rs.validator_for(schema, retriever=_fetch_nothing)
     except (ValueError, TypeError) as error:
-        raise UsageError(f"contract: it is no JSON Schema: {_first_line(error)}") from None
+        raise UsageError(f"{key}: it is no JSON Schema: {_first_line(error)}") from None
 
 
 def _fetch_nothing(uri: str) -> Any:

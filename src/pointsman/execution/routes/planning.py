@@ -115,7 +115,9 @@ class Planning:
 
     async def _ask(self, desk: Desk, turn: Turn, planners: tuple[str, ...], limit_s: float) -> tuple[Plan | None, str]:
         """Return the plan and who made it; None after a second invalid one."""
-        extension = self._kit.policy.routes[desk.decision.route].plan_schema
+        # An agent that Pointsman runs sees the policy its own way: with its own fields of a plan.
+        policy = self._kit.policy if desk.ask.routing is None else desk.ask.routing.policy
+        extension = policy.routes[desk.decision.route].plan_schema
         form = self._form(turn, extension)
         prompt = self._kit.prompts.get("planner", agent=desk.ask.agent)
         asked = _planner_turn(turn, prompt, form.wanted, self._kit.recall(desk.ask))
