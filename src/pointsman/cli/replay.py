@@ -6,13 +6,32 @@ import asyncio
 import contextlib
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import typer
 
 from pointsman.cli.console import err, plain
 from pointsman.cli.figures import usd
+from pointsman.cli.replay_options import (
+    CasesFile,
+    Concurrency,
+    DryRun,
+    Emulated,
+    GraderName,
+    Limit,
+    MaxUsd,
+    Models,
+    OutFolder,
+    PolicyFile,
+    PricesFile,
+    Processes,
+    Repeats,
+    ReplayMode,
+    RetryErrors,
+    ScriptFile,
+    Seed,
+)
 from pointsman.cli.store_options import AsJson
 from pointsman.errors import UsageError
 
@@ -28,39 +47,23 @@ _SHOWN = 10
 
 
 def command(
-    cases: Annotated[Path, typer.Argument(help="A case file (`pointsman import` writes one).", show_default=False)],
-    models: Annotated[
-        str,
-        typer.Option(help="With commas: ids of the catalogue, or recorded:PATH[#MODEL].", show_default=False),
-    ],
-    out_: Annotated[
-        Path, typer.Option("--out", help="The run's folder; the same one goes on where it stopped.")
-    ] = Path("run"),
-    repeats: Annotated[int, typer.Option(min=1, max=1000, help="How often each model answers each case.")] = 1,
-    mode: Annotated[
-        Literal["fixed", "free"],
-        typer.Option(help="fixed: every turn on the recorded history. free: the model goes on, served by the tape."),
-    ] = "fixed",
-    grader: Annotated[str, typer.Option(help="What grades: strict, bfcl, outcome ...")] = "strict",
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many cases, taken at random.")] = None,
-    seed: Annotated[int, typer.Option(help="Orders the cases, and is sent to providers that take one.")] = 0,
-    at_once: Annotated[int, typer.Option("--concurrency", min=1, max=256, help="Calls at the same time.")] = 4,
-    processes: Annotated[
-        int, typer.Option(min=0, max=256, help="Grade in so many processes beside this one, for many recorded answers.")
-    ] = 0,
-    max_usd: Annotated[str | None, typer.Option("--max-usd", help="Never spend more than this on the run.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would cost.")] = False,
-    emulated: Annotated[
-        bool, typer.Option("--emulated", help="Simulated models answer; no account is needed.")
-    ] = False,
-    script: Annotated[Path | None, typer.Option(help="With --emulated: what the simulated models say.")] = None,
-    policy: Annotated[
-        Path | None, typer.Option(help="Whose providers and keys are used; default ./pointsman.yaml.")
-    ] = None,
-    prices: Annotated[
-        Path | None, typer.Option(help="Prices of recorded models, in dollars per million tokens (JSON).")
-    ] = None,
-    retry_errors: Annotated[bool, typer.Option("--retry-errors", help="Make calls again that failed.")] = False,
+    cases: CasesFile,
+    models: Models,
+    out_: OutFolder = Path("run"),
+    repeats: Repeats = 1,
+    mode: ReplayMode = "fixed",
+    grader: GraderName = "strict",
+    limit: Limit = None,
+    seed: Seed = 0,
+    at_once: Concurrency = 4,
+    processes: Processes = 0,
+    max_usd: MaxUsd = None,
+    dry_run: DryRun = False,
+    emulated: Emulated = False,
+    script: ScriptFile = None,
+    policy: PolicyFile = None,
+    prices: PricesFile = None,
+    retry_errors: RetryErrors = False,
     json: AsJson = False,
 ) -> None:
     """Answer every case with every model, grade the answers, and report. Interrupted, it goes on where it stopped.
