@@ -15,7 +15,7 @@ from pointsman.catalog.economics import Bill, Estimate, ModelBill, RoutedBill, e
 from pointsman.catalog.presets import PRESETS, Remark, load_preset, remarks
 from pointsman.catalog.workload import read_workload
 from pointsman.cli.console import out, plain, print_json
-from pointsman.cli.figures import UNKNOWN, count, for_json, moment, plain_number, show, usd, warn_if_stale
+from pointsman.cli.figures import UNKNOWN, count, dollars, for_json, moment, plain_number, show, usd, warn_if_stale
 from pointsman.errors import UsageError
 
 
@@ -142,14 +142,14 @@ def _routes_table(routed: RoutedBill, baseline: ModelBill | None) -> Table:
             plain(" +\n".join(line.models)),
             share,
             count(line.calls),
-            usd(line.uncached.usd),
-            usd(line.cached.usd),
+            dollars(line.uncached.usd),
+            dollars(line.cached.usd),
         )
     table.add_section()
-    table.add_row("all routes", "", "", "", usd(routed.uncached.usd), usd(routed.cached.usd), style="bold")
+    table.add_row("all", "", "", "", dollars(routed.uncached.usd), dollars(routed.cached.usd), style="bold")
     if baseline is not None:
         table.add_row(
-            "baseline", plain(baseline.model), "100 %", "", usd(baseline.uncached.usd), usd(baseline.cached.usd)
+            "baseline", plain(baseline.model), "100 %", "", dollars(baseline.uncached.usd), dollars(baseline.cached.usd)
         )
     return table
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from pointsman.cli.console import out, plain, print_json
 from pointsman.cli.figures import for_json
+from pointsman.cli.replay_view import counted
 from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson
 from pointsman.errors import UsageError
@@ -85,17 +86,17 @@ def _show(gate: Gate, old: str, new: str, flips: int, *, simulated: bool) -> Non
     console.print(plain(f"{old} -> {new}, {gate.cases:,} cases of {gate.conversations:,} conversations{looked}", "dim"))
     if simulated:
         console.print(plain("simulated models answered: this says nothing of real ones", "bold"))
-    _flips("lost", gate.lost, flips)
-    _flips("gained", gate.gained, flips)
     show_stacked(_table(gate), keys=1)
     for one in gate.left_out:
         console.print(plain(f"not judged: {one}", "dim"))
+    _flips("lost", gate.lost, flips)
+    _flips("gained", gate.gained, flips)
 
 
 def _table(gate: Gate) -> Table:
     from pointsman.evaluation.gate_papers import figures
 
-    table = Table(title="\nMetrics", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column("metric", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for name in ("baseline", "candidate", "difference (bounds)", "margin", "n"):
@@ -116,7 +117,9 @@ def _flips(what: str, flips: tuple[Flip, ...], shown: int) -> None:
     console = out()
     if not flips:
         return
-    console.print(plain(f"\n{len(flips):,} cases {what}" + ("" if shown else " (--flips N shows them)"), "bold"))
+    console.print(
+        plain(f"\n{counted(len(flips), 'case')} {what}" + ("" if shown else " (--flips N shows them)"), "bold")
+    )
     if not shown:
         return
     for flip in flips[:shown]:

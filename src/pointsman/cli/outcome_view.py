@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pointsman.cli.figures import UNKNOWN, count, dollars, usd
+from pointsman.cli.replay_view import counted
 from pointsman.cli.store_options import at
 from pointsman.store.outcomes import Feedback, Outcome
 from pointsman.store.reports import OutcomeFigures
@@ -68,8 +69,9 @@ def outcome_notes(whole: OutcomeFigures | None) -> list[str]:
     if whole is None or not whole.reported:
         return []
     handoffs = f", handoffs included where told ({whole.handoff_n})" if whole.handoff_n else ""
+    known = f"{counted(whole.cost_n, 'conversation')} whose resolution and cost are known"
     return [
-        f"Cost per resolved conversation: over {whole.cost_n} conversations whose resolution and cost are known{handoffs}.",
+        f"Cost per resolved conversation: over {known}{handoffs}.",
         "A conversation counts in each group in which it has a turn.",
     ]
 

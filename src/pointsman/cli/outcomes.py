@@ -12,6 +12,7 @@ import typer
 from pointsman.cli.console import err, out, plain, print_json
 from pointsman.cli.figures import for_json
 from pointsman.cli.outcome_view import outcome_lines
+from pointsman.cli.replay_view import counted
 from pointsman.cli.store_options import AsJson, StoreUrl
 from pointsman.errors import RequestError
 from pointsman.execution.privacy.redaction import stored_names, stored_words
@@ -55,7 +56,7 @@ def import_(
     if json:
         print_json({"taken": taken, "wrong": wrong})
     else:
-        out().print(plain(f"{taken:,} reports taken in, {len(wrong):,} lines wrong.", "bold"))
+        out().print(plain(f"{counted(taken, 'report')} taken in, {counted(len(wrong), 'line')} wrong.", "bold"))
         for one in wrong[:_SHOWN]:
             err().print(plain(f"{file}:{one['line']}: {one['reason']}"))
         if len(wrong) > _SHOWN:

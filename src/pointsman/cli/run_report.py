@@ -136,7 +136,7 @@ def _failures(sums: tuple[ModelSum, ...]) -> None:
         said = [f"pass^{k} {share:.3f}" for k, share, _ in one.pass_hat] if len(one.pass_hat) > 1 else []
         more = len(one.kinds) - _KINDS
         said += [f"{count:,} {kind}" for kind, count in one.kinds[:_KINDS]] + (
-            [f"{more} kinds more"] if more > 0 else []
+            [f"{more} more kind{'s' if more > 1 else ''}"] if more > 0 else []
         )
         said += [f"{count:,} failed: {kind}" for kind, count in one.errors[:_KINDS]]
         said += [f"{one.write_errors:,} wrong writes"] if one.write_errors else []

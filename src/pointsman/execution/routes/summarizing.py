@@ -144,9 +144,8 @@ class Summarizing:
         source = self._kit.answered(desk, PURPOSE, models)
         answering = decision or original
         desk.hand_over(Handoff("summary", source, answering.model, msgspec.Raw(_artifact(original.id, condensed))))
-        explain(
-            desk, "summary", "condensed", f"{source} condensed {len(condensed)} long text(s); the rest is as it was"
-        )
+        texts = "1 long text" if len(condensed) == 1 else f"{len(condensed)} long texts"
+        explain(desk, "summary", "condensed", f"{source} condensed {texts}; the rest is as it was")
         wish = msgspec.structs.replace(wish, turn=turn, relay=False)
         if decision is None:
             explain(desk, "summary", "stays", f"the condensed turn stays on route {original.route}")
