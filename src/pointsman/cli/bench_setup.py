@@ -119,7 +119,7 @@ def bench(
     Raises:
         UsageError: an unknown model, one that cannot be called, or a cap on calls of unknown price.
     """
-    with _router(where, names) as router:
+    with open_router(where, names) as router:
         return asyncio.run(_bench(router, names, chosen, jobs_of, usual_output))
 
 
@@ -160,7 +160,7 @@ def _models(router: Router, names: str) -> tuple[Model, ...]:
 
 
 @contextlib.contextmanager
-def _router(where: Where, names: str) -> Iterator[Router]:
+def open_router(where: Where, names: str) -> Iterator[Router]:
     """Yield a router that is only used to reach the models: nothing of a bench is kept as a turn."""
     from pointsman.app import build_router
     from pointsman.cli.policy_file import open_policy

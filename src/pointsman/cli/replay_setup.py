@@ -81,11 +81,11 @@ def _no_cap(left: Decimal) -> None:
 async def _live(
     names: list[str], stack: contextlib.AsyncExitStack, where: LiveWhere
 ) -> tuple[dict[str, LiveModel], Callable[[Decimal], None]]:
-    from pointsman.cli.bench_setup import Where, _router
+    from pointsman.cli.bench_setup import Where, open_router
     from pointsman.evaluation.bench_asking import Asker, Purse
     from pointsman.evaluation.live import LiveModel, Pace
 
-    router = stack.enter_context(_router(Where(where.policy, where.emulated, where.script), ",".join(names)))
+    router = stack.enter_context(open_router(Where(where.policy, where.emulated, where.script), ",".join(names)))
     await stack.enter_async_context(router)
     purse = Purse(None)
     asker = Asker(router.engine.dispatch, purse, router.missing)
