@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from pointsman.cli.console import err, out, plain
-from pointsman.cli.figures import dollars, for_json, show, usd
+from pointsman.cli.figures import dollars, for_json, usd
+from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import at
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def show_list(views: Sequence[BatchView]) -> None:
             str(failed),
             dollars(None if view.counts.unpriced else view.counts.cost_usd),
         )
-    show(table)
+    show_stacked(table, keys=1)
 
 
 def show_items(view: BatchView, items: Sequence[ItemRow], total: int) -> None:
@@ -84,7 +85,7 @@ def show_items(view: BatchView, items: Sequence[ItemRow], total: int) -> None:
         why = f"{item.error_code}: {(item.error_text or '')[:_REASON]}" if item.error_code else ""
         turn = item.turn_id if item.state != "waiting" and item.part is not None else ""
         table.add_row(plain(item.item_id), item.state, turn, dollars(item.cost_usd), plain(why))
-    show(table)
+    show_stacked(table, keys=1)
     if total > len(items):
         err().print(f"{total - len(items)} more: --limit {total}")
 

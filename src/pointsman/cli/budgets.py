@@ -12,8 +12,10 @@ import typer
 from rich.table import Table
 
 from pointsman.cli.console import out, plain, print_json
-from pointsman.cli.figures import UNKNOWN, count, dollars, for_json, show
+from pointsman.cli.figures import UNKNOWN, count, dollars, for_json
 from pointsman.cli.policy_file import open_policy
+from pointsman.cli.replay_view import counted
+from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson, Limit, StoreUrl
 from pointsman.execution.limits.budgets import period_of
 from pointsman.execution.limits.scopes import words
@@ -70,7 +72,7 @@ def command(
         return
     out().print(plain(_verdict(rows, len(chosen.budgets.caps)), "bold"))
     if rows:
-        show(_table(rows[:limit]))
+        show_stacked(_table(rows[:limit]), keys=1)
     if len(rows) > limit:
         out().print(plain(f"and {len(rows) - limit} more: --limit {len(rows)}", "dim"))
 
@@ -108,8 +110,10 @@ def _verdict(rows: list[Row], caps: int) -> str:
     if not caps:
         return "The policy has no caps. Write some under budgets: (docs/how-to/cap-what-is-spent.md)."
     full = sum(row.cap_usd is not None and row.left == 0 for row in rows)
-    used = f"{len(rows):,} accounts have spent something in this period" if rows else "nothing is spent in this period"
-    return f"{caps} caps; {used}; {full or 'none'} used up."
+    used = (
+        f"{counted(len(rows), 'account')} spent something in this period" if rows else "nothing is spent in this period"
+    )
+    return f"{counted(caps, 'cap')}; {used}; {full or 'none'} used up."
 
 
 def _table(rows: list[Row]) -> Table:

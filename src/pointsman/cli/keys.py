@@ -8,7 +8,8 @@ import typer
 from rich.table import Table
 
 from pointsman.cli.console import err, out, plain, print_json
-from pointsman.cli.figures import show
+from pointsman.cli.replay_view import counted
+from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson, StoreUrl, at
 from pointsman.errors import UsageError
 from pointsman.store import DEFAULT_URL, open_store
@@ -52,9 +53,9 @@ def list_(json: AsJson = False, store: StoreUrl = DEFAULT_URL) -> None:
         print_json({"keys": keys})
         return
     good = sum(key.revoked_at_us is None for key in keys)
-    out().print(plain(f"{good} good keys, {len(keys) - good} revoked." if keys else _NONE, "bold"))
+    out().print(plain(f"{counted(good, 'good key')}, {len(keys) - good} revoked." if keys else _NONE, "bold"))
     if keys:
-        show(_table(keys))
+        show_stacked(_table(keys), keys=1)
 
 
 @app.command()

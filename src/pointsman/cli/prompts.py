@@ -14,7 +14,7 @@ import typer
 from rich.table import Table
 
 from pointsman.cli.console import out, plain, print_json, safe
-from pointsman.cli.figures import show
+from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson, Limit, StoreUrl, at
 from pointsman.errors import UsageError
 from pointsman.execution.prompts import AGENT, DEFINED, ROLES, Label, Prompt, PromptBook, is_role, shipped
@@ -63,7 +63,7 @@ def list_(json: AsJson = False, store: StoreUrl = DEFAULT_URL) -> None:
     of_agents = f", {_many(agents, 'agent')}" if agents else ""
     yours = _many(own, "prompt")
     out().print(plain(f"{len(ROLES)} roles{of_agents}; {yours} of your own, the rest as shipped.", "bold"))
-    show(_table(rows))
+    show_stacked(_table(rows), keys=1)
 
 
 @app.command("show")
@@ -106,7 +106,7 @@ def history(
                 change.before or _below(role),
             )
             table.add_row(at(change.at_us), *map(plain, (*cells, change.actor, change.reason)))
-        show(table)
+        show_stacked(table, keys=1)
 
 
 @app.command()

@@ -71,7 +71,7 @@ def test_cost_prints_the_verdict_the_parts_and_where_published_figures_differ() 
     assert text.splitlines()[0] == (
         "deflection: routed $2,668.75 a month, against $8,750.00 with everything on anthropic/claude-opus-4-8 (69.5 % less)."
     )
-    for figure in ("$1,050.00", "$437.50", "$875.00", "$231.25", "$75.00", "$2,748.75", "$562.50", "$2,000", "$1,500"):
+    for figure in (" 1,050.00", " 437.50", " 875.00", " 231.25", " 75.00", "$2,748.75", "$562.50", "$2,000", "$1,500"):
         assert figure in text
     chat = run("cost", "--preset", "reference-chat", *DAY)
     for figure in ("$1,860", "$798", "$645", "$1,812", "$802", "4,096"):
