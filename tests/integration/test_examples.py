@@ -42,6 +42,7 @@ def test_an_example_is_answered_and_shows_its_routes(base_url: str, name: str, r
     [
         ("library_quickstart.py", ["direct -> ", "stream: ", "would go: plan -> ", "sync: "]),
         ("library_tools.py", ['get_order({"order_id":"48213"}) = ', "in transit"]),
+        ("library_contract.py", ["Refund(order='48213', cents=1999", "contract Refund", "retried", "released"]),
         ("library_signal.py", ["ann: plan -> ", "bob: direct -> "]),
     ],
 )

@@ -268,4 +268,6 @@ def _own_faults(model: type[BaseModel], text: str) -> tuple[Failure, ...]:
             Failure("wrong_type", pointer(one["loc"]), one["msg"])
             for one in error.errors(include_url=False, include_context=False, include_input=False)
         )
+    except Exception as error:  # noqa: BLE001 - validators are the program's own code, and a reply may be what breaks them
+        return (Failure("wrong_type", "", f"the model's own validator failed: {type(error).__name__}: {error}"[:500]),)
     return ()

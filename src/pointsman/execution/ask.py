@@ -6,6 +6,7 @@ import hashlib
 
 import msgspec
 
+from pointsman.contracts import Contract
 from pointsman.domain.turn import Turn
 from pointsman.routing.router import Routing
 
@@ -22,7 +23,8 @@ class Ask(msgspec.Struct, frozen=True):
     ``arrived_us`` is Unix time in microseconds, ``started_ns`` the monotonic clock at the same moment. ``routing`` decides
     the turn in place of the engine's own (an agent with routes and tiers of its own); ``open_risky_action`` names an action
     that is known to wait for the customer's word. ``agent`` is the agent that Pointsman runs; None: the client runs its own.
-    ``prompt`` is the version of that agent's prompt, as ``agent/NAME@version``.
+    ``prompt`` is the version of that agent's prompt, as ``agent/NAME@version``. ``contract`` holds the reply where the turn asks
+    for a shape, in place of one made from its output format: a program's own checks cannot be written as a JSON Schema.
     """
 
     turn: Turn
@@ -40,6 +42,7 @@ class Ask(msgspec.Struct, frozen=True):
     open_risky_action: str | None = None
     agent: str | None = None
     prompt: str | None = None
+    contract: Contract | None = None
 
 
 def neutral_parts(turn: Turn) -> Parts:

@@ -40,13 +40,13 @@ class HeldReplies:
         self._keep = keep
         self._shelf = Shelf()
 
-    def stage(self, wanted: OutputFormat | None) -> Stage | None:
-        """Return the stage of a turn that wants this shape; None where any text will do.
+    def stage(self, wanted: OutputFormat | None, given: Contract | None = None) -> Stage | None:
+        """Return the stage of a turn that wants this shape; None where any text will do. ``given`` is the contract to take.
 
         Raises:
             UsageError: the schema is not a JSON Schema.
         """
-        contract = self._shelf.of(wanted)
+        contract = given or self._shelf.of(wanted)
         if contract is None:
             return None
 

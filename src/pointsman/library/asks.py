@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
 
@@ -19,8 +19,12 @@ from pointsman.domain.turn import Turn
 from pointsman.errors import RequestError, UsageError
 from pointsman.execution.ask import Ask, conversation_hash, neutral_parts
 from pointsman.execution.python_tools import PythonTool, python_tool
+from pointsman.library.outputs import Output
 from pointsman.server.gateway.codec import MAX_HINT, Inbound
 from pointsman.server.gateway.openai_request import CHANNELS, read_request
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 AnyMessage = Message | Mapping[str, Any]
 """A neutral message, or one as the OpenAI Chat Completions API writes it."""
@@ -44,6 +48,7 @@ class WishArgs(TypedDict, total=False):
     channel: str
     metadata: Mapping[str, str] | None
     options: Mapping[str, Any] | None
+    output: type[BaseModel] | Mapping[str, Any] | None
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -51,6 +56,7 @@ class Asked(msgspec.Struct, frozen=True):
 
     ask: Ask
     messages: tuple[AnyMessage, ...]
+    output: Output | None = None
 
     def with_reply(self, reply: Reply) -> tuple[AnyMessage, ...]:
         """Return the conversation with the reply at its end, written the way the caller writes."""
@@ -82,17 +88,22 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     channel: str = "chat"
     metadata: Mapping[str, str] | None = None
     options: Mapping[str, Any] | None = None
+    output: Any = None
 
 
-def ask_of(said: Said, wishes: Wishes, registered: Mapping[str, PythonTool], *, stream: bool) -> Asked:
-    """Return the turn as it is asked.
+def ask_of(
+    said: Said, wishes: Wishes, registered: Mapping[str, PythonTool], *, stream: bool, output: Output | None = None
+) -> Asked:
+    """Return the turn as it is asked; ``output`` is the shape that its reply is held to.
 
     Raises:
         UsageError, RequestError: what is written cannot be a turn; names the field.
     """
     started_ns, arrived_us = time.perf_counter_ns(), time.time_ns() // 1000
     messages = said.messages if isinstance(said, Turn) else _messages(said, wishes)
-    inbound = _of_turn(said, wishes) if isinstance(said, Turn) else _of_messages(messages, wishes, registered)
+    inbound = (
+        _of_turn(said, wishes, output) if isinstance(said, Turn) else _of_messages(messages, wishes, registered, output)
+    )
     turn = msgspec.structs.replace(inbound.turn, stream=stream)
     given = _checked_id(wishes.conversation_id) or inbound.conversation_hint
     user = turn.metadata.get("user") or turn.metadata.get("user_id")
@@ -104,22 +115,29 @@ def ask_of(said: Said, wishes: Wishes, registered: Mapping[str, PythonTool], *, 
         started_ns=started_ns,
         parts=inbound.parts,
         explicit_conversation=given is not None,
+        contract=None if output is None else output.contract,
     )
-    return Asked(ask, tuple(messages))
+    return Asked(ask, tuple(messages), output)
 
 
-def _of_turn(turn: Turn, wishes: Wishes) -> Inbound:
-    others = msgspec.structs.replace(wishes, conversation_id=None)
+def _of_turn(turn: Turn, wishes: Wishes, output: Output | None) -> Inbound:
+    others = msgspec.structs.replace(wishes, conversation_id=None, output=None)
     if others != Wishes():
         raise UsageError(
-            "a Turn holds messages, tools and wishes itself: set them there, beside it only conversation_id"
+            "a Turn holds messages, tools and wishes itself: set them there, beside it only conversation_id and output"
         )
+    if output is not None:
+        if turn.output_format is not None:
+            raise UsageError("the Turn has an output_format of its own: leave that out, or output")
+        turn = msgspec.structs.replace(turn, output_format=output.contract.output_format())
     if not turn.messages:
         raise RequestError("messages: at least one message is needed", param="messages")
     return Inbound(turn, neutral_parts(turn))
 
 
-def _of_messages(given: Sequence[AnyMessage], wishes: Wishes, registered: Mapping[str, PythonTool]) -> Inbound:
+def _of_messages(
+    given: Sequence[AnyMessage], wishes: Wishes, registered: Mapping[str, PythonTool], output: Output | None
+) -> Inbound:
     first: list[AnyMessage] = [] if wishes.system is None else [{"role": "system", "content": wishes.system}]
     messages = [*first, *given]
     neutral = any(isinstance(message, Message) for message in messages)
@@ -132,6 +150,7 @@ def _of_messages(given: Sequence[AnyMessage], wishes: Wishes, registered: Mappin
         body["tools"] = [_tool(tool, registered) for tool in wishes.tools]
     body |= {"user": wishes.user} if wishes.user is not None else {}
     body |= {"metadata": dict(wishes.metadata)} if wishes.metadata else {}
+    body |= {} if output is None else {"response_format": output.response_format()}
     strange = body.keys() & (wishes.options or {}).keys() or {"stream"} & (wishes.options or {}).keys()
     if strange:
         raise UsageError(f"options: {min(strange)!r} has a parameter of its own")

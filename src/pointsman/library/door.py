@@ -21,14 +21,16 @@ from pointsman.app import Router, build_router
 from pointsman.domain.decision import Decision
 from pointsman.domain.message import ToolCall
 from pointsman.domain.reply import Event
+from pointsman.domain.turn import Turn
 from pointsman.errors import PointsmanError, UsageError
+from pointsman.execution.agents.agents import PREFIX as AGENT
 from pointsman.execution.agents.managed import ManagedRun
 from pointsman.execution.batches.desk import BatchDesk, PollPlan
 from pointsman.execution.engine import Running
 from pointsman.execution.python_tools import BadArguments, PythonTool, python_tool
 from pointsman.library.asks import Asked, Said, WishArgs, Wishes, ask_of
 from pointsman.library.desk import open_desk
-from pointsman.library.outputs import plan_fields
+from pointsman.library.outputs import Output, Outputs, plan_fields
 from pointsman.library.result import TurnResult
 from pointsman.routing.own_signals import Measure, OwnSignals
 from pointsman.routing.policy import Policy, load_policy, parse_policy
@@ -65,6 +67,7 @@ class Pointsman:
         self._environ = environ
         self._tools: dict[str, PythonTool] = {}
         self._signals = OwnSignals(policy.signals)
+        self._outputs = Outputs()
         self._router: Router | None = None
         self._closing = contextlib.ExitStack()
         self._streaming: set[Running | ManagedRun] = set()
@@ -158,6 +161,20 @@ class Pointsman:
         self._still_closed("plan schema")
         self.policy = self.policy.with_plan_schema(plan_fields(fields), agent)
 
+    def contract(self, output: type[BaseModel] | Mapping[str, Any], *, agent: str) -> None:
+        """Hold every final reply of an agent to a Pydantic model, or a JSON Schema, in place of the policy's ``contract``.
+
+        A turn's own ``output`` (or response format) goes before it.
+
+        Raises:
+            UsageError: it is neither, the policy has no such agent, or turns are running already.
+        """
+        self._still_closed("contract")
+        if agent not in self.policy.agents:
+            known = ", ".join(sorted(self.policy.agents)) or "none"
+            raise UsageError(f"the policy has no agent {agent!r}; there are: {known}")
+        self._outputs.of_agents[agent] = self._outputs.of(output)
+
     def _still_closed(self, what: str) -> None:
         if self._router is not None:
             raise UsageError(f"register every {what} before the first turn: turns are running already")
@@ -249,8 +266,9 @@ class Pointsman:
         ``said`` is the customer's words, a list of messages (as the OpenAI Chat Completions API writes them, or
         ``Message``), or a ``Turn``. With it may go: ``history`` (messages before), ``system``, ``tools`` (functions, names
         of registered ones, or descriptions), ``user``, ``conversation_id``, ``model`` (a catalogue id pins it;
-        ``agent/NAME`` lets an agent of the policy answer, with its tools), ``channel``, ``metadata``, and ``options``: any
-        other field of a Chat Completions request.
+        ``agent/NAME`` lets an agent of the policy answer, with its tools), ``channel``, ``metadata``, ``options``: any
+        other field of a Chat Completions request, and ``output``: a Pydantic model or a JSON Schema that the reply is held
+        to, the model's own validators included; ``TurnResult.value`` is then its instance, or the decoded JSON.
 
         Raises:
             PointsmanError: see ``pointsman.errors``; a turn that failed is recorded, and the error's ``turn_id`` names it.
@@ -260,7 +278,9 @@ class Pointsman:
         with _named(running):
             await running.open()
             record = await running.commit()
-        return TurnResult(running.reply, record, asked.with_reply(running.reply))
+        reply = running.reply
+        value = None if asked.output is None else asked.output.value(reply)
+        return TurnResult(reply, record, asked.with_reply(reply), value)
 
     async def stream(self, said: Said, **wishes: Unpack[WishArgs]) -> AsyncGenerator[Event]:
         """Run one turn and yield the events of its reply; the last one (``ReplyEnd``) comes after the record is durable.
@@ -305,7 +325,20 @@ class Pointsman:
         return {"role": "tool", "tool_call_id": call.id, "content": text}
 
     def _ask(self, said: Said, wishes: WishArgs, *, stream: bool) -> Asked:
-        return ask_of(said, _read(wishes), self._tools, stream=stream)
+        read = _read(wishes)
+        return ask_of(said, read, self._tools, stream=stream, output=self._output(said, read))
+
+    def _output(self, said: Said, wishes: Wishes) -> Output | None:
+        """Return what the reply is held to: what the turn asks for, else what its agent was given."""
+        if wishes.output is not None:
+            return self._outputs.of(wishes.output)
+        shaped = (
+            said.output_format is not None if isinstance(said, Turn) else "response_format" in (wishes.options or {})
+        )
+        model = str(said.model if isinstance(said, Turn) else wishes.model)
+        if shaped or not model.startswith(AGENT):
+            return None
+        return self._outputs.of_agents.get(model.removeprefix(AGENT))
 
 
 def _arguments(call: ToolCall) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -18,11 +19,16 @@ class TurnResult(msgspec.Struct, frozen=True):
 
     ``messages`` is the conversation up to and including this reply, ready to be the ``history`` of the next turn;
     written as the caller wrote it, and without what was given as ``system``.
+
+    ``value`` is what the reply says where the turn asked for an ``output``: the Pydantic model's instance, validated, or the
+    decoded JSON. It is None where nothing was asked for and where the reply is no answer: it calls tools, refuses, asks for an
+    approval, or was cut short by the caller's own limit.
     """
 
     reply: Reply
     record: TurnRecord
     messages: tuple[AnyMessage, ...]
+    value: Any = None
 
     @property
     def text(self) -> str:

@@ -7,11 +7,14 @@ from typing import Any, Literal
 
 import msgspec
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
-from pointsman import Pointsman
-from pointsman.emulator.script import Rule, Say, Script, When
-from pointsman.errors import UsageError
+from pointsman import Message, Pointsman, Turn
+from pointsman.domain.message import OutputFormat, Text
+from pointsman.emulator.script import Rule, SaidCall, Say, Script, When
+from pointsman.errors import ContractViolated, UsageError
+
+HAIKU = "anthropic/claude-haiku-4-5"
 
 POLICY = """
 version: 1
@@ -107,3 +110,107 @@ def test_fields_come_before_the_first_turn(tmp_path: Path) -> None:
     opened = door(tmp_path, Rule(reply=Say(text="Yes.")))
     with opened.sync(), pytest.raises(UsageError, match="before the first turn"):
         opened.plan_schema(Desk)
+
+
+class Refund(BaseModel):
+    order: str
+    cents: int
+
+    @field_validator("cents")
+    @classmethod
+    def _is_possible(cls, value: int) -> int:
+        if value > 10_000:
+            raise ValueError("nobody refunds that much")
+        return {-1: value}[value] if value < 0 else value
+
+
+GOOD = {"order": "A1", "cents": 500}
+
+
+def test_a_reply_becomes_an_instance_of_the_model(tmp_path: Path) -> None:
+    with door(tmp_path, Rule(reply=Say(json=GOOD))).sync() as pm:
+        result = pm.turn("Refund A1", output=Refund, model=HAIKU)
+        assert result.value == Refund(order="A1", cents=500)
+        assert pm.turn("Refund A1", model=HAIKU).value is None
+        schema = Refund.model_json_schema()
+        assert pm.turn("Refund A1", output=schema, model=HAIKU).value == GOOD
+        kept = Turn((Message("user", (Text("Refund A1"),)),), model=HAIKU)
+        assert pm.turn(kept, output=Refund).value == result.value
+        # What was asked for is on record, as it would be over HTTP.
+        params = dict(result.record.request)["params"]
+        assert msgspec.json.decode(params)["response_format"]["json_schema"]["name"] == "Refund"
+
+
+@pytest.mark.parametrize("wrong", [99_999, -2])
+def test_what_the_models_own_validators_object_to_is_asked_for_again(tmp_path: Path, wrong: int) -> None:
+    rules = (
+        Rule(when=When(contains="Refund A1"), reply=Say(json={"order": "A1", "cents": wrong})),
+        Rule(reply=Say(json=GOOD)),
+    )
+    with door(tmp_path, *rules).sync() as pm:
+        result = pm.turn("Refund A1", output=Refund, model=HAIKU)
+    assert result.value == Refund(order="A1", cents=500)
+    assert [(check.name.split("@")[0], check.passed) for check in result.record.checks] == [
+        ("contract Refund", False),
+        ("contract Refund", True),
+    ]
+
+
+def test_a_reply_that_never_fits_raises(tmp_path: Path) -> None:
+    with (
+        door(tmp_path, Rule(reply=Say(json={"order": "A1", "cents": 99_999}))).sync() as pm,
+        pytest.raises(ContractViolated) as caught,
+    ):
+        pm.turn("Refund A1", output=Refund, model=HAIKU)
+    assert caught.value.turn_id
+
+
+def test_tool_calls_have_no_value(tmp_path: Path) -> None:
+    def look_up(order: str) -> str:
+        """Look an order up."""
+        return order
+
+    calls = Say(calls=(SaidCall(name="look_up", arguments={"order": "A1"}),))
+    with door(tmp_path, Rule(reply=calls)).sync() as pm:
+        result = pm.turn("Refund A1", output=Refund, tools=[look_up], model=HAIKU)
+    assert result.tool_calls
+    assert result.value is None
+
+
+def test_an_agents_replies_are_held_to_its_model(tmp_path: Path) -> None:
+    opened = door(
+        tmp_path,
+        Rule(when=When(contains="Refund A1"), reply=Say(json={"order": "A1", "cents": 99_999})),
+        Rule(when=When(contains="Refund B2"), reply=Say(json={"department": "billing"})),
+        Rule(reply=Say(json=GOOD)),
+    )
+    opened.contract(Refund, agent="quick")
+    with opened.sync() as pm:
+        assert pm.turn("Refund A1", model="agent/quick").value == Refund(order="A1", cents=500)
+        assert pm.turn("Refund B2", model="agent/quick", output=Desk).value == Desk(department="billing")
+        assert pm.turn("Refund C3", model=HAIKU).value is None
+
+
+def test_a_contract_needs_an_agent_of_the_policy(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no agent 'quik'; there are: care, quick"):
+        door(tmp_path).contract(Refund, agent="quik")
+
+
+@pytest.mark.parametrize(
+    ("said", "wishes", "words"),
+    [
+        ("Hi", {"output": int}, "not int"),
+        ("Hi", {"output": list[int]}, "a Pydantic model .the class. or a JSON Schema"),
+        ("Hi", {"output": GOOD | {"type": "strange"}}, "strange"),
+        ("Hi", {"output": {"type": {1, 2}}}, "JSON"),
+        ("Hi", {"output": Refund, "options": {"response_format": {"type": "text"}}}, "has a parameter of its own"),
+        (
+            Turn((Message("user", (Text("Hi"),)),), output_format=OutputFormat("json_object")),
+            {"output": Refund},
+            "output_format of its own",
+        ),
+    ],
+)
+def test_an_output_that_cannot_be_held_is_refused(tmp_path: Path, said: Any, wishes: Any, words: str) -> None:
+    with door(tmp_path).sync() as pm, pytest.raises(UsageError, match=words):
+        pm.turn(said, **wishes)

@@ -32,7 +32,7 @@ class TurnStages:
             stages = (*stages, strict)
         if ask.turn.output_format is None:
             return stages
-        held = self._held.stage(ask.turn.output_format)
+        held = self._held.stage(ask.turn.output_format, ask.contract)
         if held is not None and ask.turn.n is not None and ask.turn.n > 1:
             # The provider's bytes carry all choices to the client, and only a reply by itself can be mended or asked again.
             raise UnsupportedParameter("replies held to a shape come one at a time: leave n out", param="n")
