@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pointsman.cli.console import err, out, plain, print_json
+from pointsman.cli.replay_view import counted
 from pointsman.cli.store_options import AsJson
 from pointsman.errors import UsageError
 
@@ -112,7 +113,10 @@ def _writing(to: Path | None) -> Iterator[Callable[[bytes], object]]:
 def _show(summary: Summary, file: Path) -> None:
     console = out()
     console.print(
-        plain(f"{summary.cases:,} cases of {summary.conversations:,} conversations, version {summary.version}", "bold")
+        plain(
+            f"{counted(summary.cases, 'case')} of {counted(summary.conversations, 'conversation')}, version {summary.version}",
+            "bold",
+        )
     )
     console.print(plain(f"{file}; {summary.with_tape:,} with recorded tool results", "dim"))
     for name, values in {"source": summary.by_source, "gold": summary.by_gold, **summary.by_tag}.items():

@@ -83,14 +83,16 @@ def _show(gate: Gate, old: str, new: str, flips: int, *, simulated: bool) -> Non
     console = out()
     console.print(Text.assemble((gate.answer.upper(), _STYLES[gate.answer]), plain(f": {gate.text}", "bold")))
     looked = ", looked at while the run goes on" if gate.sequential else ""
-    console.print(plain(f"{old} -> {new}, {gate.cases:,} cases of {gate.conversations:,} conversations{looked}", "dim"))
+    cases = counted(gate.cases, "case")
+    console.print(plain(f"{old} -> {new}, {cases} of {counted(gate.conversations, 'conversation')}{looked}", "dim"))
     if simulated:
         console.print(plain("simulated models answered: this says nothing of real ones", "bold"))
+    _flips("lost", gate.lost, flips)
+    _flips("gained", gate.gained, flips)
+    console.print()
     show_stacked(_table(gate), keys=1)
     for one in gate.left_out:
         console.print(plain(f"not judged: {one}", "dim"))
-    _flips("lost", gate.lost, flips)
-    _flips("gained", gate.gained, flips)
 
 
 def _table(gate: Gate) -> Table:

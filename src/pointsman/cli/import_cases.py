@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pointsman.cli.console import err, out, plain, print_json
+from pointsman.cli.replay_view import counted
 from pointsman.cli.store_options import AsJson, Since, since_us
 from pointsman.errors import UsageError
 
@@ -119,7 +120,7 @@ def _show(done: Imported, to: Path, notes: list[str]) -> None:
     console = out()
     new = ", ".join(f"{count:,} from {name}" for name, count in done.by_format.items()) or "none new"
     kept = f", {done.kept:,} kept" if done.kept else ""
-    console.print(plain(f"{done.cases:,} cases in {to} ({new}{kept}), version {done.version}", "bold"))
+    console.print(plain(f"{counted(done.cases, 'case')} in {to} ({new}{kept}), version {done.version}", "bold"))
     left = [f"{done.with_gold:,} know what a good answer is"]
     left += [f"{done.twice:,} were there already"] if done.twice else []
     left += [f"{len(done.problems):,} rows left out"] if done.problems else []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pointsman.cli.console import err, out, plain, print_json
+from pointsman.cli.replay_view import counted
 from pointsman.cli.store_options import AsJson, Since, since_us
 from pointsman.errors import UsageError
 
@@ -71,7 +72,7 @@ def command(
     for row in problems[:_SHOWN]:
         err().print(plain(f"{row.place}: left out: {(row.problem or '')[:200]}"))
     found = ", ".join(f"{count:,} {word}" for word, count in sorted(troubles.items())) or "nothing went wrong"
-    out().print(plain(f"{after - before:,} new cases in {to}, {after:,} in all ({found}).", "bold"))
+    out().print(plain(f"{counted(after - before, 'new case')} in {to}, {after:,} in all ({found}).", "bold"))
 
 
 def _good(rows: Iterator[Read], problems: list[Read]) -> Iterator[Read]:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from pointsman.cli.console import out, plain, print_json
 from pointsman.cli.figures import UNKNOWN, for_json, usd
+from pointsman.cli.replay_view import counted
 from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson
 from pointsman.errors import UsageError
@@ -81,14 +82,14 @@ def _show(head: RunHead, sums: tuple[ModelSum, ...], by: str | None) -> None:
     console = out()
     best = max(sums, key=lambda one: one.accuracy.share or -1.0, default=None)
     if best is None or best.accuracy.share is None:
-        console.print(plain(f"{head.cases:,} cases, nothing graded by {head.grader}", "bold"))
+        console.print(plain(f"{counted(head.cases, 'case')}, nothing graded by {head.grader}", "bold"))
     else:
         often = "is right most often:" if len(sums) > 1 else "is right in"
         console.print(plain(f"{best.model} {often} {_percent(best.accuracy)}", "bold"))
     some = f" of {head.total:,}" if head.cases < head.total else ""
     repeats = f", {head.repeats} repeats" if head.repeats > 1 else ""
     how = "on the recorded history" if head.mode == "fixed" else "running freely on the tape"
-    what = f"{head.cases:,} cases{some} (version {head.version}){repeats}, {how}, graded by {head.grader}"
+    what = f"{counted(head.cases, 'case')}{some} (version {head.version}){repeats}, {how}, graded by {head.grader}"
     console.print(plain(what, "dim"))
     if any("simulated" in one.origins for one in sums):
         console.print(plain("simulated models answered: this says nothing of real ones", "bold"))
