@@ -41,12 +41,15 @@ class HeldReplies:
         self._shelf = Shelf()
 
     def stage(self, wanted: OutputFormat | None, given: Contract | None = None) -> Stage | None:
-        """Return the stage of a turn that wants this shape; None where any text will do. ``given`` is the contract to take.
+        """Return the stage of a turn that wants this shape; None where any text will do.
+
+        ``given`` is the contract to take where it is about this very shape: a run that is taken up may want another one.
 
         Raises:
             UsageError: the schema is not a JSON Schema.
         """
-        contract = given or self._shelf.of(wanted)
+        meant = given is not None and wanted is not None and given.output_format().schema == wanted.schema
+        contract = given if meant else self._shelf.of(wanted)
         if contract is None:
             return None
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, field_validator
 from pointsman import Message, Pointsman, Turn
 from pointsman.domain.message import OutputFormat, Text
 from pointsman.emulator.script import Rule, SaidCall, Say, Script, When
-from pointsman.errors import ContractViolated, UsageError
+from pointsman.errors import ContractViolated, PolicyError, UsageError
 
 HAIKU = "anthropic/claude-haiku-4-5"
 
@@ -29,6 +29,7 @@ default_route: plan
 agents:
   care: {prompt: You help., routes: [plan]}
   quick: {prompt: You help., routes: [direct]}
+  wary: {prompt: You help., routes: [direct], tools: {refund: {}}, approval: [refund]}
 """
 PLAN: dict[str, Any] = {
     "intent": "where the order is",
@@ -192,7 +193,7 @@ def test_an_agents_replies_are_held_to_its_model(tmp_path: Path) -> None:
 
 
 def test_a_contract_needs_an_agent_of_the_policy(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no agent 'quik'; there are: care, quick"):
+    with pytest.raises(UsageError, match="no agent 'quik'; there are: care, quick, wary"):
         door(tmp_path).contract(Refund, agent="quik")
 
 
@@ -214,3 +215,29 @@ def test_a_contract_needs_an_agent_of_the_policy(tmp_path: Path) -> None:
 def test_an_output_that_cannot_be_held_is_refused(tmp_path: Path, said: Any, wishes: Any, words: str) -> None:
     with door(tmp_path).sync() as pm, pytest.raises(UsageError, match=words):
         pm.turn(said, **wishes)
+
+
+def test_a_yes_goes_on_with_the_shape_the_run_began_with(tmp_path: Path) -> None:
+    opened = door(
+        tmp_path,
+        Rule(when=When(contains="Refund A1", results=False), reply=Say(calls=(SaidCall(name="refund", arguments={}),))),
+        Rule(reply=Say(json=GOOD)),
+    )
+
+    @opened.tool(write=True)
+    def refund() -> str:
+        """Refund the order."""
+        return "done"
+
+    with opened.sync() as pm:
+        first = pm.turn("Refund A1", model="agent/wary", output=Refund, conversation_id="c1")
+        assert (first.value, "approval" in first.text) == (None, True)
+        last = pm.turn("yes", history=first.messages, model="agent/wary", output=Desk, conversation_id="c1")
+        assert msgspec.json.decode(last.text) == GOOD
+        assert last.value is None
+
+
+def test_a_key_for_plans_of_later_turns_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(POLICY + "voice: {budget_ms: 500, plan: next_turn}\n")
+    with pytest.raises(PolicyError, match=r"voice\.plan"):
+        Pointsman.from_policy(tmp_path / "p.yaml")
