@@ -82,10 +82,10 @@ def _structured_cells(row: StructuredRow) -> list[Text | str]:
         interval(row.conforms),
         percent(row.repaired.share),
         percent(rejected),
-        plain(tally(row.errors) or "0"),
+        count(sum(row.errors.values())),
         dollars(row.cost_per_1k_usd),
         count(None if row.output_tokens is None else round(row.output_tokens)),
-        plain(tally(row.kinds)),
+        plain(_wrong(row.kinds, row.errors)),
     ]
 
 
@@ -127,14 +127,14 @@ def _tools_cells(row: ToolsRow, *, repeated: bool) -> list[Text | str]:
         interval(row.right),
         *([percent(row.pass_hat_k)] if repeated else []),
         count(row.write_errors),
-        plain(tally(row.errors) or "0"),
+        count(sum(row.errors.values())),
         count(row.ungraded),
         dollars(row.cost_per_1k_usd),
         milliseconds(row.latency_p50.value),
         bounds(row.latency_p50),
         milliseconds(row.latency_p95.value),
         bounds(row.latency_p95),
-        plain(tally(row.kinds)),
+        plain(_wrong(row.kinds, row.errors)),
     ]
 
 
@@ -167,6 +167,9 @@ def show_latency(rows: Sequence[LatencyRow], outcome: Outcome) -> None:
     for row in rows:
         table.add_row(*_latency_cells(row))
     show_stacked(table, keys=2)
+    for row in rows:
+        if row.errors:
+            out().print(plain(f"{row.model} at {row.size}: no reply: {tally(row.errors)}", "dim"))
     if any(row.ttft_p95.high is None for row in measured):
         said = "An upper bound of p95 needs 72 replies, any bound of p50 six (--n, --repeats); – is unknown."
         out().print(plain(said, "yellow"))
@@ -203,7 +206,7 @@ def _latency_cells(row: LatencyRow) -> list[Text | str]:
         count(None if row.prompt_tokens is None else round(row.prompt_tokens)),
         UNKNOWN if row.cached is None else f"{100 * row.cached:.0f}",
         count(None if row.output_tokens is None else round(row.output_tokens)),
-        plain(tally(row.errors) or "0"),
+        count(sum(row.errors.values())),
         dollars(row.cost_per_1k_usd),
     ]
 
@@ -239,6 +242,11 @@ def tally(found: Mapping[str, int]) -> str:
     shown = [f"{number} {' '.join(word.split())[:_WORD]}" for word, number in list(found.items())[:_KINDS_SHOWN]]
     rest = len(found) - len(shown)
     return ", ".join([*shown, f"{rest} more kinds"] if rest > 0 else shown)
+
+
+def _wrong(kinds: Mapping[str, int], errors: Mapping[str, int]) -> str:
+    """Return what was wrong with the replies, and why others never came."""
+    return "; ".join(filter(None, (tally(kinds), f"no reply: {tally(errors)}" if errors else "")))
 
 
 def _foot(outcome: Outcome, shares: Sequence[Share]) -> None:
