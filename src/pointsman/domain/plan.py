@@ -109,6 +109,9 @@ def extended(extension: Mapping[str, Any] | None) -> JsonObject:
     taken = [name for name in properties if name in FIELDS]
     if taken:
         raise ValueError(f"every plan has {', '.join(taken)} already; name your field otherwise")
+    strange = [name for name, schema in properties.items() if not isinstance(schema, Mapping | bool)]
+    if strange:
+        raise ValueError(f"{strange[0]}: must be a JSON Schema, for example {{type: string}}")
     return dict(properties)
 
 

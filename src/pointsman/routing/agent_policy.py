@@ -58,6 +58,8 @@ def plan_extension(policy: Policy, agent: Agent) -> JsonObject | None:
     if not isinstance(given, str):
         return given
     path = Path(policy.source).parent / given
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}")
     try:
         found = msgspec.json.decode(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:

@@ -147,11 +147,14 @@ class Agent(Section):
                 raise ValueError(f"{name!r} cannot be the name of a tool: letters, digits, _ and -, at most 64")
         return value
 
-    @field_validator("plan_schema")
+    @field_validator("plan_schema", mode="before")
     @classmethod
-    def _extends_a_plan(cls, value: dict[str, Any] | str | None) -> dict[str, Any] | str | None:
-        if not isinstance(value, str):
-            extended(value)
+    def _extends_a_plan(cls, value: Any) -> Any:
+        if value is None or (isinstance(value, str) and value):
+            return value
+        if not isinstance(value, dict) or not value:
+            raise ValueError("must be the JSON Schema of an object with properties, or the name of a JSON file")
+        extended(value)
         return value
 
     @field_validator("approval_text")

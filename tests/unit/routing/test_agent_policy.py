@@ -106,7 +106,7 @@ def test_a_file_beside_the_policy_may_hold_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (None, "No such file"),
+        (None, "there is no file"),
         ("{", "cannot be read"),
         ("[1]", "must be the JSON Schema of an object"),
         ("{}", "must be the JSON Schema of an object"),
@@ -126,6 +126,10 @@ def test_a_file_that_holds_none_is_refused(tmp_path: Path, text: str | None, wor
     ("lines", "words"),
     [
         ("plan_schema: {type: array}", "must be the JSON Schema of an object"),
+        ("plan_schema: 12", "plan_schema: must be the JSON Schema of an object with properties, or the name"),
+        ('plan_schema: ""', "plan_schema: must be the JSON Schema of an object with properties, or the name"),
+        ("plan_schema: .", "there is no file"),
+        ("plan_schema: {properties: {desk: 5}}", "desk: must be a JSON Schema"),
         ("plan_schema: {properties: {risk: {}}}", "every plan has risk already"),
         (f"plan_schema: {DESK}\nroutes: [tools]", "is for agents with a route that plans"),
     ],
