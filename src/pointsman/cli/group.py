@@ -9,7 +9,9 @@ from typer.core import TyperGroup
 
 from pointsman.cli import load
 from pointsman.cli.registry import COMMANDS
+from pointsman.errors import UsageError
 
+_WRONG_FLAG: Any = typer.BadParameter.__base__  # what every mistake in the arguments is; typer does not export it
 _HELP = """Pointsman sets the track for every turn of a customer-experience agent.
 
 Exit codes: 0 done, 1 the work failed, 2 the input was wrong, 130 stopped.
@@ -17,6 +19,21 @@ Exit codes: 0 done, 1 the work failed, 2 the input was wrong, 130 stopped.
 
 
 class _LazyGroup(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a mistake in its arguments is told as every other error is, in two lines.
+
+        Raises:
+            UsageError: an option, a value or a command is wrong or missing.
+        """
+        try:
+            return super().invoke(ctx)
+        except _WRONG_FLAG as error:
+            if type(error).show is not _WRONG_FLAG.show:  # shows the help, where nothing was said at all
+                raise
+            where = (error.ctx or ctx).command_path
+            said = error.format_message().replace("Value error, ", "")
+            raise UsageError(f"{said}\n`{where} --help` lists what there is.") from None
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is click's
         return list(COMMANDS)
 

@@ -21,7 +21,7 @@ from pointsman.cli.figures import UNKNOWN, for_json, moment, plain_number, show,
 from pointsman.domain.decision import TIERS
 from pointsman.errors import UsageError
 
-_PRICES = ("tier", "in", "cached", "write", "out", "batch in/out")
+_PRICES = ("tier", "in", "cached", "write", "out", "batch\nin/out")
 _ABILITIES = ("context", "effective", "abilities")
 _NEAR = 0.7  # likeness from which a name is taken for a slip of the pen: opneai is one, nope is not
 _WIDE = 130  # columns; below that prices and abilities get a table each
@@ -110,7 +110,7 @@ def _cells(book: Catalog, model: Model, when: datetime) -> dict[str, Text | str]
         "cached": _price(rates, "cache_read"),
         "write": _price(rates, "cache_write"),
         "out": _price(rates, "output"),
-        "batch in/out": UNKNOWN if batch is None else f"{_price(batch, 'input')}/{_price(batch, 'output')}",
+        "batch\nin/out": UNKNOWN if batch is None else f"{_price(batch, 'input')}/{_price(batch, 'output')}",
         "abilities": _abilities(model, when.date()),
     }
 
