@@ -178,7 +178,8 @@ def summarise(rows: Iterable[GradeRow], *, repeats_by: str | None = None) -> tup
 def _share(counts: list[tuple[int, int, int]]) -> Share:
     """Return the mean over cases (right, graded, conversation) of the share of right repeats.
 
-    Wilson's interval where every case stands alone and was asked once; else the mean with its clustered error.
+    Wilson's interval where every case stands alone and was asked once, or nothing differs; else the mean with its clustered
+    error.
     """
     if not counts:
         return Share(None, None, None, 0)
@@ -190,6 +191,10 @@ def _share(counts: list[tuple[int, int, int]]) -> Share:
     mean = clustered_mean([hit / n for hit, n, _ in counts], clusters)
     if mean.error is None:
         return Share(mean.mean, None, None, mean.n)
+    if mean.error == 0:
+        # Nothing differs, so the error cannot be told from the values: as many cases as there are conversations, at least.
+        low, high = wilson(mean.mean * mean.clusters, mean.clusters) or (None, None)
+        return Share(mean.mean, low, high, mean.n)
     return Share(mean.mean, max(0.0, mean.mean - Z_95 * mean.error), min(1.0, mean.mean + Z_95 * mean.error), mean.n)
 
 
