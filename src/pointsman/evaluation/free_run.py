@@ -1,8 +1,8 @@
 """Lets a conversation run on freely on its tape: recorded tool results answer the calls, recorded words stand for the customer.
 
-Nothing is executed. A call is answered by the recorded result of the same call (name and arguments, as canonical JSON), each used
-in turn; a look-up that is repeated gets its last result again. A call that the tape does not hold ends the run: from there on nobody
-knows what would have happened. That point is kept.
+Nothing is executed. A call is answered by the recorded result of the same call (name and arguments, as canonical JSON), each
+used in turn; a look-up that is repeated gets its last result again. A call that the tape does not hold ends the run: from there
+on nobody knows what would have happened. That point is kept.
 """
 
 from __future__ import annotations

@@ -94,4 +94,6 @@ class LiveModel:
     def price(self, turn: Turn, output_tokens: int) -> tuple[Decimal | None, Decimal | None]:
         """Return what one call costs with a reply of so many tokens, and what it costs at most; None: unknown."""
         job = Job("", self.name, self._turn(turn, 1))
-        return usual_cost(turn, self._rates, min(output_tokens, turn.max_output_tokens or output_tokens)), self._asker.worst(job)
+        return usual_cost(
+            turn, self._rates, min(output_tokens, turn.max_output_tokens or output_tokens)
+        ), self._asker.worst(job)
