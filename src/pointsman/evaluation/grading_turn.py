@@ -9,7 +9,6 @@ from typing import Any, Final
 import msgspec
 
 from pointsman.domain.message import Message, Text, ToolCall, ToolResult
-from pointsman.evaluation.answers import Answer
 from pointsman.evaluation.cases import Case
 
 _FAILED: Final = re.compile(
@@ -81,13 +80,6 @@ def all_texts(case: Case) -> Iterator[str]:
         yield result_text(taped.result)
     for tool in case.turn.tools:
         yield tool.description
-
-
-def reply_text(answer: Answer) -> str | None:
-    """Return what the answer says to the customer; None where there is no answer, or where its text is nothing but calls."""
-    if answer.reply is None:
-        return None
-    return answer.reply.text
 
 
 def result_text(result: ToolResult) -> str:

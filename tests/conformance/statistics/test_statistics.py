@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
 from itertools import combinations
 
 import krippendorff
@@ -21,7 +20,7 @@ from pointsman.evaluation.statistics.agreement import cohen_kappa, krippendorff_
 from pointsman.evaluation.statistics.clustered import clustered_mean
 from pointsman.evaluation.statistics.eprocess import Betting
 from pointsman.evaluation.statistics.mcnemar import mcnemar_exact
-from pointsman.evaluation.statistics.paired import bootstrap, paired_share
+from pointsman.evaluation.statistics.paired import paired_share
 from pointsman.evaluation.statistics.ppi import prediction_powered
 from pointsman.evaluation.statistics.repeats import mean_pass_hat_k, pass_at_k, pass_hat_k
 from pointsman.evaluation.statistics.sample_size import advised_cases, cases_needed
@@ -161,20 +160,6 @@ def test_a_clear_case_settles_the_bet_and_a_fair_one_does_not() -> None:
     assert not level.shown
     with pytest.raises(UsageError, match="outside"):
         level.see(1.5)
-
-
-def test_drawing_clusters_gives_the_same_bounds_for_the_same_seed() -> None:
-    values = [float(case % 7) for case in range(140)]
-
-    def mean(chosen: Sequence[int]) -> float:
-        return math.fsum(values[index] for index in chosen) / len(chosen)
-
-    groups = [case // 4 for case in range(140)]
-    bounds = bootstrap(mean, groups, draws=300, seed=3)
-    assert bounds == bootstrap(mean, groups, draws=300, seed=3)
-    assert bounds is not None
-    assert bounds[0] < mean(range(140)) < bounds[1]
-    assert bootstrap(mean, [0] * 140) is None
 
 
 def test_a_judge_with_a_bias_is_corrected() -> None:

@@ -1,9 +1,9 @@
-"""Paired differences between two arms on the same cases: exact-in-spirit intervals for shares, bootstrap for ratios."""
+"""Paired differences between two arms on the same cases, with bounds that keep their width where no case differs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from statistics import NormalDist
 
 import msgspec
@@ -104,36 +104,3 @@ def tango_variance(gained: float, lost: float, delta: float) -> float:
     c = -lost * delta * (1 - delta)
     nuisance = (math.sqrt(max(b * b - 8 * c, 0.0)) - b) / 4
     return 2 * nuisance + delta * (1 - delta)
-
-
-Statistic = Callable[[Sequence[int]], float | None]
-"""A figure of both arms over the cases at these indices (a case may come several times); None where it is undefined."""
-
-
-def bootstrap(
-    statistic: Statistic, clusters: Sequence[Hashable], *, alpha: float = 0.05, draws: int = 2000, seed: int = 0
-) -> tuple[float, float] | None:
-    """Return one-sided bounds (each at ``alpha``) of a statistic, by drawing whole clusters with replacement.
-
-    Percentile bounds: B. Efron and R. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13. The same seed gives
-    the same bounds. None where the statistic is undefined in more than a tenth of the draws, or there is one cluster.
-
-    Raises:
-        UsageError: there are no cases.
-    """
-    import numpy as np
-
-    if not clusters:
-        raise UsageError("there are no cases to draw from")
-    members: dict[Hashable, list[int]] = {}
-    for index, cluster in enumerate(clusters):
-        members.setdefault(cluster, []).append(index)
-    groups = list(members.values())
-    if len(groups) == 1:
-        return None
-    picks = np.random.default_rng(seed).integers(0, len(groups), (draws, len(groups)))
-    values = [statistic([index for pick in row for index in groups[pick]]) for row in picks]
-    known = sorted(value for value in values if value is not None)
-    if len(known) < 0.9 * draws:
-        return None
-    return float(np.quantile(known, alpha)), float(np.quantile(known, 1 - alpha))
