@@ -23,7 +23,7 @@ help: ## list the tasks
 	.uv/bin/pip install --quiet --disable-pip-version-check uv
 
 $(STAMP): pyproject.toml uv.lock | $(filter .uv/bin/uv,$(UV))
-	$(UV) sync --frozen --extra local --extra mcp --extra prove
+	$(UV) sync --frozen --extra local --extra mcp --extra prove --extra telemetry --extra drift
 	$(RUN)python -m compileall -q src
 	@touch $(STAMP)
 

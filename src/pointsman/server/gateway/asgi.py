@@ -29,6 +29,7 @@ from pointsman.server.gateway.models_list import anthropic_models, openai_models
 from pointsman.server.gateway.openai_chat import OpenAIChatInbound
 from pointsman.server.gateway.turns import KEEP_ALIVE_S, Send, TurnResponse
 from pointsman.server.http_protocol import WHEN_GONE
+from pointsman.server.services import Services
 from pointsman.store.keys import ClientKey, KeyRing
 
 _log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Gateway:
         self._keys = keys
         self._max_body = max_body
         self._keep_alive_s = keep_alive_s
+        self._services = Services(router)
         self._openai = OpenAIChatInbound()
         self._anthropic = AnthropicInbound()
         self._turn_paths: dict[str, InboundDialect] = {
@@ -76,8 +78,10 @@ class Gateway:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 await self._router.start()
+                self._services.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
+                await self._services.aclose()
                 if self._keys is not None:
                     self._keys.close()
                 await self._router.aclose()
