@@ -102,7 +102,14 @@ class Engine:
             guard.begin(ask)
         ask = self.states.restore(ask)
         now = datetime.fromtimestamp(ask.arrived_us / 1e6, UTC)
-        limits = Limits(pin=pin, allowed=ask.allowed, unhealthy=self.unhealthy, now=now, key=ask.key_name)
+        limits = Limits(
+            pin=pin,
+            allowed=ask.allowed,
+            unhealthy=self.unhealthy,
+            now=now,
+            key=ask.key_name,
+            conversation=ask.conversation_id,
+        )
         if first_token_limit(self.routing.policy, ask.turn.channel) is not None:
             predict = self.latency.predict(self.sessions.get(ask).last_model)
             limits = msgspec.structs.replace(limits, predict=predict)

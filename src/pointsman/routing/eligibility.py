@@ -33,7 +33,8 @@ class Limits(msgspec.Struct, frozen=True):
     are models already tried. ``allowed`` None: no limit but the policy's. ``strict_params`` None: as the policy says. ``now``
     None: the clock. A pinned model is not refused for its date of retirement: that date may be wrong here, and the provider
     knows. ``route`` is the route that was found to suit the turn, not the one that rules prefer; floors hold all the same.
-    ``predict`` takes the place of the catalogue's first-token times where it knows better.
+    ``predict`` takes the place of the catalogue's first-token times where it knows better. ``conversation`` is what a trial draws
+    by; None: the turn is on none.
     """
 
     pin: str | None = None
@@ -46,6 +47,7 @@ class Limits(msgspec.Struct, frozen=True):
     key: str | None = None
     route: str | None = None
     predict: Predict | None = None
+    conversation: str | None = None
 
 
 NO_LIMITS = Limits()

@@ -37,6 +37,7 @@ from pointsman.routing.sections import (
 )
 from pointsman.routing.sections_agents import Agent
 from pointsman.routing.sections_budgets import Breaker, Budgets
+from pointsman.routing.sections_canary import Canary
 from pointsman.routing.sections_hedge import HedgeSection
 from pointsman.routing.sections_llm_router import LlmRouter
 from pointsman.routing.sections_memory import MemorySection
@@ -72,6 +73,7 @@ class Policy(Section):
     budgets: Budgets = Budgets()
     breaker: Breaker = Breaker()
     hedge: HedgeSection | None = Field(default=None, description="A second call beside a slow one; absent: never.")
+    canaries: dict[str, Canary] = Field(default={}, max_length=20, description="Models on trial, by the trial's name.")
 
     _version: str = PrivateAttr("")
     _source: str = PrivateAttr("")
@@ -127,6 +129,8 @@ class Policy(Section):
                 places += [(("limits", "allow", kind, who, n), name) for n, name in enumerate(names)]
         for field in ("steps", "synthesis"):
             places.append((("sticky", field), getattr(self.sticky, field) or ""))
+        for name, canary in self.canaries.items():
+            places += [(("canaries", name, "replaces"), canary.replaces), (("canaries", name, "model"), canary.model)]
         places += helper_places(self)
         return [(path, name) for path, name in places if "/" in name]
 

@@ -51,7 +51,26 @@ def cross_check(policy: Policy) -> list[Problem]:
     if wrong := _signals(policy):
         return wrong  # what rules may speak of is not known then
     found = [*_tiers(policy), *_routes(policy), *_route_parts(policy), *_providers(policy), *_rules(policy)]
-    return found + _sticky(policy) + _allow(policy) + _agents(policy) + _hedge(policy)
+    return found + _sticky(policy) + _allow(policy) + _agents(policy) + _hedge(policy) + _canaries(policy)
+
+
+def _canaries(policy: Policy) -> list[Problem]:
+    found: list[Problem] = []
+    tried: dict[str, str] = {}
+    for name, canary in policy.canaries.items():
+        found += _name(("canaries", name), name)
+        for field, model in (("replaces", canary.replaces), ("model", canary.model)):
+            found += _model_id(("canaries", name, field), model)
+        if canary.replaces not in policy.models():
+            text = f"{canary.replaces} is named by no tier, route or rule: there is nothing to take the place of"
+            found.append(Problem(("canaries", name, "replaces"), text))
+        if canary.model == canary.replaces:
+            found.append(Problem(("canaries", name, "model"), "is the model it would replace"))
+        if canary.replaces in tried:
+            text = f"{canary.replaces} has the trial {tried[canary.replaces]} already; one at a time"
+            found.append(Problem(("canaries", name, "replaces"), text))
+        tried[canary.replaces] = name
+    return found
 
 
 def _hedge(policy: Policy) -> list[Problem]:

@@ -15,6 +15,7 @@ from pointsman.domain.decision import TIERS, Decision, Reason, Tier
 from pointsman.domain.turn import EMPTY_SESSION, Session, Turn
 from pointsman.errors import CatalogError, PolicyError
 from pointsman.routing import signals
+from pointsman.routing.canaries import Canaries
 from pointsman.routing.choice import Bench, Slate
 from pointsman.routing.course import Course, directed, plot
 from pointsman.routing.eligibility import NO_LIMITS, Eligibility, Limits
@@ -57,6 +58,7 @@ class Routing:
         self._runner_ups = RunnerUps(policy, self._rules, self._picker)
         self._allow = _AllowLists(self._bench)
         self.own_signals = OwnSignals(policy.signals)
+        self.canaries = Canaries(policy)
 
     def decide(
         self,
@@ -85,6 +87,7 @@ class Routing:
         slate = self._slate(turn, plain, limits, now, course.route)
         pick = self._pick(turn, session, limits, plain, course, slate)
         runner_up = self._runner_ups.find(pick, course, outcome, question, slate, plain)
+        pick, chances = self.canaries.turned(pick, limits.conversation, slate)
         chosen = pick.chosen
         return Decision(
             id=decision_id or new_id(),
@@ -98,7 +101,7 @@ class Routing:
             eligible=tuple([candidate.model.id for candidate in pick.eligible]),
             excluded=slate.excluded(),
             fallbacks=pick.fallbacks,
-            propensities={chosen.model.id: 1.0},
+            propensities=chances,
             signals=plain,
             intent=plain["intent"]["name"] if plain["intent"]["recognised"] else None,
             expected_cost_usd=chosen.cost,
