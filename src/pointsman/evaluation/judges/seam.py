@@ -9,6 +9,7 @@ import msgspec
 
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
+from pointsman.evaluation.judges.wording import with_rubric
 
 Choice = Literal["first", "second", "equal", "unknown"]
 """What a judge says of two replies in the order in which it saw them."""
@@ -92,7 +93,8 @@ async def compare(judge: Judge, prefix: Turn, reply_a: Reply, reply_b: Reply, *,
     """
     forth = await judge.prefer(prefix, reply_a, reply_b, rubric)
     back = await judge.prefer(prefix, reply_b, reply_a, rubric)
-    return combined(judge, forth, back)
+    found = combined(judge, forth, back)
+    return msgspec.structs.replace(found, version=with_rubric(judge.version, rubric))
 
 
 def combined(judge: Judge, forth: Opinion, back: Opinion) -> Comparison:
