@@ -23,7 +23,8 @@ class StepRecord(msgspec.Struct, frozen=True):
     call was for (``plan``, ``summary``, ``route``, ``verify`` ...). ``prompt`` names the prompt version it was given, as
     ``role@version``; None when it was given the client's own messages only. ``usage`` and ``cost_usd`` are None where
     unknown. ``estimated`` is True when the token counts are our estimate (a stream that broke or was left before its
-    usage came), never the provider's.
+    usage came), never the provider's. ``started_ms`` is when the call began, counted from the turn's arrival; ``chunks`` how many
+    pieces of text or tool call a stream brought. Both are None where they were not measured.
     """
 
     purpose: str
@@ -43,6 +44,8 @@ class StepRecord(msgspec.Struct, frozen=True):
     upstream_model: str | None = None
     request_id: str | None = None
     prompt: str | None = None
+    started_ms: float | None = None
+    chunks: int | None = None
 
 
 class Handoff(msgspec.Struct, frozen=True):
@@ -80,7 +83,8 @@ class TurnRecord(msgspec.Struct, frozen=True):
     have cost on ``flagship_model``, uncached counts kept as they were; None where a price or count is unknown.
     ``gateway_us`` is Pointsman's own time before the first upstream byte was sent, in microseconds. ``prepared_ms`` is the
     time other models were at work before the answering call began (a planner, a summarizer), part of ``ttft_ms``; None when
-    none was. ``handoffs`` and ``checks`` are in the order they happened.
+    none was. ``handoffs`` and ``checks`` are in the order they happened. ``traceparent`` is the client's own trace (W3C Trace
+    Context), None where it named none.
     """
 
     id: str
@@ -111,3 +115,4 @@ class TurnRecord(msgspec.Struct, frozen=True):
     handoffs: tuple[Handoff, ...] = ()
     checks: tuple[CheckRecord, ...] = ()
     prepared_ms: float | None = None
+    traceparent: str | None = None

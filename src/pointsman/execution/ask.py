@@ -25,6 +25,7 @@ class Ask(msgspec.Struct, frozen=True):
     that is known to wait for the customer's word. ``agent`` is the agent that Pointsman runs; None: the client runs its own.
     ``prompt`` is the version of that agent's prompt, as ``agent/NAME@version``. ``contract`` holds the reply where the turn asks
     for a shape, in place of one made from its output format: a program's own checks cannot be written as a JSON Schema.
+    ``traceparent`` is the client's own trace, as its header named it.
     """
 
     turn: Turn
@@ -43,6 +44,7 @@ class Ask(msgspec.Struct, frozen=True):
     agent: str | None = None
     prompt: str | None = None
     contract: Contract | None = None
+    traceparent: str | None = None
 
 
 def neutral_parts(turn: Turn) -> Parts:

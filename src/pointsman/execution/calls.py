@@ -19,7 +19,7 @@ from pointsman.catalog.models import Model
 from pointsman.domain.reply import Event, ReasoningDelta, Reply
 from pointsman.domain.turn import Turn
 from pointsman.errors import ProviderError, ProviderTimeout, StreamBroken
-from pointsman.execution.assemble import Assembler, events_of, has_content
+from pointsman.execution.assemble import CONTENT, Assembler, events_of, has_content
 from pointsman.execution.stall import StallClock
 from pointsman.providers.openai_chat_stream import without_usage_chunk
 from pointsman.providers.seam import Answer, Dialect, Endpoint, Outgoing, StreamDecoder, Transport
@@ -65,6 +65,7 @@ class Call:
         self.assembler = Assembler(target.model.id)
         self.started_ns = time.perf_counter_ns()
         self.ttft_ms: float | None = None
+        self.chunks = 0
         self.http_status: int | None = None
         self.request_id: str | None = None
         self.whole: Reply | None = None
@@ -189,6 +190,7 @@ class Call:
             return
         if self.ttft_ms is None:
             self._look_for_first(events)
+        self.chunks += sum(type(event) in CONTENT for event in events)
         self.assembler.add(events)
         if not self.relayed:
             self._pending.extend(events)

@@ -142,7 +142,13 @@ class Hop:
         return self._keep(step_of(call, status, self._rates(call), error, self._attempt, ours=ours), error)
 
     def _keep(self, step: StepRecord, error: PointsmanError | None) -> StepRecord:
-        step = msgspec.structs.replace(step, purpose=self.wish.purpose, prompt=_prompt(self._ask, self.wish))
+        since_ms = (time.perf_counter_ns() - self._ask.started_ns) / 1e6
+        step = msgspec.structs.replace(
+            step,
+            purpose=self.wish.purpose,
+            prompt=_prompt(self._ask, self.wish),
+            started_ms=round(max(since_ms - step.duration_ms, 0.0), 3),
+        )
         self._made.append(step)
         self._steps.append(step)
         permit, self._permit = self._permit, None

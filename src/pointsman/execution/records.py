@@ -64,6 +64,7 @@ def step_of(  # noqa: PLR0913 - what one call ended in, by name
         relayed=call.relayed,
         upstream_model=call.reply.model or None,
         request_id=call.request_id,
+        chunks=call.chunks if call.chunks and call.whole is None else None,
     )
 
 
@@ -236,4 +237,5 @@ def turn_record(
         handoffs=outcome.handoffs,
         checks=outcome.checks,
         prepared_ms=round(outcome.prepared_ms, 3) if outcome.prepared_ms is not None else None,
+        traceparent=ask.traceparent,
     )

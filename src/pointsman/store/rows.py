@@ -27,6 +27,7 @@ class _Detail(msgspec.Struct, frozen=True, array_like=True):
     handoffs: tuple[tuple[str, str, str, bytes], ...] = ()
     checks: tuple[CheckRecord, ...] = ()
     prepared_ms: float | None = None
+    traceparent: str | None = None
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -98,10 +99,10 @@ def turn_row(record: TurnRecord, seq: int, bodies: Bodies, codec: Codec) -> Row:
 
 def _detail(record: TurnRecord) -> tuple[object, ...]:
     plain = (record.decision, record.dropped_params, record.metadata)
-    if not (record.handoffs or record.checks or record.prepared_ms is not None):
+    if not (record.handoffs or record.checks or record.prepared_ms is not None or record.traceparent):
         return plain
     handoffs = [(one.kind, one.source, one.target, bytes(one.artifact)) for one in record.handoffs]
-    return (*plain, handoffs, record.checks, record.prepared_ms)
+    return (*plain, handoffs, record.checks, record.prepared_ms, record.traceparent)
 
 
 def step_row(step: StepRecord, seq: int, n: int) -> Row:
@@ -126,6 +127,8 @@ def step_row(step: StepRecord, seq: int, n: int) -> Row:
         step.upstream_model,
         step.request_id,
         step.prompt,
+        step.started_ms,
+        step.chunks,
     )
 
 
@@ -202,6 +205,7 @@ def read_turn(
         ),
         checks=detail.checks,
         prepared_ms=detail.prepared_ms,
+        traceparent=detail.traceparent,
     )
 
 
@@ -224,4 +228,6 @@ def _read_step(row: Mapping[str, Any]) -> StepRecord:
         upstream_model=row["upstream_model"],
         request_id=row["request_id"],
         prompt=row["prompt"],
+        started_ms=row["started_ms"],
+        chunks=row["chunks"],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import partial
@@ -39,6 +40,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 MAX_BODY = 32 * 1024 * 1024
 _CONVERSATION_LIMIT = 128
+_TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.{0,64})?")
+"""W3C Trace Context: version, trace, parent, flags; what a later version appends is passed over."""
 
 
 class _ClientLeft(Exception):
@@ -182,6 +185,7 @@ class Gateway:
             key_id=key_id,
             key_name=key.name if key else None,
             allowed=frozenset(key.models) if key and key.models else None,
+            traceparent=_traceparent(headers),
         )
         # The official SDKs count their tries: a run that was cut short is then taken up, not begun again.
         retry = headers.get("x-stainless-retry-count", "0") != "0"
@@ -260,6 +264,11 @@ def _conversation(headers: Mapping[str, str]) -> str | None:
             param="x-pointsman-conversation-id",
         )
     return value
+
+
+def _traceparent(headers: Mapping[str, str]) -> str | None:
+    value = headers.get("traceparent", "")
+    return value if value and _TRACE.fullmatch(value) else None
 
 
 def _with_channel(turn: Any, channel: str) -> Any:

@@ -2,7 +2,8 @@
 INSERT OR IGNORE INTO body (hash, data) VALUES (?, ?)
 
 -- name: last_seq
-SELECT coalesce(max(seq), 0) FROM turn
+-- A turn that was deleted does not give its seq back.
+SELECT max(coalesce((SELECT max(seq) FROM turn), 0), (SELECT last_seq FROM store_identity))
 
 -- name: insert_turn
 -- The column order is that of rows.turn_row.
@@ -18,8 +19,8 @@ INSERT INTO turn (
 INSERT INTO step (
     turn_seq, n, purpose, model, status, duration_ms, attempt, http_status, error_code, error_text, stop_reason,
     input_uncached, output, cache_read, cache_write, cache_write_1h, reasoning,
-    estimated, cost_pico, ttft_ms, relayed, upstream_model, request_id, prompt
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    estimated, cost_pico, ttft_ms, relayed, upstream_model, request_id, prompt, started_ms, chunks
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: turn_by_id
 SELECT * FROM turn WHERE id = ?
