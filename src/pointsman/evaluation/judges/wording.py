@@ -30,8 +30,8 @@ _PAIR: Final = (
 )
 _CLAIM: Final = (
     "This time one reply is graded, between <reply> and </reply>, by one question. Give your reason in one or two sentences; "
-    'then the quote on which it rests, copied letter by letter from the text ("" where there is nothing to quote); then your answer: '
-    '"yes", "no", or "unknown" where the material does not allow a decision.'
+    'then the quote on which it rests, copied letter by letter from the text ("" where there is nothing to quote); then your '
+    'answer: "yes", "no", or "unknown" where the material does not allow a decision.'
 )
 _SHAPE: Final = "Answer with one JSON object of this schema and with nothing else:\n"
 _AGAIN: Final = "That was all of the data. Answer with the JSON object now."
