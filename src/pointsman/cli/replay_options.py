@@ -11,7 +11,9 @@ CasesFile = Annotated[Path, typer.Argument(help="A case file (`pointsman import`
 Models = Annotated[
     str,
     typer.Option(
-        help="With commas: ids of the catalogue, or recorded:PATH or recorded:PATH#MODEL.", show_default=False
+        help="With commas: ids of the catalogue, recorded:PATH or recorded:PATH#MODEL, or a whole policy: policy:FILE, "
+        "policy:FILE?worker=candidate.",
+        show_default=False,
     ),
 ]
 OutFolder = Annotated[Path, typer.Option("--out", help="The run's folder; the same one goes on where it stopped.")]
@@ -34,5 +36,9 @@ ScriptFile = Annotated[Path | None, typer.Option(help="With --emulated: what the
 PolicyFile = Annotated[Path | None, typer.Option(help="Whose providers and keys are used; default ./pointsman.yaml.")]
 PricesFile = Annotated[
     Path | None, typer.Option(help="Prices of recorded models, in dollars per million tokens (JSON).")
+]
+PromptStore = Annotated[
+    str | None,
+    typer.Option("--prompts", help="The store whose prompts policy:FILE answers with; left out, the shipped ones."),
 ]
 RetryErrors = Annotated[bool, typer.Option("--retry-errors", help="Make calls again that failed.")]

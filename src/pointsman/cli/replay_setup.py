@@ -15,6 +15,7 @@ from pointsman.cli.console import err, out, plain, print_json
 from pointsman.cli.figures import usd
 from pointsman.errors import UsageError
 from pointsman.evaluation.answers import Answer
+from pointsman.evaluation.bench_asking import Purse
 from pointsman.evaluation.recorded import PREFIX, Shelf, open_recorded
 from pointsman.evaluation.replaying import Source
 from pointsman.store.money import to_pico
@@ -36,6 +37,8 @@ class LiveWhere(msgspec.Struct, frozen=True):
     emulated: bool = False
     script: Path | None = None
     seed: int = 0
+    prompts: str | None = None
+    """The store whose prompts policies answer with; None: the shipped ones."""
 
 
 class Models(msgspec.Struct, frozen=True):
@@ -51,13 +54,23 @@ async def models_of(names: str, stack: contextlib.AsyncExitStack, where: LiveWhe
     Raises:
         UsageError: none is named, one is unknown or cannot be called, or two have one name.
     """
+    from pointsman.cli.replay_policies import POLICY, open_policies
+
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if not wanted:
-        raise UsageError("--models names no model: write ids of the catalogue or recorded:PATH#MODEL, with commas")
+        raise UsageError(
+            "--models names no model: write ids of the catalogue, recorded:PATH#MODEL or policy:FILE, with commas"
+        )
     shelves: dict[str, Shelf] = {}
     stack.callback(_close, shelves)
-    live = [name for name in wanted if not name.startswith(PREFIX)]
-    asked, cap = await _live(live, stack, where) if live else ({}, _no_cap)
+    live = [name for name in wanted if not name.startswith((PREFIX, POLICY))]
+    purse = Purse(None)
+    asked: dict[str, Source] = dict(await _live(live, stack, where, purse)) if live else {}
+    asked |= await open_policies([name for name in wanted if name.startswith(POLICY)], stack, where, purse)
+
+    def cap(left: Decimal) -> None:
+        purse.cap = to_pico(left)
+
     found: dict[str, Source] = {}
     for name in wanted:
         several: Sequence[Source] = (asked[name],) if name in asked else open_recorded(name, shelves)
@@ -74,20 +87,15 @@ def _close(shelves: dict[str, Shelf]) -> None:
         shelf.close()
 
 
-def _no_cap(left: Decimal) -> None:
-    """Nothing is spent on recorded models."""
-
-
 async def _live(
-    names: list[str], stack: contextlib.AsyncExitStack, where: LiveWhere
-) -> tuple[dict[str, LiveModel], Callable[[Decimal], None]]:
+    names: list[str], stack: contextlib.AsyncExitStack, where: LiveWhere, purse: Purse
+) -> dict[str, LiveModel]:
     from pointsman.cli.bench_setup import Where, open_router
-    from pointsman.evaluation.bench_asking import Asker, Purse
+    from pointsman.evaluation.bench_asking import Asker
     from pointsman.evaluation.live import LiveModel, Pace
 
     router = stack.enter_context(open_router(Where(where.policy, where.emulated, where.script), ",".join(names)))
     await stack.enter_async_context(router)
-    purse = Purse(None)
     asker = Asker(router.engine.dispatch, purse, router.missing)
     paces: dict[str, Pace] = {}
     found: dict[str, LiveModel] = {}
@@ -100,18 +108,15 @@ async def _live(
             where.seed,
             router.catalog.rates(model.id, datetime.now(UTC)),
         )
-
-    def cap(left: Decimal) -> None:
-        purse.cap = to_pico(left)
-
-    return found, cap
+    return found
 
 
 def price_list(index: CaseIndex, sources: Sequence[Source], repeats: int, *, json: bool, quiet: bool) -> None:
     """Say what the replay will cost, model by model: about, and at most."""
     from pointsman.evaluation.live import LiveModel
+    from pointsman.evaluation.policy_source import PolicySource
 
-    paid = [source for source in sources if isinstance(source, LiveModel)]
+    paid = [source for source in sources if isinstance(source, LiveModel | PolicySource)]
     sums: dict[str, list[Decimal | None]] = {source.name: [Decimal(0), Decimal(0)] for source in paid}
     for case in index if paid else ():
         for source in paid:
@@ -136,7 +141,9 @@ def price_list(index: CaseIndex, sources: Sequence[Source], repeats: int, *, jso
     console = err() if quiet else out()
     for source in paid:
         usual, worst = sums[source.name]
-        text = f"about {usd(usual)}, {usd(worst)} at the very most" if usual is not None else "its price is unknown"
+        text = "its price is unknown" if worst is None else f"{usd(worst)} at the very most"
+        if usual is not None:
+            text = f"about {usd(usual)}, {text}"
         simulated = " (simulated: nothing is paid)" if source.origin == "simulated" else ""
         console.print(plain(f"{source.name}: {calls:,} answers, {text}{simulated}", "dim" if quiet else ""))
     free = len(sources) - len(paid)
