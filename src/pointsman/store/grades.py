@@ -41,7 +41,10 @@ class TurnGrade(msgspec.Struct, frozen=True):
 
 
 class GradeSum(msgspec.Struct, frozen=True):
-    """All findings of one metric: ``graded`` is always ``passed`` + ``failed`` + ``unknown``. ``score`` is a mean of ``scored``."""
+    """All findings of one metric: ``graded`` is always ``passed`` + ``failed`` + ``unknown``.
+
+    ``score`` is the mean of the ``scored`` ones; None where there are none.
+    """
 
     subject: Subject
     metric: str

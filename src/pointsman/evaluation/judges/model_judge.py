@@ -91,7 +91,7 @@ class ModelJudge:
         if asked.value is None:
             return Finding("unknown", cost_usd=asked.cost_usd, error=asked.error)
         value = asked.value
-        return Finding(value["answer"], value["quote"], value["reason"], asked.cost_usd)
+        return Finding(value["answer"], value["quote"], value["speaker"], value["reason"], asked.cost_usd)
 
     def worst_pair(self, prefix: Turn, first: Reply, second: Reply, rubric: str = "") -> Decimal | None:
         """Return what a comparison in both orders may cost at most; None: unknown."""

@@ -36,10 +36,14 @@ class Opinion(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What a judge says of one criterion. ``quote`` is what it rests on, as the judge gives it: still to be found in the text."""
+    """What a judge says of one criterion.
+
+    ``quote`` is what it rests on and ``speaker`` who said that, as the judge gives them: still to be found in the text.
+    """
 
     truth: Truth
     quote: str = ""
+    speaker: str = ""
     reason: str = ""
     cost_usd: Decimal | None = None
     error: str | None = None

@@ -30,8 +30,8 @@ _PAIR: Final = (
 )
 _CLAIM: Final = (
     "This time one reply is graded, between <reply> and </reply>, by one question. Give your reason in one or two sentences; "
-    'then the quote on which it rests, copied letter by letter from the text ("" where there is nothing to quote); then your '
-    'answer: "yes", "no", or "unknown" where the material does not allow a decision.'
+    'then the quote on which it rests, copied letter by letter from the text ("" where there is nothing to quote); then who said '
+    'that; then your answer: "yes", "no", or "unknown" where the material does not allow a decision.'
 )
 _SHAPE: Final = "Answer with one JSON object of this schema and with nothing else:\n"
 _AGAIN: Final = "That was all of the data. Answer with the JSON object now."
@@ -50,9 +50,10 @@ CLAIM_SCHEMA: Final[JsonObject] = {
     "properties": {
         "reason": {"type": "string"},
         "quote": {"type": "string"},
+        "speaker": {"type": "string", "enum": ["agent", "customer", "tool", "instructions", ""]},
         "answer": {"type": "string", "enum": ["yes", "no", "unknown"]},
     },
-    "required": ["reason", "quote", "answer"],
+    "required": ["reason", "quote", "speaker", "answer"],
     "additionalProperties": False,
 }
 

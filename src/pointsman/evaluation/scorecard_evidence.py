@@ -1,0 +1,52 @@
+"""Who said what: the texts of a conversation by speaker, and whether a quote stands in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pointsman.domain.message import Message, Refusal, Text, ToolCall, ToolResult
+from pointsman.domain.reply import Reply
+from pointsman.domain.turn import Turn
+from pointsman.evaluation.grading_turn import result_text
+from pointsman.evaluation.scorecard_marks import Quote
+
+_SPEAKERS = {"user": "customer", "assistant": "agent", "tool": "tool", "system": "instructions"}
+_MARKS = "\"'“”‘’«» \t\r\n"
+_LONGEST = 500
+
+
+class Said:
+    """What each speaker said: in the conversation before the reply, and in the reply."""
+
+    def __init__(self, prefix: Turn, reply: Reply) -> None:
+        self.reply = tuple(_texts(reply.parts))
+        self._before: dict[str, list[str]] = {}
+        for message in prefix.messages:
+            self._before.setdefault(_SPEAKERS[message.role], []).extend(_of(message))
+
+    def by(self, speaker: str) -> tuple[str, ...]:
+        """Return everything a speaker said, oldest first."""
+        before = tuple(self._before.get(speaker, ()))
+        return (*before, *self.reply) if speaker == "agent" else before
+
+    def quote(self, text: str, speaker: str) -> Quote | None:
+        """Return a quote where that speaker said it, letter by letter; None where they did not."""
+        for wanted in (text, text.strip(_MARKS), text.strip(_MARKS).replace("&lt;", "<")):
+            if wanted and any(wanted in said for said in self.by(speaker)):
+                return Quote(speaker, wanted[:_LONGEST])
+        return None
+
+
+def _of(message: Message) -> Iterable[str]:
+    return _texts(message.parts)
+
+
+def _texts(parts: tuple[Any, ...]) -> Iterable[str]:
+    for part in parts:
+        if type(part) in (Text, Refusal):
+            yield part.text
+        elif type(part) is ToolCall:
+            yield f"{part.name} {part.arguments}"
+        elif type(part) is ToolResult:
+            yield result_text(part)
