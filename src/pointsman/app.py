@@ -9,10 +9,11 @@ import asyncio
 import contextlib
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Self, get_args
+from typing import TYPE_CHECKING, Self, get_args
 
 import msgspec
 
@@ -64,6 +65,9 @@ from pointsman.store.agent_runs import AgentRuns
 from pointsman.store.memory import Memories
 from pointsman.store.rejections import Rejection, record_rejection
 
+if TYPE_CHECKING:
+    from pointsman.monitoring.prometheus import TurnMetrics
+
 _log = logging.getLogger(__name__)
 
 _LEARNED_FROM = 300
@@ -108,6 +112,8 @@ class Router:
         self._engine: Engine | None = None
         self.tools: dict[str, PythonTool] = {}
         self._agents: Agents | None = None
+        self._metrics: TurnMetrics | None = None
+        self._metrics_door = threading.Lock()
         self._background: set[asyncio.Future[int]] = set()
 
     async def start(self) -> None:
@@ -175,6 +181,16 @@ class Router:
         if self._engine is None:
             raise UsageError("the router is not started: await router.start() first, or use 'async with'")
         return self._engine
+
+    @property
+    def metrics(self) -> TurnMetrics:
+        """What Prometheus is told of the turns since this was first asked for. From any thread."""
+        with self._metrics_door:
+            if self._metrics is None:
+                from pointsman.monitoring.prometheus import TurnMetrics
+
+                self._metrics = TurnMetrics(self.store, self.policy, self.routing.tier)
+            return self._metrics
 
     @property
     def agents(self) -> Agents:

@@ -35,7 +35,7 @@ FIRST_TOKEN: Final = Metric(
     "Time to the first text or tool delta, streamed turns.",
 )
 TOOL_CALLS: Final = Metric(
-    "pointsman_tool_calls_total", ("tool", "model", "outcome", "simulated"), "Tool calls that were checked or answered."
+    "pointsman_tool_calls_total", ("tool", "model", "outcome", "simulated"), "Tool calls whose arguments were checked."
 )
 CONTRACT_CHECKS: Final = Metric(
     "pointsman_contract_checks_total", ("model", "outcome", "simulated"), "Replies checked against their contract."
@@ -52,6 +52,35 @@ TOKENS: Final = Metric(
 )
 INCIDENTS: Final = Metric("pointsman_open_incidents", ("severity", "simulated"), "Incidents that are not resolved.")
 ALERTS: Final = Metric("pointsman_alert_deliveries_total", ("sink", "outcome"), "Attempts to deliver an alert.")
+TURN_DURATION: Final = Metric(
+    "pointsman_turn_duration_seconds", ("model", "tier", "simulated"), "From a request's arrival to its last byte."
+)
+DECISION: Final = Metric("pointsman_decision_seconds", (), "Time that choosing route and model took.")
+OVERHEAD: Final = Metric("pointsman_gateway_seconds", (), "Pointsman's own time before the first call of a turn.")
+REJECTIONS: Final = Metric(
+    "pointsman_rejected_replies_total", ("model", "outcome"), "Replies that broke their contract: rejected, repaired."
+)
+BUDGET_SPENT: Final = Metric(
+    "pointsman_budget_spent_usd",
+    ("scope", "name", "period", "simulated"),
+    "Dollars counted against caps of this period.",
+)
+BUDGET_CAP: Final = Metric("pointsman_budget_cap_usd", ("scope", "name", "period"), "The policy's caps in dollars.")
+SHADOW_COST: Final = Metric("pointsman_shadow_cost_usd_total", (), "Dollars of shadow checks and their judges.")
+READER_LAG: Final = Metric("pointsman_reader_lag_turns", ("reader",), "Turns that a reader has not dealt with yet.")
+STORE_BYTES: Final = Metric("pointsman_store_bytes", (), "Size of the store's file.")
+CAPTURED_TURNS: Final = Metric(
+    "pointsman_captured_turns_total",
+    ("provider", "model", "outcome"),
+    "Turns captured from another program's telemetry.",
+)
+CAPTURED_COST: Final = Metric(
+    "pointsman_captured_cost_usd_total", ("provider", "model"), "Dollars of captured turns whose cost is known."
+)
 
 FIRST_TOKEN_BUCKETS_S: Final = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 30.0)
 """Bounds of the first-token histogram; the exported rules take the nearest one."""
+DURATION_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+OVERHEAD_BUCKETS_S: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
+OTHER: Final = "other"
+"""Stands for every value of a label beyond the bound on how many are kept apart."""

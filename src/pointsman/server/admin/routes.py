@@ -40,10 +40,11 @@ class AdminCall(msgspec.Struct, frozen=True):
 
 
 class AdminAnswer(msgspec.Struct, frozen=True):
-    """What is sent back: ``body`` is JSON."""
+    """What is sent back: ``body`` is JSON unless ``content_type`` says otherwise."""
 
     body: bytes
     status: int = 200
+    content_type: str = "application/json"
 
 
 class Handler(Protocol):
@@ -75,6 +76,7 @@ ROUTES: Final = (
     Route("POST", "/v1/agent-runs/{run}/approve", "agents", "approve_run"),
     Route("POST", "/v1/agent-runs/{run}/decline", "agents", "decline_run"),
     Route("POST", "/v1/agent-runs/{run}/resume", "agents", "resume_run"),
+    Route("GET", "/metrics", "metrics", "scrape"),
 )
 
 Found = Callable[[], Handler]

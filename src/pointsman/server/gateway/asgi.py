@@ -222,7 +222,7 @@ class Gateway:
         load, args = found
         query = scope.get("query_string", b"").decode("latin-1")
         answer = await load()(AdminCall(self._router, key, args, body, query, headers))
-        await _json(send, answer.status, answer.body)
+        await _json(send, answer.status, answer.body, content_type=answer.content_type)
 
     async def _read(self, path: str, method: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
         models = path == "/v1/models" or path.startswith("/v1/models/")
@@ -331,8 +331,15 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-async def _json(send: Send, status: int, body: bytes, extra: list[tuple[bytes, bytes]] | None = None) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *(extra or [])]
+async def _json(
+    send: Send,
+    status: int,
+    body: bytes,
+    extra: list[tuple[bytes, bytes]] | None = None,
+    *,
+    content_type: str = "application/json",
+) -> None:
+    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode()), *(extra or [])]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
