@@ -41,6 +41,7 @@ from pointsman.routing.sections_canary import Canary
 from pointsman.routing.sections_hedge import HedgeSection
 from pointsman.routing.sections_llm_router import LlmRouter
 from pointsman.routing.sections_memory import MemorySection
+from pointsman.routing.sections_shadow import DistillSection, Economics, ShadowSection
 from pointsman.routing.sections_signals import OwnFields
 from pointsman.routing.sections_voice import Voice
 
@@ -72,6 +73,11 @@ class Policy(Section):
     agents: dict[str, Agent] = Field(default_factory=dict, description="Agents that Pointsman runs, by name.")
     budgets: Budgets = Budgets()
     breaker: Breaker = Breaker()
+    shadow: ShadowSection | None = Field(
+        default=None, description="Turns that a stronger model answers again; absent: none."
+    )
+    economics: Economics = Economics()
+    distill: DistillSection = DistillSection()
     hedge: HedgeSection | None = Field(default=None, description="A second call beside a slow one; absent: never.")
     canaries: dict[str, Canary] = Field(default={}, max_length=20, description="Models on trial, by the trial's name.")
 
@@ -132,6 +138,9 @@ class Policy(Section):
         for name, canary in self.canaries.items():
             places += [(("canaries", name, "replaces"), canary.replaces), (("canaries", name, "model"), canary.model)]
         places += helper_places(self)
+        for field in ("against", "judge"):
+            listed: tuple[str, ...] = getattr(self.shadow, field, ())
+            places += [(("shadow", field, index), name) for index, name in enumerate(listed)]
         return [(path, name) for path, name in places if "/" in name]
 
     def with_plan_schema(self, schema: JsonObject, agent: str | None = None) -> Policy:

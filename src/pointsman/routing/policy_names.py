@@ -51,7 +51,15 @@ def cross_check(policy: Policy) -> list[Problem]:
     if wrong := _signals(policy):
         return wrong  # what rules may speak of is not known then
     found = [*_tiers(policy), *_routes(policy), *_route_parts(policy), *_providers(policy), *_rules(policy)]
-    return found + _sticky(policy) + _allow(policy) + _agents(policy) + _hedge(policy) + _canaries(policy)
+    return (
+        found
+        + _sticky(policy)
+        + _allow(policy)
+        + _agents(policy)
+        + _hedge(policy)
+        + _canaries(policy)
+        + _shadow(policy)
+    )
 
 
 def _canaries(policy: Policy) -> list[Problem]:
@@ -70,6 +78,21 @@ def _canaries(policy: Policy) -> list[Problem]:
             text = f"{canary.replaces} has the trial {tried[canary.replaces]} already; one at a time"
             found.append(Problem(("canaries", name, "replaces"), text))
         tried[canary.replaces] = name
+    return found
+
+
+def _shadow(policy: Policy) -> list[Problem]:
+    if policy.shadow is None:
+        return []
+    found: list[Problem] = []
+    for field in ("against", "judge"):
+        names: tuple[str, ...] = getattr(policy.shadow, field)
+        for index, name in enumerate(names):
+            if name in TIERS and not policy.tiers.models(name):
+                text = f"tier {name} has no models; list some under tiers.{name}, or write models here"
+                found.append(Problem(("shadow", field, index), text))
+            elif name not in TIERS:
+                found += _model_id(("shadow", field, index), name)
     return found
 
 

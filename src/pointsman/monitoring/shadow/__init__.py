@@ -1,0 +1,1 @@
+"""Shadow checks: turns answered again by a stronger model, off the customer's path, and judged."""

@@ -1,0 +1,386 @@
+"""Shadow checks as they stand in the store: whom the sampler chose, what became of them, and the money.
+
+Money of a check is, at any moment: what is set aside for a call under way (``held``), what its calls cost, and what calls may
+have cost that were not heard of (``lost``). The three together never exceed the limit that ``reserve`` was given, since it is
+asked inside the writer's transaction, whatever runs beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from pointsman.store.bodies import Codec
+from pointsman.store.cursors import move_cursor
+from pointsman.store.sql import load_queries
+from pointsman.store.store import Store
+
+CURSOR = "shadow"
+State = Literal["waiting", "batched", "answered", "judged", "failed", "over_budget", "not_allowed"]
+STATES: tuple[State, ...] = ("waiting", "batched", "answered", "judged", "failed", "over_budget", "not_allowed")
+_DAY_US = 86_400_000_000
+_SALT = 16
+
+
+class ShadowRow(msgspec.Struct, frozen=True):
+    """One chosen turn. Money in pico-dollars, None unknown; ``reply`` is the stronger model's as JSON, ``detail`` JSON text.
+
+    ``material``: the difference would matter to the customer, as the rule or judge has it; ``human``: as a person has it.
+    """
+
+    turn_id: str
+    turn_seq: int
+    chosen_at_us: int
+    changed_at_us: int
+    why: str
+    probability: float
+    state: State
+    model: str | None = None
+    batch_id: str | None = None
+    reply: bytes | None = None
+    error_text: str | None = None
+    cost_pico: int | None = None
+    judge_cost_pico: int | None = None
+    verdict: str | None = None
+    material: bool | None = None
+    decided_by: str | None = None
+    judge: str | None = None
+    flipped: bool | None = None
+    detail: str = "{}"
+    spent_at_us: int | None = None
+    held_pico: int = 0
+    lost_pico: int = 0
+    asked_at_us: int | None = None
+    owner: str | None = None
+    review: float | None = None
+    human: bool | None = None
+    simulated: bool = False
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A turn as the sampler sees it. ``whole``: a routed turn with a whole reply, so that it can be checked."""
+
+    seq: int
+    id: str
+    at_us: int
+    route: str
+    intent: str | None
+    confidence: float | None
+    simulated: bool
+    whole: bool
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A turn that was chosen: why, and with which probability."""
+
+    turn_id: str
+    seq: int
+    why: str
+    probability: float
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """What the sampler remembers: the salt of its draw and the latest known confidences."""
+
+    salt: bytes
+    recent: tuple[float, ...] = ()
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """How many turns could have been chosen on a day (since 1970-01-01), of one route and intent ("": not recognised)."""
+
+    day: int
+    route: str
+    intent: str
+    simulated: bool
+    turns: int
+    unknown: int
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """A chosen turn with what its share is taken by. ``cluster`` tells conversations apart."""
+
+    turn_id: str
+    probability: float
+    state: State
+    verdict: str | None
+    material: bool | None
+    decided_by: str | None
+    review: float | None
+    human: bool | None
+    route: str
+    intent: str
+    cluster: str
+    simulated: bool
+
+
+class Money(msgspec.Struct, frozen=True):
+    """Pico-dollars of a period: set aside, spent on shadow replies, on judging, and on calls that were not heard of."""
+
+    held: int
+    shadow: int
+    judge: int
+    lost: int
+
+    @property
+    def total(self) -> int:
+        """All of it: what counts against the budget."""
+        return self.held + self.shadow + self.judge + self.lost
+
+
+class Routed(msgspec.Struct, frozen=True):
+    """What the routed turns of a period cost in pico-dollars, how many there were, and of how many the cost is unknown."""
+
+    pico: int
+    turns: int
+    unpriced: int
+
+
+_FIELDS = ShadowRow.__struct_fields__
+_COLUMNS = ", ".join(f"shadow.{name}" for name in _FIELDS)
+_FLAGS = ("material", "flipped", "human", "simulated")
+
+
+class Shadows:
+    """The shadow checks of one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._sql = {name: text.replace("{columns}", _COLUMNS) for name, text in load_queries("shadow").items()}
+
+    # -- the sampler ----------------------------------------------------------------------------------------------------
+
+    def candidates(self, seq: int, limit: int) -> list[Candidate]:
+        """Return the turns committed after ``seq``, in that order."""
+        with self._store.reading() as connection:
+            rows = connection.execute(self._sql["candidates"], (seq, limit)).fetchall()
+        return [Candidate(row[0], row[1], row[2], row[3], row[4], row[5], bool(row[6]), bool(row[7])) for row in rows]
+
+    def last_seq(self) -> int:
+        """Return the place of the newest turn, 0 where there is none."""
+        with self._store.reading() as connection:
+            return int(connection.execute(self._sql["last_seq"]).fetchone()[0])
+
+    def memory(self) -> Memory | None:
+        """Return what the sampler remembers; None: it has never run."""
+        with self._store.reading() as connection:
+            return self._memory(connection)
+
+    async def begin(self, seq: int) -> None:
+        """Make the sampler's memory and put its cursor behind ``seq``, unless it has begun before."""
+
+        def job(connection: sqlite3.Connection) -> None:
+            if self._memory(connection) is None:
+                connection.execute(self._sql["put_sampler"], (os.urandom(_SALT), msgspec.msgpack.encode([])))
+                move_cursor(connection, CURSOR, seq)
+
+        await self._store.write(job)
+
+    async def choose(
+        self, after: int, read: Sequence[Candidate], choices: Iterable[Choice], recent: Sequence[float]
+    ) -> bool:
+        """Keep what the sampler made of the turns it read after ``after``: choices, counts, memory and cursor, all or none.
+
+        False: another process has moved on from there; nothing is written then.
+        """
+        now, sql = time.time_ns() // 1000, self._sql
+        rows = [(one.turn_id, one.seq, now, now, one.why, one.probability) for one in choices]
+        counts = _counted(read)
+
+        def job(connection: sqlite3.Connection) -> bool:
+            place = connection.execute("SELECT seq FROM cursor WHERE name = ?", (CURSOR,)).fetchone()
+            memory = self._memory(connection)
+            if place is None or place[0] != after or memory is None:
+                return False
+            connection.executemany(sql["choose"], rows)
+            connection.executemany(sql["see"], counts)
+            connection.execute(sql["put_sampler"], (memory.salt, msgspec.msgpack.encode(list(recent))))
+            move_cursor(connection, CURSOR, read[-1].seq)
+            return True
+
+        return await self._store.write(job)
+
+    def _memory(self, connection: sqlite3.Connection) -> Memory | None:
+        row = connection.execute(self._sql["sampler"]).fetchone()
+        return None if row is None else Memory(row[0], msgspec.msgpack.decode(row[1], type=tuple[float, ...]))
+
+    # -- reading --------------------------------------------------------------------------------------------------------
+
+    def row(self, turn_id: str) -> ShadowRow | None:
+        """Return the check of a turn, None where it was not chosen."""
+        return next(iter(self._rows("row", (turn_id,))), None)
+
+    def due(self, state: State, limit: int) -> list[ShadowRow]:
+        """Return the oldest turns in a state for which no call is under way."""
+        return self._rows("due", {"state": state, "limit": limit})
+
+    def under_way(self) -> list[ShadowRow]:
+        """Return the turns for which a call is (or was, when the process ended) under way, those in batches left out."""
+        return self._rows("under_way", ())
+
+    def batches(self) -> list[str]:
+        """Return the ids of the batches that turns wait for."""
+        with self._store.reading() as connection:
+            return [row[0] for row in connection.execute(self._sql["batches"])]
+
+    def in_batch(self, batch_id: str) -> list[ShadowRow]:
+        """Return the turns that wait for a batch."""
+        return self._rows("in_batch", (batch_id,))
+
+    def listed(self, *, state: str | None = None, material: bool | None = None, limit: int = 100) -> list[ShadowRow]:
+        """Return the newest checks that match."""
+        return self._rows("listed", {"state": state, "material": material, "limit": limit})
+
+    def states(self) -> dict[tuple[str, str], int]:
+        """Return how many checks stand where, by state and why they were chosen."""
+        with self._store.reading() as connection:
+            return {(row[0], row[1]): row[2] for row in connection.execute(self._sql["states"])}
+
+    def seen(self, since_us: int, until_us: int) -> list[Seen]:
+        """Return how many turns could have been chosen, by whole days of UTC."""
+        days = {"since_day": since_us // _DAY_US, "until_day": -(-until_us // _DAY_US)}
+        with self._store.reading() as connection:
+            rows = connection.execute(self._sql["seen"], days).fetchall()
+        return [Seen(row[0], row[1], row[2], bool(row[3]), row[4], row[5]) for row in rows]
+
+    def chosen(self, since_us: int, until_us: int) -> list[Chosen]:
+        """Return the chosen turns of whole days of UTC, as ``seen`` counts them."""
+        days = {"since_us": since_us // _DAY_US * _DAY_US, "until_us": -(-until_us // _DAY_US) * _DAY_US}
+        with self._store.reading() as connection:
+            rows = connection.execute(self._sql["chosen"], days).fetchall()
+        return [_chosen(row) for row in rows]
+
+    def material_ids(self) -> frozenset[str]:
+        """Return the turns that should have had a stronger model; those a person found fine are left out."""
+        with self._store.reading() as connection:
+            return frozenset(row[0] for row in connection.execute(self._sql["material_ids"]))
+
+    def money(self, since_us: int, until_us: int, *, simulated: bool | None = None) -> Money:
+        """Return what the checks of a period cost; ``simulated`` None: both kinds."""
+        span = {"since_us": since_us, "until_us": until_us, "simulated": simulated}
+        with self._store.reading() as connection:
+            return Money(*connection.execute(self._sql["money"], span).fetchone())
+
+    def routed(self, since_us: int, until_us: int, *, simulated: bool | None = None) -> Routed:
+        """Return what the routed turns of a period cost; shadow calls that were sent by batch are left out."""
+        span = {"since_us": since_us, "until_us": until_us, "simulated": simulated}
+        with self._store.reading() as connection:
+            return Routed(*connection.execute(self._sql["routed"], span).fetchone())
+
+    def _rows(self, query: str, values: Any) -> list[ShadowRow]:
+        with self._store.reading() as connection:
+            return [_row(row) for row in connection.execute(self._sql[query], values)]
+
+    # -- what becomes of a check ----------------------------------------------------------------------------------------
+
+    async def reserve(self, change: Reservation) -> bool:
+        """Set money aside for a call and note that it is under way; False: the limit leaves no room, or another has it.
+
+        Asked and noted in one transaction: no number of calls, in whichever processes, goes beyond the limit.
+        """
+        span = {"since_us": change.since_us, "until_us": change.until_us, "simulated": change.simulated}
+        sql = self._sql
+
+        def job(connection: sqlite3.Connection) -> bool:
+            spent = Money(*connection.execute(sql["money"], span).fetchone()).total
+            if spent + change.pico > change.limit:
+                return False
+            moved = connection.execute(_RESERVE, msgspec.structs.asdict(change))
+            return moved.rowcount == 1
+
+        return await self._store.write(job)
+
+    async def change(self, turn_id: str, *, was: State, **fields: Any) -> bool:
+        """Change fields of a check that is in state ``was``; False where it is in another by now."""
+        return await self._store.write(changed(turn_id, was, **fields))
+
+    async def label(self, turn_id: str, material: bool | None) -> bool:
+        """Keep what a person says: whether the difference mattered; None takes it back. False: no such check."""
+        values = {"turn_id": turn_id, "human": material, "at_us": time.time_ns() // 1000}
+        query = self._sql["label"]
+        return await self._store.write(lambda connection: connection.execute(query, values).rowcount == 1)
+
+
+class Reservation(msgspec.Struct, frozen=True):
+    """Money for one call: at most ``pico``, of a period whose limit is ``limit`` pico-dollars. ``state``: as the check stands."""
+
+    turn_id: str
+    state: State
+    pico: int
+    limit: int
+    since_us: int
+    until_us: int
+    at_us: int
+    owner: str
+    simulated: bool
+    model: str | None = None
+
+
+_RESERVE = """
+UPDATE shadow SET held_pico = held_pico + :pico, asked_at_us = :at_us, owner = :owner, simulated = :simulated,
+    spent_at_us = coalesce(spent_at_us, :at_us), changed_at_us = :at_us, model = coalesce(:model, model)
+WHERE turn_id = :turn_id AND state = :state AND asked_at_us IS NULL
+"""
+
+
+def changed(turn_id: str, was: State, **fields: Any) -> Any:
+    """Return the job that changes fields of a check in state ``was``; for use beside other writes. See ``Shadows.change``."""
+    wrong = set(fields) - set(_FIELDS)
+    if wrong:
+        raise ValueError(f"a shadow check has no {', '.join(sorted(wrong))}")
+    values = {**fields, "changed_at_us": time.time_ns() // 1000}
+    if isinstance(values.get("reply"), bytes):
+        values["reply"] = Codec().pack(values["reply"])
+    # Names are fields of our own struct, values are bound.
+    assigned = ", ".join(f"{name} = :{name}" for name in values)
+    query = f"UPDATE shadow SET {assigned} WHERE turn_id = :_id AND state = :_was"  # noqa: S608 - see above
+
+    def job(connection: sqlite3.Connection) -> bool:
+        return connection.execute(query, {**values, "_id": turn_id, "_was": was}).rowcount == 1
+
+    return job
+
+
+def _row(row: Sequence[Any]) -> ShadowRow:
+    fields = dict(zip(_FIELDS, row, strict=True))
+    for name in _FLAGS:
+        fields[name] = _flag(fields[name])
+    if fields["reply"] is not None:
+        fields["reply"] = Codec().unpack(fields["reply"])
+    return ShadowRow(**fields)
+
+
+def _chosen(row: Sequence[Any]) -> Chosen:
+    return Chosen(
+        turn_id=row[0],
+        probability=row[1],
+        state=row[2],
+        verdict=row[3],
+        material=_flag(row[4]),
+        decided_by=row[5],
+        review=row[6],
+        human=_flag(row[7]),
+        route=row[8],
+        intent=row[9],
+        cluster=f"{row[11] or ''}\x00{row[10]}",
+        simulated=bool(row[12]),
+    )
+
+
+def _flag(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def _counted(read: Sequence[Candidate]) -> list[tuple[Any, ...]]:
+    found: dict[tuple[int, str, str, bool], list[int]] = {}
+    for one in read:
+        if one.whole:
+            count = found.setdefault((one.at_us // _DAY_US, one.route, one.intent or "", one.simulated), [0, 0])
+            count[0] += 1
+            count[1] += one.confidence is None
+    return [(*key, *count) for key, count in found.items()]

@@ -1,0 +1,71 @@
+-- name: candidates
+SELECT seq, id, at_us, route, intent, confidence, simulated,
+    status = 'ok' AND reply_hash IS NOT NULL AND dialect != 'batch' AS whole
+FROM turn WHERE seq > ? ORDER BY seq LIMIT ?
+
+-- name: last_seq
+SELECT coalesce(max(seq), 0) FROM turn
+
+-- name: sampler
+SELECT salt, recent FROM shadow_sampler WHERE one = 1
+
+-- name: put_sampler
+INSERT INTO shadow_sampler (one, salt, recent) VALUES (1, ?, ?)
+ON CONFLICT (one) DO UPDATE SET recent = excluded.recent
+
+-- name: see
+INSERT INTO shadow_seen (day, route, intent, simulated, turns, unknown) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (day, route, intent, simulated) DO UPDATE SET
+    turns = turns + excluded.turns, unknown = unknown + excluded.unknown
+
+-- name: choose
+INSERT OR IGNORE INTO shadow (turn_id, turn_seq, chosen_at_us, changed_at_us, why, probability, state, detail)
+VALUES (?, ?, ?, ?, ?, ?, 'waiting', '{}')
+
+-- name: row
+SELECT {columns} FROM shadow WHERE turn_id = ?
+
+-- name: due
+SELECT {columns} FROM shadow WHERE state = :state AND asked_at_us IS NULL ORDER BY turn_seq LIMIT :limit
+
+-- name: under_way
+SELECT {columns} FROM shadow WHERE asked_at_us IS NOT NULL AND state != 'batched'
+
+-- name: batches
+SELECT DISTINCT batch_id FROM shadow WHERE state = 'batched'
+
+-- name: in_batch
+SELECT {columns} FROM shadow WHERE state = 'batched' AND batch_id = ?
+
+-- name: listed
+SELECT {columns} FROM shadow
+WHERE (:state IS NULL OR state = :state) AND (:material IS NULL OR material = :material)
+ORDER BY turn_seq DESC LIMIT :limit
+
+-- name: money
+SELECT coalesce(sum(held_pico), 0), coalesce(sum(cost_pico), 0), coalesce(sum(judge_cost_pico), 0),
+    coalesce(sum(lost_pico), 0)
+FROM shadow WHERE spent_at_us >= :since_us AND spent_at_us < :until_us AND (:simulated IS NULL OR simulated = :simulated)
+
+-- name: routed
+SELECT coalesce(sum(cost_pico), 0), count(*), count(*) - count(cost_pico) FROM turn
+WHERE at_us >= :since_us AND at_us < :until_us AND (:simulated IS NULL OR simulated = :simulated)
+    AND NOT (dialect = 'batch' AND EXISTS (SELECT 1 FROM step WHERE step.turn_seq = turn.seq AND purpose = 'shadow'))
+
+-- name: states
+SELECT state, why, count(*) FROM shadow GROUP BY state, why
+
+-- name: seen
+SELECT day, route, intent, simulated, turns, unknown FROM shadow_seen WHERE day >= :since_day AND day < :until_day
+
+-- name: chosen
+SELECT shadow.turn_id, shadow.probability, shadow.state, shadow.verdict, shadow.material, shadow.decided_by,
+    shadow.review, shadow.human, turn.route, coalesce(turn.intent, ''), turn.conversation_id, turn.key_id, turn.simulated
+FROM shadow JOIN turn ON turn.seq = shadow.turn_seq AND turn.id = shadow.turn_id
+WHERE turn.at_us >= :since_us AND turn.at_us < :until_us
+
+-- name: material_ids
+SELECT turn_id FROM shadow WHERE material = 1 AND coalesce(human, 1) = 1
+
+-- name: label
+UPDATE shadow SET human = :human, changed_at_us = :at_us WHERE turn_id = :turn_id
