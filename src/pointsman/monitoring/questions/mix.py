@@ -1,0 +1,70 @@
+"""How many turns take which route, model, tier ... and how they fared: the share of traffic, errors, retries, escalations."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from pointsman.domain.figures import Rate
+from pointsman.monitoring.asking.board import Board, Row, usd
+from pointsman.monitoring.asking.slice import By, Slice
+
+
+class MixRow(msgspec.Struct, frozen=True):
+    """One group. ``share`` is of all turns of the slice; ``cost_usd`` sums the ``cost_known`` turns whose cost is known.
+
+    ``errors`` gave no whole reply; turns that the client left (``cancelled``) are no part of its n. ``escalated`` were sent to
+    a stronger model by a check, ``retried`` needed more than one answering call.
+    """
+
+    by: dict[str, str | None]
+    turns: int
+    share: Rate
+    errors: Rate
+    cancelled: int
+    retried: Rate
+    escalated: Rate
+    simulated: int
+    cost_known: int
+    cost_usd: Decimal | None
+
+
+class Mix(msgspec.Struct, frozen=True):
+    """All turns of the slice, and its groups, the largest first. ``total`` None: no turn."""
+
+    total: MixRow | None
+    rows: tuple[MixRow, ...]
+
+
+_COLUMNS = """
+    count(*) FILTER (status IN ('error', 'broken')) AS errors, count(*) FILTER (status = 'cancelled') AS cancelled,
+    count(*) FILTER (retried > 0) AS retried, count(*) FILTER (escalated) AS escalated,
+    count(*) FILTER (simulated) AS simulated,
+    count(cost) AS cost_known, sum(cost) AS cost
+"""
+
+
+def ask(board: Board, chosen: Slice, by: By = ("route",)) -> Mix:
+    """Return the mix of the slice by ``by``."""
+    whole = board.groups(_COLUMNS, chosen, ())
+    if not whole:
+        return Mix(None, ())
+    turns = whole[0]["turns"]
+    return Mix(_row(whole[0], turns), tuple(_row(row, turns) for row in board.groups(_COLUMNS, chosen, by)))
+
+
+def _row(row: Row, whole: int) -> MixRow:
+    n = row["turns"]
+    return MixRow(
+        row["by"],
+        n,
+        Rate(n, whole),
+        Rate(row["errors"], n - row["cancelled"]),
+        row["cancelled"],
+        Rate(row["retried"], n),
+        Rate(row["escalated"], n),
+        row["simulated"],
+        row["cost_known"],
+        usd(row["cost"]),
+    )
