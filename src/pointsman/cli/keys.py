@@ -13,7 +13,7 @@ from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson, StoreUrl, at
 from pointsman.errors import UsageError
 from pointsman.store import DEFAULT_URL, open_store
-from pointsman.store.keys import KeyInfo, create_key, list_keys, revoke_key
+from pointsman.store.keys import KeyInfo, Role, create_key, list_keys, revoke_key
 
 app = typer.Typer(
     help="Create, list and revoke client keys. Exit codes: 0 done, 2 the input was wrong.",
@@ -27,17 +27,23 @@ app = typer.Typer(
 def create(
     name: Annotated[str, typer.Argument(help="Whose key it is, e.g. support-bot.")],
     models: Annotated[str | None, typer.Option(help="Only these model ids, with commas; default: all.")] = None,
-    operator: Annotated[bool, typer.Option("--operator", help="It may define agents and decide approvals.")] = False,
+    role: Annotated[
+        Role | None, typer.Option(help="What it may do on the dashboard; default: nothing, it only runs turns.")
+    ] = None,
+    operator: Annotated[bool, typer.Option("--operator", help="As --role operator: it may define agents.")] = False,
     json: AsJson = False,
     store: StoreUrl = DEFAULT_URL,
 ) -> None:
     """Make a key and print its secret, this once. A store that does not exist yet is created."""
+    if operator and role not in {None, "operator", "admin"}:
+        raise UsageError(f"--operator and --role {role} contradict each other: leave one out.")
+    role = role or ("operator" if operator else None)
     allowed = _allowed(models)
     _warn_of_unknown(allowed or ())
     with open_store(store) as opened:
-        key_id, secret = create_key(opened, name, allowed, operator=operator)
+        key_id, secret = create_key(opened, name, allowed, role=role)
     if json:
-        print_json({"id": key_id, "name": name, "models": allowed, "operator": operator, "secret": secret})
+        print_json({"id": key_id, "name": name, "models": allowed, "role": role, "secret": secret})
         return
     err().print(plain(f"Key {key_id} for {name}. Keep the secret: it is stored hashed and cannot be shown again."))
     # The secret alone on stdout, so that it can be piped into a secret store.
@@ -101,12 +107,13 @@ def _warn_of_unknown(names: tuple[str, ...]) -> None:
 
 def _table(keys: list[KeyInfo]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for heading in ("id", "name", "models", "created", "revoked"):
+    for heading in ("id", "name", "role", "models", "created", "revoked"):
         table.add_column(heading, overflow="fold")
     for key in keys:
         table.add_row(
             plain(key.id),
-            plain(key.name + (" (operator)" if key.operator else "")),
+            plain(key.name),
+            plain(key.role or ""),
             plain(", ".join(key.models) if key.models is not None else "all"),
             at(key.created_at_us),
             "" if key.revoked_at_us is None else at(key.revoked_at_us),

@@ -15,6 +15,7 @@ import string
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final, Literal
 
 import msgspec
 
@@ -29,17 +30,31 @@ _ID_SIZE = 10
 _SECRET_BYTES = 32
 _POLL_S = 1.0
 
+Role = Literal["viewer", "labeller", "operator", "admin"]
+"""What a key may do beside running turns; each may do all that the ones before it may."""
+ROLES: Final[tuple[Role, ...]] = ("viewer", "labeller", "operator", "admin")
+
+
+def at_least(role: Role | None, wanted: Role) -> bool:
+    """Return whether ``role`` (None: none) may do what ``wanted`` may."""
+    return role is not None and ROLES.index(role) >= ROLES.index(wanted)
+
 
 class ClientKey(msgspec.Struct, frozen=True):
     """A key that may be used. ``models`` are the only model ids it may reach; None: all of them.
 
-    ``operator``: it may also define agents and decide approvals.
+    ``role`` is what it may do on the dashboard; None: it only runs turns, and cannot sign in.
     """
 
     id: str
     name: str
     models: tuple[str, ...] | None = None
-    operator: bool = False
+    role: Role | None = None
+
+    @property
+    def operator(self) -> bool:
+        """Whether it may define agents and decide approvals."""
+        return at_least(self.role, "operator")
 
 
 class KeyInfo(msgspec.Struct, frozen=True):
@@ -50,11 +65,11 @@ class KeyInfo(msgspec.Struct, frozen=True):
     models: tuple[str, ...] | None
     created_at_us: int
     revoked_at_us: int | None
-    operator: bool = False
+    role: Role | None = None
 
 
 def create_key(
-    store: Store, name: str, models: tuple[str, ...] | None = None, *, operator: bool = False
+    store: Store, name: str, models: tuple[str, ...] | None = None, *, role: Role | None = None
 ) -> tuple[str, str]:
     """Make a key and return its id and its secret, which cannot be shown again.
 
@@ -67,7 +82,15 @@ def create_key(
     secret = f"{_PREFIX}{key_id}_{secrets.token_urlsafe(_SECRET_BYTES)}"
     allowed = None if models is None else msgspec.json.encode(models).decode()
     with _writing(store) as connection:
-        values = (key_id, name.strip(), _hash(secret), allowed, time.time_ns() // 1000, operator)
+        values = (
+            key_id,
+            name.strip(),
+            _hash(secret),
+            allowed,
+            time.time_ns() // 1000,
+            at_least(role, "operator"),
+            role,
+        )
         connection.execute(load_queries("keys")["insert_key"], values)
     return key_id, secret
 
@@ -76,7 +99,7 @@ def list_keys(store: Store) -> list[KeyInfo]:
     """Return all keys, revoked ones too, oldest first."""
     with store.reading() as connection:
         rows = connection.execute(load_queries("keys")["list_keys"]).fetchall()
-    return [KeyInfo(row[0], row[1], _models(row[2]), row[3], row[4], bool(row[5])) for row in rows]
+    return [KeyInfo(row[0], row[1], _models(row[2]), row[3], row[4], row[5]) for row in rows]
 
 
 def revoke_key(store: Store, key_id: str) -> bool:
@@ -115,6 +138,17 @@ class KeyRing:
 
     def check(self, secret: str) -> ClientKey | None:
         """Return the key a secret belongs to, None if it is unknown or revoked. Takes the same time either way."""
+        self._poll()
+        key, expected = self._keys.get(secret[len(_PREFIX) : len(_PREFIX) + _ID_SIZE], (None, self._nobody))
+        return key if hmac.compare_digest(_hash(secret), expected) else None
+
+    def find(self, key_id: str) -> ClientKey | None:
+        """Return the good key with this id: whoever signed in with it is let in no longer once it is revoked."""
+        self._poll()
+        key, _ = self._keys.get(key_id, (None, b""))
+        return key
+
+    def _poll(self) -> None:
         now = time.monotonic()
         if now - self._asked >= _POLL_S:
             self._asked = now
@@ -123,8 +157,6 @@ class KeyRing:
             except StoreError:
                 # A backup may hold the file for a moment; turning every client away would be worse than a late revocation.
                 self._drop_connection()
-        key, expected = self._keys.get(secret[len(_PREFIX) : len(_PREFIX) + _ID_SIZE], (None, self._nobody))
-        return key if hmac.compare_digest(_hash(secret), expected) else None
 
     def refresh(self) -> None:
         """Read the keys now if they may have changed.
@@ -140,9 +172,7 @@ class KeyRing:
             version = self._connection.execute("PRAGMA data_version").fetchone()[0]
             if version != self._version:
                 rows = self._connection.execute(self._query).fetchall()
-                self._keys = {
-                    row[0]: (ClientKey(row[0], row[1], _models(row[2]), bool(row[4])), row[3]) for row in rows
-                }
+                self._keys = {row[0]: (ClientKey(row[0], row[1], _models(row[2]), row[4]), row[3]) for row in rows}
                 self._version = version
 
     def close(self) -> None:

@@ -49,7 +49,7 @@ def test_an_agent_is_defined_used_approved_and_looked_at(tmp_path: Path) -> None
     with gateway(tmp_path / "s.db", Script(rules=RULES), policy, keys=True) as running:
         store = running.router.store
         running.router.tools["refund"] = python_tool(ledger.refund, writes=True)
-        operator = Client(running, create_key(store, "ops", operator=True)[1])
+        operator = Client(running, create_key(store, "ops", role="operator")[1])
         bot = Client(running, create_key(store, "bot")[1])
         other = Client(running, create_key(store, "other")[1])
         for client in (operator, bot, other):

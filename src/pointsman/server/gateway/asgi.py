@@ -24,6 +24,7 @@ from pointsman.errors import (
 )
 from pointsman.execution.ask import Ask, conversation_hash
 from pointsman.server.admin.routes import AdminCall, Found, find
+from pointsman.server.dashboard.handover import Pages
 from pointsman.server.gateway.anthropic import AnthropicInbound
 from pointsman.server.gateway.codec import InboundDialect
 from pointsman.server.gateway.models_list import anthropic_models, openai_models
@@ -62,6 +63,7 @@ class Gateway:
         self._max_body = max_body
         self._keep_alive_s = keep_alive_s
         self._services = Services(router)
+        self._pages = Pages(router, keys)
         self._openai = OpenAIChatInbound()
         self._anthropic = AnthropicInbound()
         self._turn_paths: dict[str, InboundDialect] = {
@@ -105,6 +107,8 @@ class Gateway:
                 await self._count_tokens(headers, receive, send)
             elif (found := find(method, scope.get("raw_path") or path.encode())) is not None:
                 await self._admin(found, scope, headers, receive, send)
+            elif self._pages.take(path, method, headers):
+                await self._pages.serve(scope, receive, send)
             else:
                 status, body = await self._read(path, method, headers)
                 await _json(send, status, body)

@@ -1,0 +1,56 @@
+"""The pages, one line each, in the order of the navigation. A page's module is imported when the page is first asked for.
+
+A new page is one line here, one module ``pages/<slug>.py`` and one template ``templates/<slug>.html``:
+docs/how-to/add-a-page.md is the recipe.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from pointsman.store.keys import Role
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page: its place in the URL and the navigation, and the decision it supports.
+
+    ``letter`` is the key after ``g`` that leads to it, ``""``: none. ``subtitle`` is the decision, as a question. ``group``
+    is the heading it stands under in the navigation, ``""``: it is not listed there (a page that others link to).
+    ``role`` is the least that may see it. ``filtered``: it shows the filter bar.
+    """
+
+    slug: str
+    title: str
+    letter: str
+    subtitle: str
+    group: str
+    role: Role = "viewer"
+    filtered: bool = True
+
+    @property
+    def module(self) -> str:
+        """The page's module."""
+        return f"pointsman.server.dashboard.pages.{self.slug.replace('-', '_')}"
+
+
+LOOK: Final = "Look"
+DECIDE: Final = "Decide"
+PROVE: Final = "Prove"
+KEEP: Final = "Keep"
+
+PAGES: Final[tuple[Page, ...]] = (Page("turns", "Turns", "t", "Which turns stand behind this number?", LOOK),)
+
+
+HOME: Final = "overview"
+
+
+def home() -> Page:
+    """Return the page at ``/``."""
+    return page(HOME) or PAGES[0]
+
+
+def page(slug: str) -> Page | None:
+    """Return the page of a slug, None if there is none."""
+    return next((one for one in PAGES if one.slug == slug), None)
