@@ -10,7 +10,7 @@ from pointsman.charts.figure import table_behind
 from pointsman.charts.frame import Frame, frame, grid_across, grid_up, rule, spread
 from pointsman.charts.numbers import Unit, count, shown
 from pointsman.charts.scales import Scale, finite, scale
-from pointsman.charts.svg import INKS, Tone, cut, el, label, marked, nothing, path, picture, tone_class, wide
+from pointsman.charts.svg import SAMPLE, Tone, el, line_class, marked, named_line, nothing, path, picture, wide
 
 _STEPS = 200
 """Points a line is drawn with at most: more than a screen can show."""
@@ -43,7 +43,7 @@ def ecdf(
     curves = [(one, curve) for one in series if (curve := _curve(one, log=log))]
     if not curves:
         return nothing(width, title)
-    room = min(width * 0.34, max(wide(one.name) for one, _ in curves) + 16)
+    room = min(width * 0.34, max(wide(one.name) + (0 if one.tone else SAMPLE) for one, _ in curves) + 16)
     found = frame(width, height, left=60, right=room, bottom=46)
     x = scale([value for _, curve in curves for _, value in curve], found.left, found.right, log=log)
     y = Scale(0.0, 1.0, found.bottom, found.top)
@@ -79,8 +79,7 @@ def _drawn(one: Spread, curve: Sequence[tuple[float, float]], place: int, x: Sca
         value = quantile(curve, mark)
         dot = el("circle", class_="dot", cx=x.at(value), cy=y.at(mark), r=4)
         drawn.append(marked(dot, f"{one.name}: p{mark * 100:.0f} {shown(value, unit)}", one.href))
-    classes = tone_class(one.tone) if one.tone else f"{INKS[place // 4 % len(INKS)]} dash-{place % 4}"
-    return el("g", "".join(drawn), class_=classes)
+    return el("g", "".join(drawn), class_=line_class(one.tone, place))
 
 
 def quantile(curve: Sequence[tuple[float, float]], share: float) -> float:
@@ -94,15 +93,12 @@ def _names(curves: Sequence[tuple[Spread, list[tuple[float, float]]]], found: Fr
         return []
     order = sorted(range(len(curves)), key=lambda n: quantile(curves[n][1], 0.5))
     top = y.at(1.0)
+    room = found.width - found.right - 6
     places = spread([top + 15.0 * number for number in range(len(order))], top, found.bottom)
-    drawn: list[str] = []
-    for line, number in zip(places, order, strict=True):
-        one = curves[number][0]
-        tone = tone_class(one.tone or INKS[number // 4 % len(INKS)])
-        dashes = "" if one.tone else f" {('', '- -', '···', '-·-')[number % 4]}"
-        text = cut(one.name, found.width - found.right - 6 - wide(dashes)) + dashes
-        drawn.append(el("g", label(found.right + 6, line + 4, text, classes="toned"), class_=tone))
-    return drawn
+    return [
+        named_line(found.right + 6, line, curves[number][0].name, room, line_class(curves[number][0].tone, number))
+        for line, number in zip(places, order, strict=True)
+    ]
 
 
 def ecdf_table(series: Sequence[Spread], *, unit: Unit) -> str:

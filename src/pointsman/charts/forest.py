@@ -88,14 +88,14 @@ def _words(
     verdict = f" {row.verdict}" if row.verdict else ""
     if narrow:
         room = width - (len(value) + len(verdict)) * 6.6 - 40
-        icon = verdict_icon(row.verdict, width - 12 - len(verdict) * 7, top + 12) if row.verdict else ""
-        words = label(left, top + 16, cut(row.name, room))
+        icon = verdict_icon(row.verdict, width - 20 - len(row.verdict) * 7, top + 12) if row.verdict else ""
+        words = label(left, top + 16, cut(row.name, room), classes="halo")
         end = width - 14 - (len(verdict) * 7 + 14 if row.verdict else 0)
-        words += label(end, top + 16, value, anchor="end", classes="dim")
+        words += label(end, top + 16, value, anchor="end", classes="dim halo")
         return (
             words
             + icon
-            + (label(width - 8, top + 16, verdict.strip(), anchor="end", classes="toned") if verdict else "")
+            + (label(width - 8, top + 16, verdict.strip(), anchor="end", classes="toned halo") if verdict else "")
         )
     words = label(left - 8, line + 4, cut(row.name, left - 10), anchor="end") + label(right + 8, line + 4, value)
     if row.verdict:

@@ -11,11 +11,26 @@ from pointsman.charts.figure import table_behind
 from pointsman.charts.frame import Frame, frame, grid_in_time, grid_up, moment, rule, spread
 from pointsman.charts.numbers import Unit, count, shown, with_interval
 from pointsman.charts.scales import Scale, bounded_time, finite, scale
-from pointsman.charts.svg import INKS, Tone, cut, el, label, marked, nothing, path, picture, safe, tone_class, wide
+from pointsman.charts.svg import (
+    SAMPLE,
+    Tone,
+    cut,
+    el,
+    label,
+    line_class,
+    marked,
+    named_line,
+    nothing,
+    path,
+    picture,
+    safe,
+    tone_class,
+    wide,
+)
 
-_DOTS = 60
+_DOTS = 30
 """A line of more points is drawn without a dot on each."""
-_FEW_LINES = 8
+_NAMED = 16
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -72,8 +87,8 @@ def time_lines(
     values = [one for line in lines for point in line.points for one in (point.value, point.low, point.high)]
     if not any(finite(one) is not None for one in values):
         return nothing(width, title)
-    names = [line.name for line in lines] + [level.name for level in levels]
-    room = min(width * 0.3, max((wide(name) for name in names), default=0) + 16)
+    names = [wide(line.name) + (0 if line.tone else SAMPLE) for line in lines] + [wide(level.name) for level in levels]
+    room = min(width * 0.3, max(names, default=0) + 16)
     found = frame(width, height, right=room, left=60, top=24 if events else 12)
     moments = [point.at for line in lines for point in line.points] + list(span or ())
     x = scale([bounded_time(at) for at in moments if finite(at) is not None], found.left, found.right, room=0)
@@ -111,13 +126,7 @@ def _line(line: Line, place: int, x: Scale, y: Scale, unit: Unit, zone: tzinfo) 
             drawn.append(
                 marked(dot, f"{line.name}, {moment(bounded_time(point.at), zone)}: {_said(point, unit)}", point.href)
             )
-    return el("g", "".join(drawn), class_=_classes(line.tone, place))
-
-
-def _classes(tone: Tone | None, place: int) -> str:
-    if tone is not None:
-        return tone_class(tone)
-    return f"{INKS[place // 4 % len(INKS)]} dash-{place % 4}"
+    return el("g", "".join(drawn), class_=line_class(line.tone, place))
 
 
 def _bounded(point: Point) -> bool:
@@ -163,29 +172,18 @@ def _events(events: Sequence[Event], found: Frame, x: Scale) -> list[str]:
 
 def _names(lines: Sequence[Line], levels: Sequence[Level], found: Frame, y: Scale) -> list[str]:
     """Return the names beside the ends of the lines."""
-    ends: list[tuple[float, str, str, str]] = []
+    ends: list[tuple[float, str, str]] = []
     for place, line in enumerate(lines):
         last = [run[-1] for run in _runs(line.points)][-1:]
-        if last and len(lines) <= 2 * _FEW_LINES:
-            dashes = "" if line.tone is not None else f" {_DASH_NAMES[place % 4]}"
-            value = finite(last[0].value) or 0.0
-            ends.append(
-                (y.at(value), line.name + dashes, tone_class(line.tone or INKS[place // 4 % len(INKS)]), line.name)
-            )
-    ends += [(y.at(level.value), level.name, "fail" if level.limit else "soft", level.name) for level in levels]
+        if last and len(lines) <= _NAMED:
+            ends.append((y.at(finite(last[0].value) or 0.0), line.name, line_class(line.tone, place)))
+    ends += [(y.at(level.value), level.name, "fail" if level.limit else "soft") for level in levels]
     places = spread([end[0] for end in ends], found.top, found.bottom)
     room = found.width - found.right - 6
     return [
-        el(
-            "g",
-            label(found.right + 6, place + 4, cut(name, room), classes="toned") + el("title", safe(whole)),
-            class_=tone,
-        )
-        for place, (_, name, tone, whole) in zip(places, ends, strict=True)
+        named_line(found.right + 6, place, name, room, classes)
+        for place, (_, name, classes) in zip(places, ends, strict=True)
     ]
-
-
-_DASH_NAMES = ("", "- -", "···", "-·-")
 
 
 def time_table(lines: Sequence[Line], *, unit: Unit, zone: tzinfo) -> str:

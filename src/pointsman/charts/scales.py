@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Final
 
@@ -13,6 +13,8 @@ _REACH: Final = 1e15
 """Figures beyond this are drawn at the edge: floats could not place them."""
 
 _LEAST: Final = 1e-12
+"""Figures nearer to nothing than this are drawn as nothing."""
+
 _FIRST_S: Final = 0.0
 _LAST_S: Final = 253_370_764_800.0
 """The start of the year 9999: the last a calendar knows, with room for a zone."""
@@ -29,7 +31,9 @@ def finite(value: float | None) -> float | None:
     if value is None:
         return None
     whole = float(value)
-    return max(-_REACH, min(_REACH, whole)) if math.isfinite(whole) else None
+    if not math.isfinite(whole):
+        return None
+    return max(-_REACH, min(_REACH, whole)) if abs(whole) >= _LEAST else 0.0
 
 
 class Scale(msgspec.Struct, frozen=True):
@@ -116,14 +120,15 @@ def time_ticks(low: float, high: float, zone: tzinfo, most: int) -> list[tuple[f
     low, high = bounded_time(low), bounded_time(high)
     wanted = (high - low) / max(1, most)
     start, end = (datetime.fromtimestamp(place, zone) for place in (low, high))
-    step = next((step for step in _STEPS if step >= wanted), None)
-    if step is not None:
-        return _within_days(start, end, step)
-    days = next((days for days in _DAYS if days * _DAY >= wanted), None)
-    if days is not None:
-        return _by_days(start, end, days)
-    months = next((months for months in _MONTHS if months * 30.4 * _DAY >= wanted), _MONTHS[-1])
-    return _by_months(start, end, months)
+    place = next((place for place, (length, _, _) in enumerate(_PACES) if length >= wanted), len(_PACES) - 1)
+    found = _paced(start, end, place)
+    # One round moment is no axis: the next finer pace has more.
+    return found if len(found) > 1 or place == 0 else _paced(start, end, place - 1)
+
+
+def _paced(start: datetime, end: datetime, place: int) -> list[tuple[float, str]]:
+    _, every, walk = _PACES[place]
+    return walk(start, end, every)
 
 
 def bounded_time(value: float) -> float:
@@ -168,3 +173,12 @@ def _by_months(start: datetime, end: datetime, months: int) -> list[tuple[float,
 
 def _day(day: date) -> str:
     return f"{day.day} {day:%b}"
+
+
+_Walk = Callable[[datetime, datetime, int], list[tuple[float, str]]]
+_PACES: Final[tuple[tuple[float, int, _Walk], ...]] = (
+    *((step, step, _within_days) for step in _STEPS),
+    *((days * _DAY, days, _by_days) for days in _DAYS),
+    *((months * 30.4 * _DAY, months, _by_months) for months in _MONTHS),
+)
+"""From fine to coarse: about how many seconds a step is, how many of its own unit, and how it walks the calendar."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import msgspec
@@ -89,7 +90,8 @@ def scatter(
     for spot, place in zip(known, places, strict=True):
         drawn.append(_spot(spot, place, x, y, (x_unit, y_unit)))
     order = [*best, *(n for n in range(len(known)) if n not in set(best))] if len(known) <= _ALL_NAMED else best
-    drawn += _names([known[n] for n in order], [places[n] for n in order], places, found)
+    line = _steps([places[place] for place in best]) if len(best) > 1 else []
+    drawn += _names([known[n] for n in order], [places[n] for n in order], [*_dots(places), *_along(line)], found)
     return picture(width, height, title, drawn)
 
 
@@ -121,11 +123,18 @@ def _spot(spot: Spot, place: tuple[float, float], x: Scale, y: Scale, units: tup
     return el("g", marked(mark, said, spot.href), class_=f"{tone_class(spot.tone)}{' few' if spot.few else ''}")
 
 
-def _names(
-    spots: Sequence[Spot], places: Sequence[tuple[float, float]], dots: Sequence[tuple[float, float]], found: Frame
-) -> list[str]:
+def _dots(places: Sequence[tuple[float, float]]) -> list[_Box]:
+    return [_Box(left - 5, top - 5, left + 5, top + 5) for left, top in places]
+
+
+def _along(line: Sequence[tuple[float, float]]) -> list[_Box]:
+    """Return what the steps of the front cover."""
+    pairs = itertools.pairwise(line)
+    return [_Box(min(a, c) - 1, min(b, d) - 1, max(a, c) + 1, max(b, d) + 1) for (a, b), (c, d) in pairs]
+
+
+def _names(spots: Sequence[Spot], places: Sequence[tuple[float, float]], taken: list[_Box], found: Frame) -> list[str]:
     """Return the names that find a free place beside their points; one that finds none is left to the pointer and the table."""
-    taken = [_Box(left - 5, top - 5, left + 5, top + 5) for left, top in dots]
     drawn: list[str] = []
     for spot, (left, top) in zip(spots, places, strict=True):
         name = cut(clean(spot.name), _ROOM)

@@ -47,7 +47,8 @@ CHARTS_CSS: Final = """
 .chart .tier-small{color:var(--small)}.chart .tier-mid{color:var(--mid)}.chart .tier-flagship{color:var(--flagship)}
 .chart .pass{color:var(--pass)}.chart .fail{color:var(--fail)}.chart .hold{color:var(--hold)}
 .chart .ink{color:var(--ink)}.chart .soft{color:var(--dim)}.chart .faint{color:color-mix(in srgb,var(--ink) 45%,var(--paper))}
-.chart .pale{color:color-mix(in srgb,var(--ink) 25%,var(--paper))}.chart .few{opacity:.55}
+.chart .pale{color:color-mix(in srgb,var(--ink) 25%,var(--paper))}
+.chart .few .bar,.chart .few .dot,.chart .few .whisker{opacity:.45}
 .chart .dash-1 .line,.chart .line.dash-1{stroke-dasharray:6 3}.chart .dash-2 .line,.chart .line.dash-2{stroke-dasharray:2 3}
 .chart .dash-3 .line,.chart .line.dash-3{stroke-dasharray:8 3 2 3}
 .chart text.toned{fill:currentColor;font-weight:600}

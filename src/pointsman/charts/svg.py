@@ -10,8 +10,9 @@ Tone = Literal["small", "mid", "flagship", "pass", "fail", "hold", "ink", "soft"
 """What a mark's colour means: a tier, a verdict, or nothing (ink in four strengths)."""
 
 INKS: Final[tuple[Tone, ...]] = ("ink", "soft", "faint", "pale")
-FONT: Final = 12.0
-"""Size of text, in units of the picture: the stylesheet shows a picture at its own size or a little larger."""
+_DASHES: Final = 4
+SAMPLE: Final = 23.0
+"""Room that the piece of a line before its name takes."""
 
 _CLASSES: Final = {"small": "tier-small", "mid": "tier-mid", "flagship": "tier-flagship"}
 _CHAR: Final = 6.4
@@ -50,6 +51,23 @@ def link(href: str) -> str:
 def tone_class(tone: Tone) -> str:
     """Return the class that gives a mark its colour."""
     return _CLASSES.get(tone, tone)
+
+
+def line_class(tone: Tone | None, place: int) -> str:
+    """Return the classes of a line: its own tone, or for the ``place``-th without one an ink with its own dashes."""
+    if tone is not None:
+        return tone_class(tone)
+    dashes = place % _DASHES
+    return f"{INKS[dashes % 2]} dash-{dashes}" if dashes else "ink"
+
+
+def named_line(x: float, y: float, name: str, room: float, classes: str) -> str:
+    """Return the name of a line, after a piece of it where dashes tell it from others."""
+    sample = ""
+    if "dash-" in classes:
+        sample, x, room = el("path", class_="line", d=f"M{at(x)} {at(y)}h18"), x + 23, room - 23
+    words = label(x, y + 4, cut(name, room), classes="toned")
+    return el("g", f"<title>{safe(name)}</title>{sample}{words}", class_=classes)
 
 
 def at(value: float) -> str:
