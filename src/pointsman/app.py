@@ -27,6 +27,7 @@ from pointsman.errors import (
     NoEligibleModel,
     NotFound,
     PointsmanError,
+    PolicyError,
     ProviderError,
     RateLimited,
     UsageError,
@@ -41,6 +42,7 @@ from pointsman.execution.engine import Attempts, Dispatch, Engine, Running
 from pointsman.execution.hedging import Hedge
 from pointsman.execution.held_replies import HeldReplies
 from pointsman.execution.limits.building import build_guard
+from pointsman.execution.limits.guard import Watch
 from pointsman.execution.memory import MemoryBook
 from pointsman.execution.memory import render as recalled_text
 from pointsman.execution.privacy.redaction import Redactor, guard_logs, redaction_key, redactor_for
@@ -57,6 +59,7 @@ from pointsman.providers.registry import dialect, dialects
 from pointsman.providers.seam import Dialect, Endpoint, Outgoing
 from pointsman.routing.eligibility import Limits, first_token_limit
 from pointsman.routing.policy import Policy, load_policy, parse_policy
+from pointsman.routing.policy_change import restart_needed
 from pointsman.routing.router import Routing, new_id
 from pointsman.routing.signals import as_plain, measure_all
 from pointsman.routing.templates import render
@@ -110,6 +113,9 @@ class Router:
         self.redactor = redactor_for(policy.privacy.redacted, store.path, self._people)
         self._unguard_logs: Callable[[], None] | None = None
         self._engine: Engine | None = None
+        self._watch: Watch | None = None
+        self.policy_waits: str | None = None
+        """Why the policy file as it stands on disk is not in force; None: it is, or nobody looks."""
         self.tools: dict[str, PythonTool] = {}
         self._agents: Agents | None = None
         self._metrics: TurnMetrics | None = None
@@ -126,6 +132,7 @@ class Router:
         PromptBook(self.store).keep_shipped()
         policy = self.policy
         flagships = policy.tiers.models("flagship")
+        self._watch = build_guard(policy, self.catalog, self._by_key, self.store, self.stored_name)
         dispatch = Dispatch(
             self.catalog,
             self._endpoints,
@@ -138,7 +145,7 @@ class Router:
                 policy.deadlines.total_s,
             ),
             Attempts(total=policy.fallback.max_attempts),
-            build_guard(policy, self.catalog, self._by_key, self.store, self.stored_name),
+            self._watch,
             None if policy.hedge is None else Hedge(policy.hedge.after_ms / 1000, policy.hedge.max_share),
         )
         memory = MemoryBook(Memories(self.store), policy.memory, self._memory_redactor())
@@ -150,9 +157,7 @@ class Router:
             sessions=Sessions(self._recall, memory=memory),
             flagship=flagships[0] if flagships else None,
             unhealthy=self._unhealthy,
-            stages=TurnStages(
-                HeldReplies(self._stronger, self._keep_rejection), route_stages(self._kit(memory, latency))
-            ),
+            stages=self._stages(memory, latency),
             redact=None if self.redactor is None else self.redactor.record,
             memory=memory,
             latency=latency,
@@ -220,6 +225,30 @@ class Router:
         """Return how ``turn`` would be routed, without running it."""
         limits = limits or Limits(pin=self.pin_of(turn.model), unhealthy=self._unhealthy)
         return self.routing.decide(turn, session, limits)
+
+    def adopt(self, policy: Policy) -> None:
+        """Decide the next turns by another policy; turns on their way end as they began.
+
+        Raises:
+            PolicyError: it names models the catalogue does not have, or changes what only a restart can.
+        """
+        sections = restart_needed(self.policy, policy)
+        if sections:
+            raise PolicyError(
+                f"{policy.source}: a changed {', '.join(sections)} needs a restart; the old policy goes on"
+            )
+        routing = Routing(policy, self.catalog)
+        routing.own_signals = self.routing.own_signals
+        routing.canaries.stop(self.routing.canaries.stopped)
+        self.policy, self.routing = policy, routing
+        engine = self.engine
+        engine.routing, engine.flagship = routing, next(iter(policy.tiers.models("flagship")), None)
+        if engine.memory is not None:
+            engine.stages = self._stages(engine.memory, engine.latency)
+        if self._watch is not None:
+            self._watch.adopt(policy)
+        if self._agents is not None:
+            self._agents.adopt(routing)
 
     def pin_of(self, name: str) -> str | None:
         """Return the catalogue id that the client's ``model`` pins, or None when it leaves the choice to the policy.
@@ -333,6 +362,10 @@ class Router:
         return tuple(
             sorted((name for name in others if tiers[name] >= own), key=lambda name: (tiers[name] <= own, tiers[name]))
         )
+
+    def _stages(self, memory: MemoryBook, latency: LatencyBook) -> TurnStages:
+        held = HeldReplies(self._stronger, self._keep_rejection)
+        return TurnStages(held, route_stages(self._kit(memory, latency)))
 
     def _kit(self, memory: MemoryBook, latency: LatencyBook) -> Kit:
         """Return what the stages of routes work with."""

@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run-report": ("pointsman.cli.run_report", "Sum up a replay: accuracy, pass^k, cost, latency, failures."),
     "gate": ("pointsman.cli.gate", "May a candidate take a baseline's place: pass, fail, hold."),
     "promote": ("pointsman.cli.promote", "Change a model, policy or prompt on a passing gate."),
+    "canary": ("pointsman.cli.canary", "List trials of models; end one or begin it again."),
     "rollback": ("pointsman.cli.rollback", "Take the newest promotion back."),
     "regressions": ("pointsman.cli.regressions", "Let the regression set grow by what went wrong."),
     "bench": ("pointsman.cli.bench", "Compare models: tool calls, latency, structured output."),

@@ -19,7 +19,11 @@ from pointsman.app import Router
 _log = logging.getLogger(__name__)
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 300.0
-SERVICES: Final[tuple[str, ...]] = ("pointsman.monitoring.prometheus_service",)
+SERVICES: Final[tuple[str, ...]] = (
+    "pointsman.server.policy_watch",
+    "pointsman.monitoring.canary",
+    "pointsman.monitoring.prometheus_service",
+)
 """Modules with a function ``build``."""
 
 

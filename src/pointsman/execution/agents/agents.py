@@ -86,6 +86,11 @@ class Agents:
             weakref.WeakValueDictionary()
         )
 
+    def adopt(self, routing: Routing) -> None:
+        """Route the steps of runs that begin from now on by another policy; its agents must be the same."""
+        self._routing, self._policy = routing, routing.policy
+        self._bound = {}
+
     # -- definitions ----------------------------------------------------------------------------------------------------
 
     def definitions(self) -> dict[str, Agent]:

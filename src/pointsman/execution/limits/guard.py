@@ -94,6 +94,10 @@ class Watch:
         self.tries_anyway = policy.breaker.when_all_open == "try"
         self._numbers = itertools.count()
 
+    def adopt(self, policy: Policy) -> None:
+        """Guard the models of another policy; its budgets, rates and breakers must be the same."""
+        self._policy = policy
+
     def begin(self, ask: Ask) -> None:
         """Count the turn against the rate limits.
 

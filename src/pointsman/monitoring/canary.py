@@ -1,0 +1,86 @@
+"""Ends trials: at once when someone says so, and by itself when a monitor fires for the model on trial."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from pointsman.routing.canaries import trial_id
+from pointsman.routing.router import Routing
+from pointsman.store import Store
+from pointsman.store.promotions import Promotions, stopped
+
+_log = logging.getLogger(__name__)
+_LOOK_S = 1.0
+
+Firing = Callable[[str, str], tuple[str, str] | None]
+"""Asked for a monitor by name and a model: the incident that is open for it, as id and sentence; None: it does not fire."""
+
+
+class Served(Protocol):
+    """What is served: the store it writes to, and the routing in force."""
+
+    store: Store
+    routing: Routing
+
+
+def build(router: Served) -> CanaryWatch:
+    """Return the watch of the trials of a router."""
+    return CanaryWatch(router.store, lambda: router.routing, _silent)
+
+
+def _silent(monitor: str, model: str) -> None:
+    """No monitors are at work yet."""
+
+
+class CanaryWatch:
+    """Looks once a second at what was said of trials, and what monitors say of their models.
+
+    ``routing`` gives the routing in force, which a changed policy replaces.
+    """
+
+    name = "canaries"
+
+    def __init__(
+        self,
+        store: Store,
+        routing: Callable[[], Routing],
+        firing: Firing,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._history = Promotions(store)
+        self._routing = routing
+        self._firing = firing
+        self._pause = pause
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            await self.look()
+            await self._pause(_LOOK_S)
+
+    async def look(self) -> None:
+        """Look now: end what a monitor fires for, and tell routing which trials are over."""
+        routing = self._routing()
+        if routing.policy.canaries:
+            routing.canaries.stop(await asyncio.to_thread(self._over, routing))
+
+    def _over(self, routing: Routing) -> frozenset[str]:
+        over = stopped(self._history.trials())
+        for name, canary in routing.policy.canaries.items():
+            trial = trial_id(name, canary)
+            if trial not in over and self._end(trial, canary.model, canary.rollback_on):
+                over |= {trial}
+        return over
+
+    def _end(self, trial: str, model: str, monitors: tuple[str, ...]) -> bool:
+        for monitor in monitors:
+            found = self._firing(monitor, model)
+            if found is not None:
+                incident, sentence = found
+                self._history.change_trial(trial, "stop", (f"monitor:{monitor}", sentence), incident)
+                _log.warning("canary %s is over: %s", trial, sentence)
+                return True
+        return False
