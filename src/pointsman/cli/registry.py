@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "promote": ("pointsman.cli.promote", "Change a model, policy or prompt on a passing gate."),
     "canary": ("pointsman.cli.canary", "List trials of models; end one or begin it again."),
     "rollback": ("pointsman.cli.rollback", "Take the newest promotion back."),
+    "judge": ("pointsman.cli.judge", "Let a model compare replies; measure it against people."),
     "regressions": ("pointsman.cli.regressions", "Let the regression set grow by what went wrong."),
     "bench": ("pointsman.cli.bench", "Compare models: tool calls, latency, structured output."),
     "distill": ("pointsman.cli.distill", "Make training data of recorded turns."),
