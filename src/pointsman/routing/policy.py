@@ -41,8 +41,10 @@ from pointsman.routing.sections_canary import Canary
 from pointsman.routing.sections_hedge import HedgeSection
 from pointsman.routing.sections_llm_router import LlmRouter
 from pointsman.routing.sections_memory import MemorySection
+from pointsman.routing.sections_monitors import Monitors
 from pointsman.routing.sections_shadow import DistillSection, Economics, ShadowSection
 from pointsman.routing.sections_signals import OwnFields
+from pointsman.routing.sections_telemetry import TelemetrySection
 from pointsman.routing.sections_voice import Voice
 
 
@@ -78,7 +80,11 @@ class Policy(Section):
     )
     economics: Economics = Economics()
     distill: DistillSection = DistillSection()
+    monitors: Monitors = Monitors()
     hedge: HedgeSection | None = Field(default=None, description="A second call beside a slow one; absent: never.")
+    telemetry: TelemetrySection | None = Field(
+        default=None, description="What OpenTelemetry receivers are sent; absent: what OTEL_* variables ask for."
+    )
     canaries: dict[str, Canary] = Field(default={}, max_length=20, description="Models on trial, by the trial's name.")
 
     _version: str = PrivateAttr("")

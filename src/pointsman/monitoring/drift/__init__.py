@@ -1,0 +1,1 @@
+"""What changes slowly: the provider's model, the customers' questions, the rates."""
