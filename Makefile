@@ -43,6 +43,14 @@ serve: $(STAMP) ## start the gateway with simulated providers on port 8080
 local: $(STAMP) .cache/demo-model/.installed ## install the small local demo model and say how to use it
 	$(RUN)pointsman local-model
 
+# The browser tests drive Debian's Chromium. It is installed where apt may be used as root; elsewhere those tests are skipped, and say so.
+chromium: ## install Chromium for the browser tests, where apt can
+	@if [ -x /usr/bin/chromium ]; then :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null \
+		|| echo "!! Chromium could not be installed: the browser tests will be SKIPPED"; \
+	else echo "!! no /usr/bin/chromium, and no apt as root: the browser tests will be SKIPPED"; fi
+
 fmt: $(STAMP) ## format and fix what can be fixed
 	$(RUN)ruff format .
 	$(RUN)ruff check --fix .
@@ -67,10 +75,10 @@ test-unit: $(STAMP) ## the fast tier: examples only, no network, no sleep, under
 test-laws: $(STAMP) ## the property tests, which try each law on a hundred made-up cases
 	$(PYTEST) tests -m "not slow and hypothesis" -q
 
-test: $(STAMP) local ## all of it: unit, laws, conformance and integration, with coverage
+test: $(STAMP) local chromium ## all of it: unit, laws, conformance and integration, with coverage
 	$(PYTEST) tests -m "not slow" -q --cov --cov-report=term:skip-covered
 
-test-all: $(STAMP) local ## every test, slow ones too
+test-all: $(STAMP) local chromium ## every test, slow ones too
 	$(PYTEST) tests --hypothesis-profile=thorough
 
 # Its dependencies would bring gigabytes; only its checker is wanted, hence --no-deps, a folder of its own, and no lock entry.
@@ -92,4 +100,4 @@ check: lint types arch test ## everything CI runs
 clean: ## remove what make created
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 
-.PHONY: help install demo serve local fmt lint types arch test-unit test-laws test test-all oracle-test bench docs check clean
+.PHONY: help install demo serve local chromium fmt lint types arch test-unit test-laws test test-all oracle-test bench docs check clean
