@@ -100,5 +100,5 @@ def test_openmetrics_where_it_is_asked_for(store: Store) -> None:
     store.append_sync(a_turn(1))
     body, content_type = metrics.exposition("application/openmetrics-text; version=1.0.0")
     assert content_type.startswith("application/openmetrics-text")
-    names = {family.name for family in openmetrics(body.decode())}
+    names = {family.name for family in openmetrics(body.decode())}  # type: ignore[no-untyped-call]
     assert {"pointsman_turns", "pointsman_first_token_seconds", "pointsman_rejected_replies"} <= names

@@ -1,0 +1,1 @@
+"""Turns as OpenTelemetry traces and metrics, sent beside the turns."""
