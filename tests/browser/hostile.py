@@ -68,7 +68,7 @@ def _record(n: int, at_us: int) -> TurnRecord:
         conversation_id=f"{short} {n // 3}/../?a=b#c",
         at_us=at_us,
         dialect="openai_chat",
-        status=("ok", "error", "broken", "cancelled")[n % 4],  # type: ignore[arg-type]  # the four that there are
+        status=("ok", "error", "broken", "cancelled")[n % 4],
         decision=_decision(n, word, short),
         steps=(
             StepRecord(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, ViewportSize
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
 ARGS: Final = [
@@ -19,8 +19,8 @@ ARGS: Final = [
     "--disable-component-update",
     "--disable-sync",
 ]
-WIDE: Final = {"width": 1280, "height": 900}
-NARROW: Final = {"width": 390, "height": 844}
+WIDE: Final[ViewportSize] = {"width": 1280, "height": 900}
+NARROW: Final[ViewportSize] = {"width": 390, "height": 844}
 
 BASICS: Final = """() => {
   const bad = [], start = (e) => e.outerHTML.slice(0, 120);
@@ -79,7 +79,7 @@ CONTRAST: Final = """() => {
       seen.set(key, (Math.max(a, b) + .05) / (Math.min(a, b) + .05));
     }
     if (seen.get(key) < 4.5) bad.add(
-      `${seen.get(key).toFixed(2)}: ${style.color} on ${under}: ${e.tagName} ${e.className} ${e.textContent.trim().slice(0, 39)}`);
+      `${seen.get(key).toFixed(2)}: ${style.color} on ${under}: ${e.tagName}.${e.className} ${e.textContent.trim()}`.slice(0, 200));
   }
   return [...bad].slice(0, 10);
 }"""
@@ -122,8 +122,9 @@ class Watched:
 
     def contrast(self) -> None:
         """Fail on text that stands out too little, in light and dark."""
-        for scheme in ("dark", "light"):
-            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of the two
+        schemes: tuple[Literal["dark", "light"], ...] = ("dark", "light")
+        for scheme in schemes:
+            self.page.emulate_media(color_scheme=scheme)
             _none(self.page.evaluate(CONTRAST))
 
     def close(self) -> None:

@@ -18,16 +18,16 @@ def test_a_page(
     slug: str, store: str, dashboards: dict[str, GatewayUnderTest], tabs: dict[str, Watched], screens: Path
 ) -> None:
     tab = tabs[store]
-    tab.page.set_viewport_size(WIDE)  # type: ignore[arg-type]  # width and height
+    tab.page.set_viewport_size(WIDE)
     tab.open(path_of(slug, dashboards[store].router.store), status=None if store == "empty" else 200)
     tab.check()
     tab.page.screenshot(path=screens / f"{slug}-{store}-1280.png", caret="initial")
-    tab.page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    tab.page.set_viewport_size(NARROW)
     tab.check()
     tab.page.screenshot(path=screens / f"{slug}-{store}-390.png", caret="initial")
     if store == "data":
         tab.contrast()
-        tab.page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+        tab.page.set_viewport_size(WIDE)
         tab.page.emulate_media(color_scheme="dark")
         tab.page.screenshot(path=screens / f"{slug}-{store}-1280-dark.png", caret="initial")
         tab.page.emulate_media(color_scheme="light")

@@ -116,7 +116,7 @@ def read_filter(query: Mapping[str, str], now_us: int, zone: ZoneInfo) -> Filter
         raise RequestError(f"range: {name!r} is none of {', '.join(RANGES)}", param="range")
     words, length = RANGES[name]
     if length is None:
-        return Filter(None, None, given, "all turns")
+        return Filter(None, None, given, "the whole record")
     begin = now_us - int(length.total_seconds() * 1e6)
     return Filter(begin, now_us, given, f"the last {words}")
 

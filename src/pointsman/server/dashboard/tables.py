@@ -13,8 +13,9 @@ import msgspec
 
 from pointsman.domain.figures import Estimate, Rate
 
-Kind = Literal["text", "id", "count", "usd", "ms", "share", "when", "tier", "status", "number", "figure"]
-"""How a column's values are shown. ``figure`` takes a ``Rate`` or an ``Estimate``; ``when`` Unix microseconds."""
+Kind = Literal["text", "id", "count", "usd", "ms", "share", "when", "tier", "model", "status", "number", "figure"]
+"""How a column's values are shown. ``figure`` takes a ``Rate`` or an ``Estimate``; ``when`` Unix microseconds, ``model`` a
+model id."""
 _RIGHT: Final = frozenset({"count", "usd", "ms", "share", "number", "figure"})
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 

@@ -15,7 +15,7 @@ _COLUMNS: Final = (
     Column("at", "When", "when"),
     Column("route", "Route"),
     Column("tier", "Tier", "tier"),
-    Column("model", "Model"),
+    Column("model", "Model", "model"),
     Column("intent", "Intent"),
     Column("status", "Status", "status"),
     Column(
