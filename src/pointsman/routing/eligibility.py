@@ -13,7 +13,7 @@ from pointsman.domain.turn import Channel, Turn
 from pointsman.providers.reasoning import travels_to
 from pointsman.routing.need import Need, open_calls, open_origins, sampling
 from pointsman.routing.policy import Policy
-from pointsman.routing.privacy import confinements
+from pointsman.routing.privacy import Searched, confinements
 
 OUTPUT_RESERVE = 1024
 """Room kept for a reply whose length the client did not limit, in tokens."""
@@ -58,6 +58,7 @@ class Eligibility:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
+        self._searched = Searched()
 
     def need(self, turn: Turn, plain: Mapping[str, Mapping[str, Any]], limits: Limits, now: datetime) -> Need:
         """Work out what the turn demands. ``plain`` are the signals as plain data."""
@@ -89,7 +90,7 @@ class Eligibility:
             sampling=sampling(turn) if strict else (),
             origins=open_origins(turn),
             calls=open_calls(turn),
-            confined=confinements(policy.privacy, turn, plain["personal_data"]),
+            confined=confinements(policy.privacy, turn, plain["personal_data"], self._searched),
             ttft_p95_ms=limit,
             predicted={} if limit is None else self._predicted(limits.predict, estimate),
             allowed=limits.allowed,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ MOST: Final = 1_000_000
 _PIECE: Final = 4_000
 _OVERLAP: Final = 120
 """No pattern spans more: an IBAN in groups has 42 characters, two words of a phrase stand at most 40 apart."""
+_MOST_KEPT: Final = 512
+_LONGEST_KEPT: Final = 16_000
 _SIDES: Final = frozenset({"user", "assistant"})
 _ESCAPES: Final = {r"\n": "\n", r"\t": "\t", r"\r": "\r", r"\/": "/", r"\"": '"'}
 
@@ -50,15 +53,40 @@ class _Found(msgspec.Struct, frozen=True):
         return f"{', '.join(kinds).replace('_', ' ')} in {self.place}"
 
 
-def confinements(privacy: Privacy, turn: Turn, signal: Mapping[str, Any]) -> tuple[Confinement, ...]:
+class Searched:
+    """What was found in texts that were searched before: clients send the whole conversation again with every turn.
+
+    Bounded; safe to share between threads. What is kept of a text is a pure function of it.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, frozenset[str]] = {}
+        self._door = threading.Lock()
+
+    def kinds(self, text: str) -> frozenset[str]:
+        """Return the kinds of personal data in a text of any length."""
+        found = self._known.get(text)
+        if found is None:
+            found = _kinds(text)
+            if len(text) <= _LONGEST_KEPT:
+                with self._door:
+                    if len(self._known) >= _MOST_KEPT:
+                        del self._known[next(iter(self._known))]
+                    self._known[text] = found
+        return found
+
+
+def confinements(
+    privacy: Privacy, turn: Turn, signal: Mapping[str, Any], searched: Searched
+) -> tuple[Confinement, ...]:
     """Return what the policy demands of this turn. ``signal`` is personal_data as plain data: what it found needs no search.
 
     A policy without a privacy section pays nothing.
     """
     if privacy.sensitive is None and privacy.personal is None:
         return ()
-    sensitive = _first(turn, signal, SENSITIVE) if privacy.sensitive is not None else None
-    personal = _first(turn, signal, None, _people(privacy)) if privacy.personal is not None else None
+    sensitive = _first(turn, signal, SENSITIVE, searched) if privacy.sensitive is not None else None
+    personal = _first(turn, signal, None, searched, _people(privacy)) if privacy.personal is not None else None
     found: list[Confinement] = []
     if sensitive is not None and privacy.sensitive is not None:
         found.append(Confinement(f"sensitive data ({sensitive.why(SENSITIVE)})", privacy.sensitive))
@@ -72,7 +100,11 @@ def _people(privacy: Privacy) -> People | None:
 
 
 def _first(
-    turn: Turn, signal: Mapping[str, Any], wanted: frozenset[str] | None, people: People | None = None
+    turn: Turn,
+    signal: Mapping[str, Any],
+    wanted: frozenset[str] | None,
+    searched: Searched,
+    people: People | None = None,
 ) -> _Found | None:
     """Return the find nearest to the end of the conversation; None when there is none. ``wanted`` None: any kind."""
     known = frozenset(signal["kinds"])
@@ -83,7 +115,9 @@ def _first(
         left -= len(text)
         if left < 0:
             return _Found(wanted or SENSITIVE, f"what could not be searched: more than {MOST:,} characters")
-        kinds = _kinds(text) & HARD if hard_only else _kinds(text)
+        kinds = searched.kinds(text)
+        if hard_only:
+            kinds &= HARD
         if people is not None and not kinds and not hard_only:
             kinds = frozenset(span.kind for span in people.find(text))
         if kinds if wanted is None else kinds & wanted:

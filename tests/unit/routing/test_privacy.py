@@ -149,3 +149,12 @@ def test_a_pin_does_not_get_round_the_promise(build: Build, decide: Decide) -> N
         NoEligibleModel, match=r"sensitive data \(card in the customer's message 1\): only models on your"
     ):
         decide(build(SENSITIVE, base=BASE, models=MODELS), turn, pin="openai/theirs")
+
+
+def test_what_was_searched_before_is_found_again(build: Build, decide: Decide) -> None:
+    routing = build(SENSITIVE, base=BASE, models=MODELS)
+    card = Turn(messages=(said("user", f"my card is {CARD}"), *SMALL_TALK))
+    plain = Turn(messages=(said("user", "my order is 1182"), *SMALL_TALK))
+    for _ in range(2):
+        assert decide(routing, card).model == "vllm/own"
+        assert decide(routing, plain).model == "openai/theirs"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pointsman.domain.message import Document, Image, Message, Text, Tool, ToolCall, ToolChoice, ToolResult
 from pointsman.domain.turn import EMPTY_SESSION, Session, Turn
 from pointsman.routing import signals
-from pointsman.routing.privacy import confinements
+from pointsman.routing.privacy import Searched, confinements
 from pointsman.routing.reading import WINDOW, Reading
 from pointsman.routing.sections import Privacy, Residency
 from pointsman.routing.signals import SIGNALS, as_plain, measure_all
@@ -113,8 +113,8 @@ def test_signals_do_not_import_each_other() -> None:
 def test_no_input_makes_the_privacy_search_raise(turn: Turn) -> None:
     privacy = Privacy(sensitive=Residency(on_prem_only=True), personal=Residency(regions=("eu",)))
     signal = as_plain(measure_all(turn, EMPTY_SESSION))["personal_data"]
-    found = confinements(privacy, turn, signal)
-    assert found == confinements(privacy, turn, signal)
+    found = confinements(privacy, turn, signal, Searched())
+    assert found == confinements(privacy, turn, signal, Searched())
     if signal["sensitive"]:
         assert len(found) == 2
 
