@@ -115,14 +115,15 @@ def _is_head(raw: bytes, path: Path) -> bool:
 class CaseIndex:
     """A case file, indexed once: its version, and its cases in an order that says nothing of them.
 
-    The order is that of a hash of the case's id and ``seed``: any part of a run, one that was stopped by its spend cap for
-    instance, is a random sample. Two numbers are held for a case, nothing of its text. ``problems`` are the lines left out.
+    The order is that of ``run_order``: any part of a run, one that was stopped by its spend cap for instance, is a random sample
+    of the conversations; ``limit`` takes single cases at random. Three numbers are held for a case, nothing of its text.
+    ``problems`` are the lines left out.
     """
 
     def __init__(self, path: Path, *, seed: int = 0, limit: int | None = None) -> None:
         self.path = path
         version = CaseVersion()
-        keys, offsets = array("Q"), array("Q")
+        keys, conversations, offsets = array("Q"), array("Q"), array("Q")
         ids: set[int] = set()
         self.problems: list[tuple[int, str]] = []
         for line in read_cases(path):
@@ -136,12 +137,14 @@ class CaseIndex:
             ids.add(key)
             version.add(line.case)
             keys.append(order_of(line.case.id, seed) if seed else key)
+            conversations.append(order_of(line.case.conversation_id, seed))
             offsets.append(line.offset)
         if not offsets:
             first = f"; line {self.problems[0][0]}: {self.problems[0][1][:200]}" if self.problems else ""
             raise UsageError(f"{path}: no case can be read{first}")
         self.version = version.text
         chosen = sorted(range(len(offsets)), key=keys.__getitem__)[:limit]
+        chosen.sort(key=conversations.__getitem__)  # stable: inside a conversation the order stays
         self._offsets = array("Q", (offsets[place] for place in chosen))
         self.total = len(offsets)
         self._stream: BinaryIO | None = None
@@ -175,3 +178,8 @@ class CaseIndex:
 def order_of(case_id: str, seed: int) -> int:
     """Return a case's place in the order of ``seed``."""
     return int.from_bytes(hashlib.blake2b(f"{seed}\x00{case_id}".encode(), digest_size=8).digest(), "big")
+
+
+def run_order(case_id: str, conversation: str, seed: int) -> tuple[int, int]:
+    """Return a case's place in a run: the cases of a conversation together, so that whole ones can be judged as it goes on."""
+    return order_of(conversation, seed), order_of(case_id, seed)

@@ -7,13 +7,13 @@ Pass wants every metric to pass at ``alpha``: the chance to pass a candidate tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from pointsman.errors import UsageError
 from pointsman.evaluation.gate_arms import Arm, Pair
-from pointsman.evaluation.gate_bets import BETS, bet
+from pointsman.evaluation.gate_bets import bet
 from pointsman.evaluation.gate_metrics import JUDGES
 from pointsman.evaluation.gate_policy import GatePolicy, MetricName
 from pointsman.evaluation.gate_seam import MetricVerdict, Terms, missing
@@ -53,26 +53,27 @@ def judge(old: Arm, new: Arm, pairs: Sequence[Pair], policy: GatePolicy) -> Gate
         UsageError: nothing was graded, or a metric that the policy names is not measured.
     """
     margins = policy.margins()
-    measured, left_out = _measured(old, new, pairs, margins, named=policy.metrics is not None)
+    measured, left_out = _measured(
+        lambda name: missing(name, old, new, pairs), margins, named=policy.metrics is not None
+    )
     terms = Terms(policy.alpha, policy.alpha / max(1, len(measured)), policy.power)
     found = tuple(JUDGES[name](pairs, margins[name], terms) for name in measured)
     return _gate(pairs, found, left_out)
 
 
 def judge_as_it_runs(old: Arm, new: Arm, pairs: Sequence[Pair], policy: GatePolicy) -> Gate:
-    """Return the verdict on the cases so far; it may be asked for after every case, and still errs as seldom as promised.
-
-    Only shares are judged (accuracy, conformance, new write errors): ratios have no such test here.
+    """Return the verdict on the conversations so far; it may be asked for after each, and still errs as seldom as promised.
 
     Raises:
         UsageError: nothing that can be judged was measured.
     """
-    margins = {name: margin for name, margin in policy.margins().items() if name in BETS}
+    margins = policy.margins()
     if not pairs:
-        text = "no case is answered yet, in the order in which the run takes them"
+        text = "no whole conversation is answered yet, in the order in which the run takes them"
         return Gate("hold", text, 0, 0, (), (), (), None, (), sequential=True)
-    measured, left_out = _measured(old, new, pairs, margins, named=False)
-    left_out += [f"{name}: not judged while the run goes on" for name in policy.margins() if name not in BETS]
+    measured, left_out = _measured(
+        lambda name: missing(name, old, new, pairs, running=True), margins, named=policy.metrics is not None
+    )
     terms = Terms(policy.alpha, policy.alpha / max(1, len(measured)), policy.power)
     found = tuple(bet(name, pairs, margins[name], terms) for name in measured)
     return msgspec.structs.replace(_gate(pairs, found, left_out), sequential=True)
@@ -116,13 +117,13 @@ def _gate(pairs: Sequence[Pair], found: tuple[MetricVerdict, ...], left_out: lis
 
 
 def _measured(
-    old: Arm, new: Arm, pairs: Sequence[Pair], margins: Mapping[MetricName, float], *, named: bool
+    why_not: Callable[[MetricName], str | None], margins: Mapping[MetricName, float], *, named: bool
 ) -> tuple[list[MetricName], list[str]]:
     """Return the metrics that can be judged, and why others cannot."""
     found: list[MetricName] = []
     left_out: list[str] = []
     for name in margins:
-        why = missing(name, old, new, pairs)
+        why = why_not(name)
         if why is None:
             found.append(name)
         elif named:

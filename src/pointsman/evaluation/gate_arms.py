@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pointsman.errors import UsageError
-from pointsman.evaluation.case_file import order_of
+from pointsman.evaluation.case_file import order_of, run_order
 from pointsman.evaluation.run_log import NOT_RECORDED, GradeRow, RunHead, read_grades, read_head
 
 _NAMED = 3
@@ -145,9 +145,9 @@ def pairs_of(old: Arm, new: Arm) -> list[Pair]:
 
 
 def prefix_of(old: Arm, new: Arm) -> list[Pair]:
-    """Return the cases up to the first that the candidate has not answered, in the order in which the run takes them.
+    """Return the cases of the conversations that the candidate has answered wholly, up to the first that it has not.
 
-    The order is fixed before the run, so that what is there now is no choice of the easy ones.
+    The order is that in which the run takes them, fixed before it: what is there now is no choice of the easy ones.
 
     Raises:
         UsageError: the runs cover different cases, or were graded differently.
@@ -160,9 +160,14 @@ def prefix_of(old: Arm, new: Arm) -> list[Pair]:
             f"the runs cover different cases: {_some(more, 'the candidate')}. Replay both on the same case file."
         )
     ready: list[str] = []
-    for case in sorted(old.cases, key=lambda case: order_of(case, new.head.seed)):
+    whole = 0
+    before = ""
+    for case in sorted(old.cases, key=lambda case: run_order(case, old.cases[case].conversation, new.head.seed)):
+        if old.cases[case].conversation != before:
+            whole, before = len(ready), old.cases[case].conversation
         found = new.cases.get(case)
         if found is None or found.answers < new.head.repeats:
+            ready = ready[:whole]
             break
         ready.append(case)
     found_pairs = _paired(old, new, ready)

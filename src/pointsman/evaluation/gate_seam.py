@@ -51,14 +51,18 @@ HAS: Mapping[MetricName, Callable[[Pair], bool]] = {
 }
 
 
-def missing(name: MetricName, old: Arm, new: Arm, pairs: Sequence[Pair]) -> str | None:
-    """Return why a metric cannot be judged, None where it can."""
+def missing(name: MetricName, old: Arm, new: Arm, pairs: Sequence[Pair], *, running: bool = False) -> str | None:
+    """Return why a metric cannot be judged, None where it can. ``running``: more cases come, so few are no reason."""
     if name == "write_errors" and not old.grader.startswith(KNOWS_WRITES):
         return f"the grader {old.grader.partition('@')[0]} does not tell writes apart ({KNOWS_WRITES} does)"
     if name in ("ttft_p95", "latency_p95") and old.origins != new.origins:
         return f"not comparable ({', '.join(sorted(old.origins))} against {', '.join(sorted(new.origins))})"
     count = sum(1 for pair in pairs if HAS[name](pair))
-    least = _LEAST if name in ("ttft_p95", "latency_p95") else 1
+    if running and not any(HAS[name](msgspec.structs.replace(pair, new=pair.old)) for pair in pairs):
+        # The baseline is complete: what it never measured is not to be expected, what it did is yet to come.
+        measured = any(HAS[name](Pair("", "", case, case)) for case in old.cases.values())
+        return None if measured else "not measured in the baseline"
+    least = 1 if running else _LEAST if name in ("ttft_p95", "latency_p95") else 1
     return (
         None
         if count >= least

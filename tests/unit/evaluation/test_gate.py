@@ -209,6 +209,41 @@ def test_a_running_gate_takes_only_the_cases_up_to_the_first_gap(tmp_path: Path)
     assert [pair.case for pair in prefix_of(old, new)] == order[:30]
 
 
+def test_a_running_gate_takes_whole_conversations_only(tmp_path: Path) -> None:
+    rows = [row(n, True, conversation=f"talk-{n // 4}") for n in range(40)]
+    old = read_arm(written(tmp_path / "old", rows))
+    order = [pair.case for pair in prefix_of(old, old)]
+    assert all(len({order[place + n] for n in range(4)} & {row.case for row in rows}) == 4 for place in range(0, 40, 4))
+    gone = order[22]  # in the middle of the sixth
+    new = read_arm(written(tmp_path / "new", [one for one in rows if one.case != gone], planned=40))
+    assert [pair.case for pair in prefix_of(old, new)] == order[:20]
+
+
+def test_a_running_gate_judges_cost_and_latency_too(tmp_path: Path) -> None:
+    old = [row(n, True, usd=1 + n % 3, ttft_ms=100.0 + n % 37) for n in range(900)]
+    new = [msgspec.structs.replace(one, usd=one.usd and one.usd * 2, ttft_ms=(one.ttft_ms or 0) / 2) for one in old]
+    before, after = read_arm(written(tmp_path / "old", old)), read_arm(written(tmp_path / "new", new))
+    found = judge_as_it_runs(before, after, prefix_of(before, after), GatePolicy())
+    answers = {one.name: one.answer for one in found.metrics}
+    assert answers == {"accuracy": "pass", "ttft_p95": "pass", "cost": "fail"}
+    assert "above +5%" in found.metrics[-1].text
+
+
+def test_a_running_gate_does_not_pass_before_a_metric_is_reached(tmp_path: Path) -> None:
+    def rows(some: list[str]) -> list[GradeRow]:
+        return [row(int(one[5:]), True, usd=1 if one in late else None) for one in some]
+
+    names = [f"case-{n}" for n in range(600)]
+    late: set[str] = set()
+    order = [pair.case for pair in prefix_of(*[read_arm(written(tmp_path / "order", rows(names)))] * 2)]
+    late = set(order[-50:])
+    old = read_arm(written(tmp_path / "old", rows(names)))
+    new = read_arm(written(tmp_path / "new", rows(order[:500]), planned=600))
+    found = judge_as_it_runs(old, new, prefix_of(old, new), GatePolicy())
+    assert {one.name: one.answer for one in found.metrics} == {"accuracy": "pass", "cost": "hold"}
+    assert found.answer == "hold"
+
+
 # Terms and papers
 
 

@@ -19,13 +19,15 @@ _MOST = 0.5
 class Betting:
     """Evidence that the mean of differences in [-1, 1] is above ``boundary``, case by case.
 
+    ``spread`` is a first guess of the variance, as a part of the largest possible; a wrong one costs power, never validity.
+
     Raises:
         UsageError: the boundary is not inside (-1, 1), or ``alpha`` not inside (0, 1).
     """
 
-    def __init__(self, boundary: float, alpha: float = 0.05) -> None:
-        if not (-1 < boundary < 1 and 0 < alpha < 1):
-            raise UsageError("boundary must be inside (-1, 1) and alpha inside (0, 1)")
+    def __init__(self, boundary: float, alpha: float = 0.05, *, spread: float = 1.0) -> None:
+        if not (-1 < boundary < 1 and 0 < alpha < 1 and 0 < spread <= 1):
+            raise UsageError("boundary must be inside (-1, 1), alpha and spread inside (0, 1)")
         self._null = (boundary + 1) / 2  # differences are moved to [0, 1]
         self._alpha = alpha
         self._log_capital = 0.0
@@ -33,7 +35,7 @@ class Betting:
         self._n = 0
         # Prior of one half a case at 1/2 with variance 1/4, as in the paper: the first bets are careful.
         self._sum = 0.5
-        self._squares = 0.25
+        self._squares = 0.25 * spread
 
     @property
     def n(self) -> int:
@@ -44,6 +46,11 @@ class Betting:
     def evidence(self) -> float:
         """The largest capital so far; at 1 / alpha the question is settled for good."""
         return math.exp(min(self._best, 700.0))
+
+    @property
+    def wanted(self) -> float:
+        """The evidence at which the question is settled: 1 / alpha."""
+        return 1 / self._alpha
 
     @property
     def shown(self) -> bool:
