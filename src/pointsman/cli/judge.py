@@ -164,7 +164,7 @@ async def _price(judge: Any, both: BothArms, rubric: str, *, json: bool) -> None
     pairs = 0
     for case in both.index:
         found = await both.answered(case)
-        if found.a is None or found.b is None:
+        if found.a is None or found.b is None or found.identical:
             continue
         pairs += 1
         worst = judge.worst_pair(case.turn, found.a, found.b, rubric)

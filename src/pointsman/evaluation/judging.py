@@ -105,6 +105,11 @@ class Answered(msgspec.Struct, frozen=True):
         """The id of what a person is shown: the case and both replies."""
         return item_id("pair", self.case.content, _parts(self.a), _parts(self.b))
 
+    @property
+    def identical(self) -> bool:
+        """Whether both say the same, letter for letter: that needs no judge."""
+        return _parts(self.a) == _parts(self.b)
+
 
 class BothArms:
     """The answers of two arms, case by case. Use it as a context."""
@@ -206,7 +211,7 @@ async def _row(judge: Judge, pair: Answered, rubric: str) -> JudgedRow | None:
     case = pair.case
     if pair.a is None or pair.b is None:
         return JudgedRow(case.id, case.conversation_id, pair.item, "unknown", usd=Decimal(0), error=NO_REPLY)
-    if _parts(pair.a) == _parts(pair.b):
+    if pair.identical:
         reasons = (IDENTICAL, IDENTICAL)
         return JudgedRow(case.id, case.conversation_id, pair.item, "same", False, reasons, Decimal(0))
     found: Comparison = await compare(judge, case.turn, pair.a, pair.b, rubric=rubric)
