@@ -53,17 +53,17 @@ def _span(text: str, place: Place) -> tuple[int, int]:
     node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
     for part in place:
         node = _inside(node, part)
-    if node is None or node.id != "scalar" or node.start_mark.line != node.end_mark.line:
+    if not isinstance(node, yaml.ScalarNode) or node.start_mark.line != node.end_mark.line:
         raise UsageError(f"{written(place)}: there is no single word to replace in the file")
     return node.start_mark.index, node.end_mark.index
 
 
 def _inside(node: yaml.Node | None, part: str | int) -> yaml.Node | None:
-    if node is None:
-        return None
-    if node.id == "mapping":
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
         return next((value for key, value in node.value if key.value == str(part)), None)
-    if node.id == "sequence" and isinstance(part, int):
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
         return node.value[part] if part < len(node.value) else None
     # A single word may stand where a list may.
-    return node if node.id == "scalar" and part == 0 else None
+    return node if isinstance(node, yaml.ScalarNode) and part == 0 else None
