@@ -23,6 +23,7 @@ SERVICES: Final[tuple[str, ...]] = (
     "pointsman.server.policy_watch",
     "pointsman.monitoring.canary",
     "pointsman.monitoring.prometheus_service",
+    "pointsman.monitoring.shadow.service",
     "pointsman.monitoring.telemetry_service",
 )
 """Modules with a function ``build``."""

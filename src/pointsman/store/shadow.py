@@ -30,7 +30,7 @@ _SALT = 16
 class ShadowRow(msgspec.Struct, frozen=True):
     """One chosen turn. Money in pico-dollars, None unknown; ``reply`` is the stronger model's as JSON, ``detail`` JSON text.
 
-    ``material``: the difference would matter to the customer, as the rule or judge has it; ``human``: as a person has it.
+    ``material``: the difference would matter to the customer, so the turn was misrouted.
     """
 
     turn_id: str
@@ -58,7 +58,6 @@ class ShadowRow(msgspec.Struct, frozen=True):
     asked_at_us: int | None = None
     owner: str | None = None
     review: float | None = None
-    human: bool | None = None
     simulated: bool = False
 
 
@@ -103,7 +102,10 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """A chosen turn with what its share is taken by. ``cluster`` tells conversations apart."""
+    """A chosen turn with what its share is taken by. ``cluster`` tells conversations apart.
+
+    ``review`` is the chance with which people were to see it, ``human`` what the last of them said; None: not that far.
+    """
 
     turn_id: str
     probability: float
@@ -143,7 +145,7 @@ class Routed(msgspec.Struct, frozen=True):
 
 _FIELDS = ShadowRow.__struct_fields__
 _COLUMNS = ", ".join(f"shadow.{name}" for name in _FIELDS)
-_FLAGS = ("material", "flipped", "human", "simulated")
+_FLAGS = ("material", "flipped", "simulated")
 
 
 class Shadows:
@@ -299,11 +301,11 @@ class Shadows:
         """Change fields of a check that is in state ``was``; False where it is in another by now."""
         return await self._store.write(changed(turn_id, was, **fields))
 
-    async def label(self, turn_id: str, material: bool | None) -> bool:
-        """Keep what a person says: whether the difference mattered; None takes it back. False: no such check."""
-        values = {"turn_id": turn_id, "human": material, "at_us": time.time_ns() // 1000}
-        query = self._sql["label"]
-        return await self._store.write(lambda connection: connection.execute(query, values).rowcount == 1)
+    def batch_of(self, turn_id: str) -> str | None:
+        """Return the batch that the check of a turn was sent with, None where there is none."""
+        with self._store.reading() as connection:
+            row = connection.execute(self._sql["batch_of"], (turn_id,)).fetchone()
+        return None if row is None else str(row[0])
 
 
 class Reservation(msgspec.Struct, frozen=True):

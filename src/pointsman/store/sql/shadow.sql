@@ -60,12 +60,21 @@ SELECT day, route, intent, simulated, turns, unknown FROM shadow_seen WHERE day 
 
 -- name: chosen
 SELECT shadow.turn_id, shadow.probability, shadow.state, shadow.verdict, shadow.material, shadow.decided_by,
-    shadow.review, shadow.human, turn.route, coalesce(turn.intent, ''), turn.conversation_id, turn.key_id, turn.simulated
+    shadow.review,
+    (SELECT label.value = 'b' FROM label_item JOIN label ON label.item_id = label_item.id
+     WHERE label_item.turn_id = shadow.turn_id AND label_item.kind = 'pair' AND label.value != 'skip'
+     ORDER BY label.seq DESC LIMIT 1) AS human,
+    turn.route, coalesce(turn.intent, ''), turn.conversation_id, turn.key_id, turn.simulated
 FROM shadow JOIN turn ON turn.seq = shadow.turn_seq AND turn.id = shadow.turn_id
 WHERE turn.at_us >= :since_us AND turn.at_us < :until_us
 
 -- name: material_ids
-SELECT turn_id FROM shadow WHERE material = 1 AND coalesce(human, 1) = 1
+-- What a person said of a pair goes before what the rule or the judge found.
+SELECT turn_id FROM shadow WHERE coalesce(
+    (SELECT label.value = 'b' FROM label_item JOIN label ON label.item_id = label_item.id
+     WHERE label_item.turn_id = shadow.turn_id AND label_item.kind = 'pair' AND label.value != 'skip'
+     ORDER BY label.seq DESC LIMIT 1), material) = 1
 
--- name: label
-UPDATE shadow SET human = :human, changed_at_us = :at_us WHERE turn_id = :turn_id
+-- name: batch_of
+SELECT batch.id FROM batch JOIN batch_item ON batch_item.batch_id = batch.id
+WHERE batch.purpose = 'shadow' AND batch_item.item_id = ? ORDER BY batch.created_at_us DESC LIMIT 1

@@ -30,7 +30,7 @@ def run(store: Store, shares: Shares, *, limit: int = 40, steps: int = 1_000) ->
 
 def test_a_restart_in_the_middle_changes_nothing(tmp_path: Path) -> None:
     chance = random.Random(3)
-    records = [make(n, confidence=chance.random()) for n in range(300)]
+    records = [make(n, confidence=chance.random()) for n in range(160)]
     found = []
     for name, steps in (("whole", 1_000), ("pieces", 1)):
         with open_store(f"sqlite:///{tmp_path / name}.db") as store:
@@ -41,9 +41,9 @@ def test_a_restart_in_the_middle_changes_nothing(tmp_path: Path) -> None:
             while run(store, Shares(), steps=steps):
                 pass
             found.append([(row.turn_id, row.why, row.probability) for row in Shadows(store).listed(limit=1_000)])
-            assert read_cursor(store, CURSOR) == 300
+            assert read_cursor(store, CURSOR) == 160
     assert found[0] == found[1]
-    assert len(found[0]) > 5
+    assert len(found[0]) > 3
 
 
 def test_only_routed_turns_with_a_whole_reply_are_drawn_from_and_counted(store: Store) -> None:

@@ -24,5 +24,4 @@ ALTER TABLE shadow ADD COLUMN lost_pico INTEGER NOT NULL DEFAULT 0;   -- of call
 ALTER TABLE shadow ADD COLUMN asked_at_us INTEGER;              -- a call is under way since then; NULL: none is
 ALTER TABLE shadow ADD COLUMN owner TEXT;                       -- the process that made it
 ALTER TABLE shadow ADD COLUMN review REAL;                      -- with which chance people were to see it; NULL: they were not
-ALTER TABLE shadow ADD COLUMN human INTEGER;                    -- what a person said of material; NULL: nobody looked
 ALTER TABLE shadow ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0;   -- 1: an emulator answered as the stronger model

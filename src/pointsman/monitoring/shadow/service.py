@@ -1,0 +1,107 @@
+"""Shadow checks beside ``pointsman serve``. Nothing of it is awaited by a turn."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from pointsman.routing.sections_shadow import ShadowSection
+
+if TYPE_CHECKING:
+    from pointsman.monitoring.shadow.house import House
+    from pointsman.monitoring.shadow.runner import Runner
+    from pointsman.monitoring.shadow.sampler import Sampler
+    from pointsman.monitoring.shadow.waiting import Batches
+
+_EVERY_S: Final = 2.0
+_LOOK_EVERY_S: Final = 60.0
+"""Between two looks at batches, which take minutes to hours."""
+
+
+class Pass(msgspec.Struct, frozen=True):
+    """What one pass did: turns looked at, checks taken on by the stronger model, sent or heard by batch, and judged."""
+
+    looked: int = 0
+    answered: int = 0
+    sent: int = 0
+    heard: int = 0
+    judged: int = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether there was nothing to do."""
+        return not any(msgspec.structs.astuple(self))
+
+
+class ShadowChecks:
+    """Samples, asks and judges until it is cancelled."""
+
+    name = "shadow checks"
+
+    def __init__(
+        self,
+        house: House,
+        section: ShadowSection,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._now = now
+        self._house = house
+        self._section = section
+        self._pause = pause
+        self._looked_at = -_LOOK_EVERY_S
+        self._parts: tuple[Sampler, Runner, Batches] | None = None
+
+    async def run(self) -> None:
+        """Check turns until cancelled. A kill leaves what ``Runner.recover`` puts right."""
+        while True:
+            await self.once()
+            await self._pause(_EVERY_S)
+
+    async def begin(self, *, from_first: bool) -> None:
+        """Begin at the first stored turn, or with the next one; nothing happens where it has begun before."""
+        await self._made()[0].begin(from_first=from_first)
+
+    async def once(self, *, look: bool = False) -> Pass:
+        """Do what there is to do now; ``look``: at batches too, however short a while ago that was done.
+
+        Raises:
+            StoreError: the store cannot be read or written.
+        """
+        sampler, runner, batches = self._made()
+        await runner.recover()
+        looked = 0
+        while read := await sampler.step():
+            looked += read
+        heard = sent = 0
+        if look or time.monotonic() - self._looked_at >= _LOOK_EVERY_S:
+            self._looked_at = time.monotonic()
+            heard = await batches.hear()
+        if self._section.batch:
+            sent = await batches.send()
+        answered = await runner.answer()
+        return Pass(looked, answered, sent, heard, await runner.judge())
+
+    def _made(self) -> tuple[Sampler, Runner, Batches]:
+        if self._parts is None:
+            # Imported here: a policy without shadow checks does not pay for them when the gateway starts.
+            from pointsman.monitoring.shadow.draw import Shares
+            from pointsman.monitoring.shadow.runner import Runner
+            from pointsman.monitoring.shadow.sampler import Sampler
+            from pointsman.monitoring.shadow.waiting import Batches
+
+            section = self._section
+            runner = Runner(self._house, section, self._now)
+            sampler = Sampler(self._house.store, Shares(section.low_confidence, section.everyone, section.unknown))
+            self._parts = (sampler, runner, Batches(self._house, runner))
+        return self._parts
+
+
+def build(router: House) -> ShadowChecks | None:
+    """Return the service; None where the policy has no section ``shadow``."""
+    section = router.policy.shadow
+    return None if section is None else ShadowChecks(router, section)
