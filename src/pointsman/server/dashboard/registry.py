@@ -40,7 +40,10 @@ DECIDE: Final = "Decide"
 PROVE: Final = "Prove"
 KEEP: Final = "Keep"
 
-PAGES: Final[tuple[Page, ...]] = (Page("turns", "Turns", "t", "Which turns stand behind this number?", LOOK),)
+PAGES: Final[tuple[Page, ...]] = (
+    Page("turns", "Turns", "t", "Which turns stand behind this number?", LOOK),
+    Page("conversation", "Conversation", "v", "What went wrong in this one?", LOOK),
+)
 
 
 HOME: Final = "overview"

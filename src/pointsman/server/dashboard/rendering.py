@@ -78,6 +78,7 @@ def environment() -> jinja2.Environment:
         "clip": clip,
         "plot": markup,
         "as_json": as_json,
+        "pretty": pretty,
         "short": short_model,
     }
     made.globals |= {
@@ -111,6 +112,16 @@ def as_json(value: object) -> str:
         return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     except (msgspec.MsgspecError, TypeError, ValueError):
         return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def pretty(text: str) -> str:
+    """Return a text as indented JSON where it is some, else as it is."""
+    if len(text) > _CLIP or not text.lstrip().startswith(("{", "[")):
+        return text
+    try:
+        return msgspec.json.format(text, indent=2)
+    except (msgspec.DecodeError, RecursionError):
+        return text
 
 
 def short_model(model: str) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from pointsman.charts import numbers
+from pointsman.monitoring.questions import turns
 from pointsman.server.dashboard.tables import Cell, Column, Table
 from pointsman.server.dashboard.view import Shown, View
-from pointsman.store.reading import TurnRow
 
 PER_PAGE: Final = 50
-_CSV_ROWS: Final = 50_000
+_CSV_ROWS: Final = 10_000
 _COLUMNS: Final = (
     Column("at", "When", "when"),
     Column("route", "Route"),
@@ -35,29 +35,37 @@ _COLUMNS: Final = (
 
 async def show(view: View) -> Shown:
     """Show a page of turns, newest first."""
+    return await view.ask(_show, view)
+
+
+def _show(view: View) -> Shown:
     limit = _CSV_ROWS if view.query.get("format") == "csv" else PER_PAGE
-    chosen = view.filter.turns()
-    rows = await view.ask(view.router.store.turns, chosen, limit)
-    total = await view.ask(view.router.store.count, chosen)
-    table = Table("turns", "Turns", _COLUMNS, [_cells(view, row) for row in rows], total)
-    verdict = f"{numbers.count(total)} turns in {view.filter.words}." if total else ""
-    return Shown({"nothing": f"No turn in {view.filter.words} matches."}, verdict, (table,))
+    with view.asker.board() as board:
+        page = turns.ask(board, view.slice, (), turns.Options(limit, view.query.get("after", "")))
+    table = Table("turns", "Turns", _COLUMNS, [_cells(view, row) for row in page.rows], page.n)
+    simulated = ", all simulated" if page.rows and all(row.simulated for row in page.rows) else ""
+    verdict = f"{numbers.count(page.n)} turns in {view.filter.words}{simulated}." if page.n else ""
+    data = {
+        "nothing": f"No turn in {view.filter.words} matches.",
+        "older": view.here(after=page.next) if page.next else "",
+        "newest": view.here(after=None) if view.query.get("after") else "",
+    }
+    return Shown(data, verdict, (table,))
 
 
-def _cells(view: View, row: TurnRow) -> list[object]:
-    usage = row.usage
+def _cells(view: View, row: turns.Turn) -> list[object]:
     return [
-        Cell(row.at_us, view.link("conversation", row.conversation_id, turn=row.id)),
+        Cell(row.at_us, view.link("conversation", row.conversation, turn=row.id) + f"#t-{row.id}"),
         row.route,
         row.tier,
         row.model,
         row.intent,
-        row.status,
+        Cell(row.status, title=row.error_code or ""),
         row.confidence,
         row.ttft_ms,
         row.duration_ms,
-        usage.prompt if usage else None,
-        usage.output if usage else None,
+        row.input_tokens,
+        row.output_tokens,
         row.cost_usd,
-        Cell(row.conversation_id, view.link("conversation", row.conversation_id)),
+        Cell(row.conversation, view.link("conversation", row.conversation)),
     ]
