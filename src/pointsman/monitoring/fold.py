@@ -17,7 +17,7 @@ from pointsman.catalog.book import Catalog
 from pointsman.monitoring.columns.beside import KINDS, fold_all, refold
 from pointsman.monitoring.columns.file import ColumnFile, Mark, read_mark
 from pointsman.monitoring.columns.inserting import Inserter
-from pointsman.monitoring.columns.rows import STEP_COLUMNS, TURN_COLUMNS, RowMaker
+from pointsman.monitoring.columns.rows import STEP_COLUMNS, TURN_COLUMNS, WARM_US, RowMaker, Warm
 from pointsman.monitoring.columns.splitting import Splitter
 from pointsman.store import Store
 
@@ -95,7 +95,7 @@ class Fold:
         return Folded(len(turns), beside, not full and change_n >= change)
 
     def _insert(self, columns: duckdb.DuckDBPyConnection, turns: Sequence[Any], steps: Sequence[Any]) -> None:
-        made = self._maker.batch(turns, steps)
+        made = self._maker.batch(turns, steps, _warm(columns, min(turn[3] for turn in turns)))
         folder = self.file.path.parent
         for name, inserter in self._inserters.items():
             inserter.insert(columns, getattr(made, name), folder)
@@ -115,6 +115,16 @@ class Fold:
             owners = {_owner(kind, row, len(beside.owner)) for row in rows if row[1] == kind}
             made += refold(columns, landing, kind, sorted(owners), folder)
         return made, rows[-1][0]
+
+
+def _warm(columns: duckdb.DuckDBPyConnection, first_us: int) -> Warm:
+    """Return what the turns of the hour before ``first_us`` left for a cache. Rows lie in time's order: little is read."""
+    rows = columns.execute(
+        "SELECT conv, max(at_us), arg_max(answer_prompt + coalesce(answer_output, 0), at_us) FROM turn"
+        " WHERE at_us >= ? AND answer_prompt IS NOT NULL GROUP BY conv",
+        (first_us - WARM_US,),
+    ).fetchall()
+    return {row[0]: (row[1], row[2]) for row in rows}
 
 
 def _owner(kind: str, row: tuple[Any, ...], width: int) -> tuple[Any, ...]:

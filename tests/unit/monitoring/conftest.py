@@ -86,7 +86,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def asker(store: Store, catalog: Catalog) -> Asker:
-    return Asker(store, catalog, {"flagship": OPUS, "mid": "anthropic/claude-sonnet-5"}, clock=lambda: NOW_US)
+    return Asker(store, catalog, {"flagship": OPUS, "mid": "anthropic/claude-sonnet-4-6"}, clock=lambda: NOW_US)
 
 
 @pytest.fixture

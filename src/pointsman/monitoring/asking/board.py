@@ -43,10 +43,12 @@ class Board(msgspec.Struct, frozen=True):
         except duckdb.Error as error:
             raise StoreError(f"the columns cannot be read: {str(error).splitlines()[0][:300]}") from error
 
-    def groups(self, columns: str, chosen: Slice, by: By, *, joined: str = "", more: str = "") -> list[Row]:
+    def groups(
+        self, columns: str, chosen: Slice, by: By, *, joined: str = "", group: tuple[str, ...] = ()
+    ) -> list[Row]:
         """Return ``columns`` (SQL aggregates over ``turn``) per group; each row has the group's ``by``. Largest group first.
 
-        ``joined`` is SQL of a join, ``more`` a further condition; neither may hold anything a client wrote.
+        ``joined`` is SQL of a join, ``group`` names those of ``columns`` to group by besides: our own words, never a client's.
 
         Raises:
             RequestError: an unknown dimension.
@@ -55,10 +57,10 @@ class Board(msgspec.Struct, frozen=True):
         keys = dimensions(by)
         named = "".join(f"{key} AS k{n}, " for n, key in enumerate(keys))
         where, values = chosen.where()
-        group = "GROUP BY ALL" if by else ""
+        grouped = "GROUP BY ALL" if by or group else ""
         rows = self.rows(
-            f"SELECT {named}count(*) AS turns, {columns} FROM turn {joined} WHERE {where}{more} {group}"
-            f" ORDER BY turns DESC{''.join(f', k{n}' for n in range(len(by)))}",
+            f"SELECT {named}count(*) AS turns, {columns} FROM turn {joined} WHERE {where} {grouped}"
+            f" ORDER BY turns DESC{''.join(f', {name}' for name in (*(f'k{n}' for n in range(len(by))), *group))}",
             values,
         )
         for row in rows:

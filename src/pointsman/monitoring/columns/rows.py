@@ -18,6 +18,7 @@ _NOT_DECIDING: Final = frozenset({"eligibility", "cost"})
 _PART_OF: Final = {"route": "router", "plan": "planner"}
 _HELPERS: Final = frozenset({"route", "plan", "summary", "verify"})
 _OWN: Final = frozenset({"shadow", "judge", "grade", "canary", "replay"})
+_TOOL_STOP: Final = "tool_use"
 CUSTOMER_NAMES: Final = ("user", "user_id", "customer", "customer_id")
 
 TURN_COLUMNS: Final = (
@@ -57,6 +58,11 @@ class _Detail(msgspec.Struct, array_like=True):
     checks: tuple[_Check, ...] = ()
     prepared_ms: float | None = None
 
+
+WARM_US: Final = 3_600_000_000
+"""No provider's prompt cache in the catalogue lives longer than an hour."""
+Warm = dict[int, tuple[int, int]]
+"""Per conversation number: when its last turn was, and how many tokens a cache could hold of it (its prompt and reply)."""
 
 _DECODER: Final = msgspec.msgpack.Decoder(_Detail)
 
@@ -109,8 +115,10 @@ class RowMaker:
         self._splitter = splitter
         self._codec = Codec()
 
-    def batch(self, turns: Sequence[Row], steps: Sequence[Row]) -> Batch:
+    def batch(self, turns: Sequence[Row], steps: Sequence[Row], warm: Warm) -> Batch:
         """Return the rows of ``turns`` (``TURN_COLUMNS``) and their ``steps`` (``STEP_COLUMNS``), both by seq.
+
+        ``warm`` is what earlier turns of the last hour left for a cache; the batch's own turns are added to it.
 
         Raises:
             StoreError: a turn's bytes are damaged.
@@ -120,10 +128,10 @@ class RowMaker:
             by_turn.setdefault(row[0], []).append(_Step(*row))
         made = Batch([], [], [], [])
         for turn in turns:
-            self._add(made, turn, by_turn.get(turn[0], []))
+            self._add(made, turn, by_turn.get(turn[0], []), warm)
         return made
 
-    def _add(self, made: Batch, turn: Row, steps: list[_Step]) -> None:
+    def _add(self, made: Batch, turn: Row, steps: list[_Step], warm: Warm) -> None:
         seq, at_us, simulated, cost = turn[0], turn[3], bool(turn[28]), turn[25]
         detail = self._detail(turn)
         answer = _answer(steps)
@@ -137,12 +145,13 @@ class RowMaker:
         made.handoff.extend((seq, at_us, kind, source, target) for kind, source, target, _ in detail.handoffs)
         reason = _deciding(detail.decision.reasons)
         speed = _speed(answer)
+        conv = conversation_number(turn[2], turn[12])
         made.turn.append(
             (
                 seq,
                 turn[1],
                 turn[2],
-                conversation_number(turn[2], turn[12]),
+                conv,
                 at_us,
                 turn[4],
                 turn[5],
@@ -174,6 +183,7 @@ class RowMaker:
                 detail.prepared_ms,
                 len(steps),
                 max(0, sum(step.purpose == "reply" for step in steps) - 1),
+                None if answer is None or answer.stop_reason is None else answer.stop_reason == _TOOL_STOP,
                 any(check.action == "escalated" for check in checks),
                 turn[20],
                 turn[22],
@@ -181,6 +191,7 @@ class RowMaker:
                 turn[21],
                 turn[24],
                 *_answer_tokens(answer),
+                *_warmth(warm, conv, at_us, answer),
                 cost,
                 turn[26],
                 turn[27],
@@ -219,10 +230,22 @@ def _answer(steps: list[_Step]) -> _Step | None:
     return last
 
 
-def _answer_tokens(answer: _Step | None) -> tuple[int | None, int | None]:
+def _answer_tokens(answer: _Step | None) -> tuple[int | None, int | None, int | None]:
     if answer is None or answer.input_uncached is None:
+        return None, None, None
+    prompt = answer.input_uncached + (answer.cache_read or 0) + (answer.cache_write or 0)
+    return prompt, answer.output, answer.cache_read
+
+
+def _warmth(warm: Warm, conv: int, at_us: int, answer: _Step | None) -> tuple[int | None, float | None]:
+    """Return what the turn before left for a cache and how long ago, and note what this one leaves."""
+    before = warm.get(conv)
+    prompt, output, _ = _answer_tokens(answer)
+    if prompt is not None:
+        warm[conv] = (at_us, prompt + (output or 0))
+    if before is None or not 0 <= at_us - before[0] <= WARM_US:
         return None, None
-    return answer.input_uncached + (answer.cache_read or 0) + (answer.cache_write or 0), answer.output
+    return before[1], (at_us - before[0]) / 1e6
 
 
 def _deciding(reasons: tuple[_Reason, ...]) -> _Reason | None:

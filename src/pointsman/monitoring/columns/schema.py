@@ -64,6 +64,7 @@ TURN: Final[Columns] = (
     ("prepared_ms", "DOUBLE"),
     ("calls", "INTEGER"),
     ("retried", "INTEGER"),  # answering calls beyond the last
+    ("tool_calls", "BOOLEAN"),  # the answer calls tools; NULL: nothing answered
     ("escalated", "BOOLEAN"),  # a check sent the turn to a stronger model
     ("input_uncached", "BIGINT"),
     ("cache_read_tokens", "BIGINT"),
@@ -72,6 +73,12 @@ TURN: Final[Columns] = (
     ("reasoning_tokens", "BIGINT"),
     ("answer_prompt", "BIGINT"),  # prompt and output tokens of the answering call: what one model alone would have had
     ("answer_output", "BIGINT"),
+    ("answer_cached", "BIGINT"),
+    (
+        "warm_prefix",
+        "BIGINT",
+    ),  # tokens that the turn before in this conversation left for a cache; NULL: none within an hour
+    ("warm_gap_s", "DOUBLE"),  # how long before
     ("cost", "BIGINT"),
     ("flagship_model", "VARCHAR"),
     ("flagship_cost", "BIGINT"),

@@ -5,14 +5,13 @@ Quantiles come from counts per bucket (``columns.sketch``): within 0.75 % of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 
 from pointsman.domain.figures import Estimate
 from pointsman.monitoring.asking.board import Board, Row
-from pointsman.monitoring.asking.slice import By, Slice, dimensions
-from pointsman.monitoring.columns.sketch import interval, middle, quantile
+from pointsman.monitoring.asking.quantiles import Counts, counts, estimate
+from pointsman.monitoring.asking.slice import By, Slice
+from pointsman.monitoring.columns.sketch import middle
 
 
 class Bar(msgspec.Struct, frozen=True):
@@ -57,8 +56,6 @@ _COLUMNS = """
 """
 _BARS = 24
 
-Counts = dict[int, int]
-
 
 def ask(board: Board, chosen: Slice, by: By = ()) -> Latency:
     """Return the waits of the slice, whole and by ``by``."""
@@ -77,28 +74,16 @@ def _rows(board: Board, chosen: Slice, by: By) -> list[LatencyRow]:
     ]
 
 
-def counts(board: Board, column: str, chosen: Slice, by: By) -> dict[tuple[str | None, ...], Counts]:
-    """Return how many turns each bucket of ``column`` holds, per group."""
-    keys = dimensions(by)
-    where, values = chosen.where()
-    named = "".join(f"{key}, " for key in keys)
-    found: dict[tuple[str | None, ...], Counts] = {}
-    query = f"SELECT {named}{column} AS b, count(*) AS n FROM turn WHERE {where} AND {column} IS NOT NULL GROUP BY ALL"
-    for row in board.connection.execute(query, values).fetchall():
-        found.setdefault(tuple(row[:-2]), {})[row[-2]] = row[-1]
-    return found
-
-
 def _row(row: Row, waits: Counts, speeds: Counts) -> LatencyRow:
     return LatencyRow(
         row["by"],
         row["turns"],
         row["turns"] - sum(waits.values()),
-        _quantile(waits, 0.5, "ms"),
-        _quantile(waits, 0.95, "ms"),
-        _quantile(waits, 0.99, "ms"),
-        _quantile(speeds, 0.5, "tokens/s"),
-        _quantile(speeds, 0.05, "tokens/s"),
+        estimate(waits, 0.5, "ms"),
+        estimate(waits, 0.95, "ms"),
+        estimate(waits, 0.99, "ms"),
+        estimate(speeds, 0.5, "tokens/s"),
+        estimate(speeds, 0.05, "tokens/s"),
         Estimate(row["gateway"], row["gateway_n"], "us", why="" if row["gateway_n"] else "not measured"),
         Estimate(
             row["prepared"], row["prepared_n"], "ms", why="" if row["prepared_n"] else "no other model was at work"
@@ -108,16 +93,7 @@ def _row(row: Row, waits: Counts, speeds: Counts) -> LatencyRow:
     )
 
 
-def _quantile(found: Mapping[int, int], share: float, unit: str) -> Estimate:
-    n = sum(found.values())
-    value = quantile(found, share)
-    if value is None:
-        return Estimate(None, 0, unit, why="no streamed turn")
-    low, high = interval(found, share)
-    return Estimate(value, n, unit, low, high)
-
-
-def _bars(found: Mapping[int, int]) -> tuple[Bar, ...]:
+def _bars(found: Counts) -> tuple[Bar, ...]:
     """Return the buckets joined into at most ``_BARS`` bars of equal width on a logarithmic axis."""
     if not found:
         return ()

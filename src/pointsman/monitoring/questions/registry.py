@@ -13,9 +13,18 @@ from pointsman.monitoring.asking.board import Board
 from pointsman.monitoring.asking.slice import By, Slice
 
 QUESTIONS: Final[dict[str, str]] = {
+    "turns": "Which turns are these?",
     "mix": "How many turns take which route, model and tier?",
     "cost": "What is the money spent on?",
+    "savings": "What does routing save against one model for everything?",
     "latency": "How long until the first token, and how fast after it?",
+    "health": "How does every model do right now?",
+    "tools": "How good are tool calls?",
+    "conformance": "How often do replies keep to their contract?",
+    "escalations": "How often does work go up, to a stronger model or to a person?",
+    "resolution": "How do conversations end, and what does a resolved one cost?",
+    "unknowns": "What is not known, and what failed?",
+    "series": "How does a rate move over time?",
 }
 """Name -> what it asks; ``pointsman.monitoring.questions.<name>`` answers."""
 
