@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from pointsman.routing.sections import Names, Section
-from pointsman.routing.sections_sinks import Sinks
+from pointsman.routing.sections_sinks import Sinks, Url
 
 Measure = Literal[
     "tool_calls",
@@ -240,6 +240,7 @@ class Monitors(Section):
     spend: dict[str, SpendRule] = Field(default={}, max_length=100, description="The pace of spending.")
     silence: dict[str, SilenceRule] = Field(default={}, max_length=100, description="Turns that do not come.")
     group: Minutes = Field(default=60, description="What fires within this time of the same cause is one incident.")
+    link: Url | None = Field(default=None, description="Address of this dashboard, for links in alerts.")
     sinks: Sinks = Sinks()
     drift: DriftSection = DriftSection()
 

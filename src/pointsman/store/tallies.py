@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -85,36 +86,69 @@ class Sighting(msgspec.Struct, frozen=True):
     n: int
 
 
+class Choice(msgspec.Struct, frozen=True):
+    """Which turns, and what there is one series for ("": one in all). ``detail`` is a grader's name."""
+
+    simulated: bool
+    only: tuple[tuple[str, str], ...] = ()
+    per: str = ""
+    detail: str = ""
+
+
+_COLUMNS = frozenset({"model", "route", "tier", "intent", "channel"})
+
+
 def records_after(store: Store, seq: int, limit: int = 500) -> list[tuple[int, TurnRecord]]:
     """Return up to ``limit`` turns committed after ``seq`` in order, without the requests' bodies; damaged ones are left out.
 
     Raises:
         StoreError: the store cannot be read.
     """
-    queries, codec = load_queries("tallies"), Codec()
     with store.reading() as connection:
-        rows = mappings(connection.execute(queries["turns_after"], (seq, limit)))
-        if not rows:
-            return []
-        steps: dict[int, list[Mapping[str, object]]] = {}
-        for step in mappings(connection.execute(queries["steps_between"], (rows[0]["seq"], rows[-1]["seq"]))):
-            steps.setdefault(step["turn_seq"], []).append(step)
+        return _records(connection, "turns_after", "steps_between", (seq, limit), None)
 
-        def fetch(key: bytes) -> bytes:
-            found = connection.execute(queries["body"], (key,)).fetchone()
-            return (
-                codec.unpack(found[0]) if found else b""
-            )  # bodies may have been deleted, the turn is counted all the same
 
-        found = []
-        for row in rows:
-            try:
-                record = read_turn({**row, "manifest": _NO_BODIES}, steps.get(row["seq"], []), fetch, codec)
-            except StoreError as error:
-                _log.warning("a turn is not counted: %s", error)
-                continue
-            found.append((int(row["seq"]), record))
-        return found
+def records_between(
+    store: Store, start_us: int, end_us: int, *, simulated: bool, limit: int = 1000
+) -> list[TurnRecord]:
+    """Return the newest ``limit`` turns that arrived in this time, without the requests' bodies."""
+    queries = load_queries("tallies")
+    with store.reading() as connection:
+        rows = connection.execute(queries["seqs_between"], (start_us, end_us, simulated, limit)).fetchall()
+        chosen = msgspec.json.encode([row[0] for row in rows]).decode()
+        return [record for _, record in _records(connection, "turns_in", "steps_in", (chosen,), (chosen,))]
+
+
+def _records(
+    connection: sqlite3.Connection,
+    turns: str,
+    steps: str,
+    which: tuple[object, ...],
+    steps_of: tuple[object, ...] | None,
+) -> list[tuple[int, TurnRecord]]:
+    queries, codec = load_queries("tallies"), Codec()
+    rows = mappings(connection.execute(queries[turns], which))
+    if not rows:
+        return []
+    by_turn: dict[int, list[Mapping[str, object]]] = {}
+    for step in mappings(connection.execute(queries[steps], steps_of or (rows[0]["seq"], rows[-1]["seq"]))):
+        by_turn.setdefault(step["turn_seq"], []).append(step)
+
+    def fetch(key: bytes) -> bytes:
+        found = connection.execute(queries["body"], (key,)).fetchone()
+        return (
+            codec.unpack(found[0]) if found else b""
+        )  # bodies may have been deleted, the turn is counted all the same
+
+    found = []
+    for row in rows:
+        try:
+            record = read_turn({**row, "manifest": _NO_BODIES}, by_turn.get(row["seq"], []), fetch, codec)
+        except StoreError as error:
+            _log.warning("a turn is not counted: %s", error)
+            continue
+        found.append((int(row["seq"]), record))
+    return found
 
 
 def last_seq(store: Store, before_us: int | None = None) -> int:
@@ -174,6 +208,11 @@ class Tallies:
             rows = connection.execute(self._queries["between"], (key, simulated, start, end)).fetchall()
         return {row[0]: Tally(*row[1:]) for row in rows}
 
+    def any_of(self, *, simulated: bool) -> bool:
+        """Return whether anything was counted of simulated, or of real, turns."""
+        with self._store.reading() as connection:
+            return bool(connection.execute(self._queries["any_simulated"], (simulated,)).fetchone()[0])
+
     def roll_up(self, connection: sqlite3.Connection, minutes_before: int, drop_before: int) -> None:
         """Make one row per hour of the minutes before ``minutes_before``, and drop what is older than ``drop_before``."""
         edge = minutes_before - minutes_before % _HOUR
@@ -186,6 +225,28 @@ class Tallies:
         with self._store.reading() as connection:
             rows = connection.execute(self._queries["sightings"], (simulated,)).fetchall()
         return [Sighting(row[0], bool(row[1]), *row[2:]) for row in rows]
+
+    def weighed(self, measure: str, chosen: Choice, start_us: int, end_us: int) -> list[tuple[str, str, float, bool]]:
+        """Return what the tables beside the turns say: series, turn, weight and whether it hits.
+
+        ``measure`` is ``misroutes``, ``resolutions``, ``handoffs`` or ``grades``.
+        """
+        return [
+            (row[0] or "unknown", row[1], row[2], bool(row[3]))
+            for row in self._chosen(measure, chosen, start_us, end_us)
+        ]
+
+    def costs(self, chosen: Choice, start_us: int, end_us: int) -> list[tuple[str, int]]:
+        """Return ``resolved`` or ``not`` and the pico-dollars of each conversation that ended in this time."""
+        return [(row[0], row[1]) for row in self._chosen("costs", chosen, start_us, end_us)]
+
+    def _chosen(self, query: str, chosen: Choice, start_us: int, end_us: int) -> list[tuple[Any, ...]]:
+        only = {name: value for name, value in chosen.only if name in _COLUMNS}
+        series = f"turn.{chosen.per}" if chosen.per in _COLUMNS else "''"
+        clauses = "".join(f" AND turn.{name} = :{name}" for name in only)  # our own words; values are bound
+        bound = {**only, "start": start_us, "end": end_us, "simulated": chosen.simulated, "detail": chosen.detail}
+        with self._store.reading() as connection:
+            return connection.execute(self._queries[query].format(series=series, where=clauses), bound).fetchall()
 
     def _id(self, connection: sqlite3.Connection, key: str) -> int:
         connection.execute(self._queries["make_source"], (key,))

@@ -17,7 +17,7 @@ Labels = Mapping[str, str]
 Counted = Iterator[tuple[Labels, Tally]]
 
 _GOOD: Final = frozenset({"tool_calls", "conformance", "resolutions", "grades"})
-_TABLES: Final = frozenset({"misroutes", "resolutions", "handoffs", "grades"})
+_TABLES: Final = frozenset({"misroutes", "resolutions", "handoffs", "grades", "cost_per_resolution"})
 _OURS: Final = 500
 _LABEL: Final = 64
 _REPLY: Final = msgspec.json.Decoder(Reply)

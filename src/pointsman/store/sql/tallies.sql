@@ -54,3 +54,51 @@ DELETE FROM tally WHERE minute < ?
 
 -- name: sightings
 SELECT model, simulated, served, first_us, last_us, n FROM served_model WHERE simulated = ? ORDER BY model, first_us
+
+-- name: any_simulated
+SELECT EXISTS (SELECT 1 FROM tally WHERE simulated = ?)
+
+-- name: seqs_between
+SELECT seq FROM turn WHERE at_us >= ? AND at_us < ? AND simulated = ? ORDER BY at_us DESC LIMIT ?
+
+-- name: turns_in
+SELECT * FROM turn WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq
+
+-- name: steps_in
+SELECT * FROM step WHERE turn_seq IN (SELECT value FROM json_each(?)) ORDER BY turn_seq, n
+
+-- name: misroutes
+-- Each checked turn stands for as many as its chance of being chosen says.
+SELECT {series}, shadow.turn_id, 1.0 / shadow.probability, shadow.material FROM shadow
+JOIN turn ON turn.id = shadow.turn_id
+WHERE shadow.state = 'judged' AND shadow.material IS NOT NULL
+    AND shadow.changed_at_us >= :start AND shadow.changed_at_us < :end AND turn.simulated = :simulated {where}
+
+-- name: resolutions
+SELECT {series}, min(turn.id), 1.0, outcome.resolved FROM outcome
+JOIN turn ON turn.conversation_id = outcome.conversation_id AND coalesce(turn.key_id, '') = outcome.key_id
+WHERE outcome.resolved IS NOT NULL
+    AND outcome.at_us >= :start AND outcome.at_us < :end AND turn.simulated = :simulated {where}
+GROUP BY outcome.conversation_id, outcome.key_id, {series}
+
+-- name: handoffs
+SELECT {series}, min(turn.id), 1.0, outcome.escalated FROM outcome
+JOIN turn ON turn.conversation_id = outcome.conversation_id AND coalesce(turn.key_id, '') = outcome.key_id
+WHERE outcome.escalated IS NOT NULL
+    AND outcome.at_us >= :start AND outcome.at_us < :end AND turn.simulated = :simulated {where}
+GROUP BY outcome.conversation_id, outcome.key_id, {series}
+
+-- name: grades
+SELECT {series}, grade.turn_id, 1.0, grade.passed FROM grade JOIN turn ON turn.id = grade.turn_id
+WHERE grade.metric = :detail AND grade.subject = 'shipped' AND grade.passed IS NOT NULL
+    AND grade.at_us >= :start AND grade.at_us < :end AND turn.simulated = :simulated {where}
+
+-- name: costs
+-- Of conversations whose outcome and whole cost are known: what it took to end them, people included.
+SELECT CASE WHEN outcome.resolved THEN 'resolved' ELSE 'not' END,
+    sum(turn.cost_pico) + coalesce(outcome.handoff_pico, 0)
+FROM outcome
+JOIN turn ON turn.conversation_id = outcome.conversation_id AND coalesce(turn.key_id, '') = outcome.key_id
+WHERE outcome.resolved IS NOT NULL
+    AND outcome.at_us >= :start AND outcome.at_us < :end AND turn.simulated = :simulated {where}
+GROUP BY outcome.conversation_id, outcome.key_id HAVING count(*) = count(turn.cost_pico)

@@ -126,3 +126,5 @@ CREATE TABLE canary_run (
 );
 
 CREATE INDEX canary_run_of ON canary_run (model, cases, at_us);
+
+CREATE INDEX outcome_at ON outcome (at_us);
