@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("pointsman.cli.rollback", "Take the newest promotion back."),
     "judge": ("pointsman.cli.judge", "Let a model compare replies; measure it against people."),
     "label": ("pointsman.cli.label", "Label replies by hand: which is better, pass or fail."),
+    "scorecard": ("pointsman.cli.scorecard", "Grade replies by a scorecard of your own."),
     "regressions": ("pointsman.cli.regressions", "Let the regression set grow by what went wrong."),
     "bench": ("pointsman.cli.bench", "Compare models: tool calls, latency, structured output."),
     "distill": ("pointsman.cli.distill", "Make training data of recorded turns."),

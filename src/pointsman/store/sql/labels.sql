@@ -59,7 +59,7 @@ SELECT shadow.turn_id, turn.conversation_id, shadow.verdict, shadow.flipped, sha
     shadow.judge_cost_pico, shadow.changed_at_us
 FROM shadow JOIN turn ON turn.id = shadow.turn_id
 WHERE shadow.state = 'judged' AND shadow.reply IS NOT NULL
-    AND (shadow.material = 1 OR shadow.flipped = 1 OR shadow.verdict IS NULL OR shadow.verdict = 'tie')
+    AND (shadow.review IS NOT NULL OR shadow.material = 1 OR shadow.flipped = 1 OR shadow.verdict IS NULL OR shadow.verdict = 'tie')
     AND NOT EXISTS (SELECT 1 FROM label_item WHERE label_item.turn_id = shadow.turn_id AND label_item.kind = 'pair')
 ORDER BY shadow.flipped DESC, shadow.turn_seq DESC
 LIMIT ?
