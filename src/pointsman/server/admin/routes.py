@@ -77,6 +77,9 @@ ROUTES: Final = (
     Route("POST", "/v1/agent-runs/{run}/decline", "agents", "decline_run"),
     Route("POST", "/v1/agent-runs/{run}/resume", "agents", "resume_run"),
     Route("GET", "/metrics", "metrics", "scrape"),
+    Route("POST", "/v1/traces", "otlp", "take_traces"),
+    Route("GET", "/v1/questions", "questions", "list_questions"),
+    Route("GET", "/v1/questions/{question}", "questions", "ask_question"),
 )
 
 Found = Callable[[], Handler]
