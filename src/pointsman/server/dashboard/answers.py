@@ -95,6 +95,7 @@ class Answers:
             "verdict": given.verdict,
             "tables": {table.name: table for table in given.tables},
             "groups": _groups(view),
+            "filtered": view.page.filtered and given.filtered,
             "ranges": [(name, words) for name, (words, _) in RANGES.items()],
             "default_range": DEFAULT_RANGE,
             "choices": _choices(view) if view.page.filtered else {},

@@ -42,6 +42,7 @@ KEEP: Final = "Keep"
 
 PAGES: Final[tuple[Page, ...]] = (
     Page("turns", "Turns", "t", "Which turns stand behind this number?", LOOK),
+    Page("router", "Router", "r", "Move a threshold, change or retrain a rule?", DECIDE),
     Page("conversation", "Conversation", "v", "What went wrong in this one?", LOOK),
 )
 

@@ -22,6 +22,7 @@ _WHO: Final[dict[str, Who]] = {
     "developer": "system",
 }
 _MOST_PARTS: Final = 2_000
+_LONGEST_LOOK: Final = 100_000
 
 
 class Words(msgspec.Struct):
@@ -112,7 +113,8 @@ class Reader:
                 if block.id in self._open:
                     continue  # shown as part of the reply that made it
                 self._open[block.id] = block
-            kept.append(block)
+            if isinstance(block, ToolCard) or block.text:  # reasoning that the provider keeps to itself has no words
+                kept.append(block)
             if len(kept) >= _MOST_PARTS:
                 break
         return kept
@@ -162,7 +164,8 @@ def _blocks_of(message: Any, role: str) -> Iterator[Block]:
         if isinstance(parts, list):  # neutral
             yield from _blocks(parts, role)
         else:
-            yield ToolCard(name, str(message.get("name") or ""), "", _flat(message.get("content")), None)
+            result = _flat(message.get("content"))
+            yield ToolCard(name, str(message.get("name") or ""), "", result, False if _says_error(result) else None)
         return
     yield from _blocks(message.get("content", message.get("parts")), role)
     for call in _list(message.get("tool_calls")):
@@ -189,7 +192,8 @@ def _part(part: dict[str, Any], who: Who) -> Block:
     if kind == "tool_result":
         failed = part.get("is_error")
         call = str(part.get("tool_use_id") or part.get("call_id") or "")
-        return ToolCard(call, str(part.get("name") or ""), "", _flat(part.get("content")), not failed)
+        result = _flat(part.get("content"))
+        return ToolCard(call, str(part.get("name") or ""), "", result, not (failed or _says_error(result)))
     if kind in ("tool_use", "tool_call"):
         return ToolCard(
             str(part.get("id") or ""), _flat(part.get("name")), _flat(part.get("input", part.get("arguments")))
@@ -198,7 +202,7 @@ def _part(part: dict[str, Any], who: Who) -> Block:
         if isinstance(part.get(name), str):
             return Words("thoughts" if kind in ("reasoning", "thinking") else who, part[name])
     if kind in ("reasoning", "redacted_thinking"):
-        return Words("thoughts", "(kept secret by the provider)")
+        return Words("thoughts", "")
     return Words(who, f"[{kind or 'something without words'}] {_flat(part)[:500]}")
 
 
@@ -216,6 +220,14 @@ def _flat(value: Any) -> str:
         return msgspec.json.encode(value).decode()
     except (msgspec.MsgspecError, TypeError, ValueError):
         return str(value)
+
+
+def _says_error(result: str) -> bool:
+    """Return whether a result is an object that names an error: the OpenAI dialect has no other way to say that a tool failed."""
+    if len(result) > _LONGEST_LOOK or not result.lstrip().startswith("{"):
+        return False
+    found = _json(result.encode("utf-8", "replace"))
+    return isinstance(found, dict) and bool(found.get("error"))
 
 
 def _list(value: Any) -> list[Any]:

@@ -108,7 +108,7 @@ class Shown(msgspec.Struct, frozen=True):
     """What a page shows: ``data`` is what its template ``templates/<slug>.html`` is given, by name.
 
     ``verdict`` is the sentence on top, computed from the figures. Each of ``tables`` can be had as CSV under its name.
-    ``title`` stands in place of the page's own; ``status`` is the HTTP status.
+    ``title`` stands in place of the page's own; ``status`` is the HTTP status. ``filtered`` False: no filter bar on this one.
     """
 
     data: Mapping[str, Any] = msgspec.field(default_factory=dict)
@@ -117,6 +117,7 @@ class Shown(msgspec.Struct, frozen=True):
     title: str = ""
     template: str = ""
     status: int = 200
+    filtered: bool = True
 
 
 class Moved(msgspec.Struct, frozen=True):
