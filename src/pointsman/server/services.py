@@ -23,8 +23,10 @@ SERVICES: Final[tuple[str, ...]] = (
     "pointsman.server.policy_watch",
     "pointsman.monitoring.canary",
     "pointsman.monitoring.prometheus_service",
+    "pointsman.monitoring.capture_service",
     "pointsman.monitoring.shadow.service",
     "pointsman.monitoring.telemetry_service",
+    "pointsman.server.watching",
 )
 """Modules with a function ``build``."""
 

@@ -126,19 +126,3 @@ def opening(signal: Signal) -> Open:
     evidence = msgspec.json.decode(signal.evidence)
     factor = evidence.get("bound") if evidence.get("kind") == "burn" else None
     return Open(signal.first_us // _MINUTE_US, evidence.get("share"), factor)
-
-
-def firing(store: Store, rule: str, *, only: dict[str, str] | None = None, simulated: bool = False) -> Signal | None:
-    """Return the signal of a named monitor that is firing now, None where it is not: for whoever rolls back a canary.
-
-    ``only`` narrows it: each label it names must be the signal's own (``{"model": "openai/gpt-5-mini"}``).
-
-    Raises:
-        StoreError: the store cannot be read.
-    """
-    for signal in IncidentReader(store).open_signals():
-        labels = msgspec.json.decode(signal.evidence).get("labels", {})
-        wanted = only or {}
-        if signal.rule == rule and signal.simulated == simulated and all(labels.get(k) == v for k, v in wanted.items()):
-            return signal
-    return None

@@ -1,0 +1,66 @@
+"""The service that watches: every minute the rules are judged, and what is to be told is delivered."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+from pointsman.app import Router
+
+if TYPE_CHECKING:
+    from pointsman.monitoring.monitors.engine import Engine
+    from pointsman.monitoring.sinks.delivery import Deliverer
+
+_MINUTE_S: Final = 60.0
+_SETTLE_S: Final = 2.0
+"""After a minute is over, its last turns are given this long to be committed."""
+_TURN_S: Final = 1.0
+
+
+class Watching:
+    """Judges at the beginning of each minute, and delivers whenever something is due."""
+
+    name = "monitors"
+
+    def __init__(
+        self,
+        engine: Engine,
+        deliverer: Deliverer,
+        clock_us: Callable[[], int],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._engine = engine
+        self._deliverer = deliverer
+        self._clock_us = clock_us
+        self._pause = pause
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        await self._deliverer.begin()
+        judged = 0
+        while True:
+            now = self._clock_us()
+            minute = int((now / 1e6 - _SETTLE_S) // _MINUTE_S)
+            if minute != judged:
+                await asyncio.to_thread(self._engine.evaluate, now)
+                judged = minute
+            await self._deliverer.deliver()
+            await self._pause(self._deliverer.pause_s(_TURN_S))
+
+
+def build(router: Router) -> Watching | None:
+    """Return the service, None where the policy watches nothing."""
+    section = router.policy.monitors
+    if not section.enabled:
+        return None
+    from pointsman.monitoring.monitors.engine import Engine
+    from pointsman.monitoring.sinks.delivery import Deliverer
+
+    def clock_us() -> int:
+        return time.time_ns() // 1000
+
+    deliverer = Deliverer(router.store, section.sinks.all(), os.environ, clock_us)
+    return Watching(Engine(router.store, section), deliverer, clock_us)

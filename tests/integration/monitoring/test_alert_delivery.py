@@ -1,0 +1,185 @@
+"""Alerts reach real receivers, none is lost, whoever is killed in between."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from email import message_from_string
+from pathlib import Path
+
+import pytest
+
+from pointsman.monitoring.monitors.engine import Engine
+from pointsman.monitoring.sinks.delivery import Deliverer
+from pointsman.monitoring.sinks.webhook import signature
+from pointsman.routing.sections_monitors import Monitors
+from pointsman.store import Store, open_store
+from pointsman.store.incidents import IncidentReader
+from pointsman.store.outbox import deliveries
+from support.process import serve
+from support.receivers import Receiver, mail_server, receiver
+from support.watched import MINUTE_US, MODEL, START, minutes
+
+SECRET = "whsec-of-the-test"
+ENVIRON = {"HOOK_SECRET": SECRET, "PD_KEY": "R0UT1NG", "SLACK_URL": ""}
+POLICY = """
+version: 1
+providers:
+  openai: {{host: openai, api_key_env: OPENAI_API_KEY}}
+tiers: {{small: [openai/gpt-5-mini]}}
+routes: {{direct: {{tiers: [small], output_tokens: 64}}}}
+default_route: direct
+monitors:
+  sinks:
+    webhooks:
+      ops: {{url: "{url}/hook", secret_env: HOOK_SECRET}}
+"""
+
+
+class Clock:
+    def __init__(self, now_us: int) -> None:
+        self.now_us = now_us
+
+    def __call__(self) -> int:
+        return self.now_us
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(f"sqlite:///{tmp_path}/store.db") as opened:
+        yield opened
+
+
+def monitors(receiving: Receiver, smtp_port: int = 1) -> Monitors:
+    return Monitors.model_validate(
+        {
+            "link": "https://pointsman.example.com",
+            "sinks": {
+                "webhooks": {"hook": {"url": f"{receiving.url}/hook", "secret_env": "HOOK_SECRET"}},
+                "slack": {"chat": {"url_env": "SLACK_URL"}},
+                "pagerduty": {"duty": {"key_env": "PD_KEY", "url": f"{receiving.url}/v2/enqueue"}},
+                "alertmanager": {"am": {"url": receiving.url}},
+                "email": {
+                    "mail": {
+                        "host": "127.0.0.1",
+                        "port": smtp_port,
+                        "tls": "none",
+                        "sender": "pointsman@example.com",
+                        "to": ["oncall@example.com"],
+                    }
+                },
+            },
+        }
+    )
+
+
+def outage(store: Store) -> None:
+    minutes(store, START, 15, n=14, bad=5)
+
+
+def test_every_receiver_hears_of_an_incident_and_of_its_end(store: Store) -> None:
+    with receiver() as receiving, mail_server() as smtp:
+        smtp.refuse = 1
+        receiving.answers = [503]
+        section = monitors(receiving, smtp.port)
+        clock = Clock((START + 15) * MINUTE_US)
+        environ = {**ENVIRON, "SLACK_URL": f"{receiving.url}/slack"}
+        deliverer = Deliverer(store, section.sinks.all(), environ, clock)
+        engine = Engine(store, section)
+
+        outage(store)
+        engine.evaluate(clock.now_us)
+        assert asyncio.run(deliverer.deliver()) == (3, 2)  # one was busy, and so was the mail server
+        clock.now_us += 60_000_000
+        assert asyncio.run(deliverer.deliver()) == (2, 0)
+
+        minutes(store, START + 15, 60, n=14)
+        clock.now_us = (START + 75) * MINUTE_US
+        for minute in range(20, 76, 5):
+            engine.evaluate((START + minute) * MINUTE_US)
+        asyncio.run(deliverer.deliver())
+        [incident] = IncidentReader(store).all()
+        assert incident.state == "resolved"
+        assert all(one.delivered_us for one in deliveries(store))
+
+        by_path: dict[str, list[dict[str, object]]] = {}
+        for one in receiving.got:
+            by_path.setdefault(one.path, []).append(one.json)
+        hooks = [one for one in receiving.got if one.path == "/hook"]
+        assert {one.json["event"] for one in hooks} == {"opened", "resolved"}
+        for one in hooks:
+            stamp = int(one.headers["pointsman-timestamp"])
+            assert one.headers["pointsman-signature"] == signature(SECRET, stamp, one.body)
+            assert one.headers["idempotency-key"] == one.json["key"]
+        duty = by_path["/v2/enqueue"]
+        assert [one["event_action"] for one in duty if one["event_action"] != "trigger"] == ["resolve"]
+        assert {one["dedup_key"] for one in duty} == {incident.id}
+        alerts = [alert for sent in by_path["/api/v2/alerts"] for alert in sent]
+        assert {alert["labels"]["incident"] for alert in alerts} == {incident.id}  # type: ignore[index]
+        assert MODEL in str(by_path["/slack"][0]["blocks"])
+        subjects = [message_from_string(text)["Subject"] for text in smtp.mails]
+        assert [subject.partition("]")[0] for subject in subjects] == ["[opened", "[resolved"]
+
+
+def test_a_receiver_that_is_away_gets_its_alerts_in_order_once_it_is_back(store: Store) -> None:
+    with receiver() as receiving:
+        section = Monitors.model_validate(
+            {"sinks": {"webhooks": {"hook": {"url": receiving.url, "secret_env": "HOOK_SECRET"}}}}
+        )
+        clock = Clock((START + 15) * MINUTE_US)
+        deliverer = Deliverer(store, section.sinks.all(), ENVIRON, clock)
+        engine = Engine(store, section)
+        outage(store)
+        receiving.answers = [500, 302, 429]
+        engine.evaluate(clock.now_us)
+        for _ in range(3):
+            assert asyncio.run(deliverer.deliver()) == (0, 1)
+            clock.now_us += 20_000_000
+        minutes(store, START + 15, 60, n=14)
+        for minute in range(20, 76, 5):
+            engine.evaluate((START + minute) * MINUTE_US)
+        clock.now_us = (START + 76) * MINUTE_US
+        assert asyncio.run(deliverer.deliver()) == (2, 0)
+        assert [one.json["event"] for one in receiving.got] == ["opened"] * 4 + ["resolved"]
+        assert len({one.json["key"] for one in receiving.got}) == 2
+
+
+def test_a_missing_secret_keeps_the_alert_waiting_and_is_named(store: Store) -> None:
+    with receiver() as receiving:
+        section = monitors(receiving)
+        outage(store)
+        clock = Clock((START + 15) * MINUTE_US)
+        Engine(store, section).evaluate(clock.now_us)
+        hook = {"hook": section.sinks.webhooks["hook"]}
+        assert asyncio.run(Deliverer(store, hook, {}, clock).deliver()) == (0, 1)
+        [waiting] = [one for one in deliveries(store, waiting=True) if one.sink == "hook"]
+        assert waiting.error_text == "the environment variable HOOK_SECRET is not set"
+        clock.now_us += 60_000_000
+        assert asyncio.run(Deliverer(store, hook, ENVIRON, clock).deliver()) == (1, 0)
+    file = store.path.read_bytes() + store.path.with_name(store.path.name + "-wal").read_bytes()
+    assert SECRET.encode() not in file
+
+
+def test_killed_with_an_alert_in_flight_it_delivers_again_under_the_same_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK_SECRET", SECRET)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    with receiver() as receiving:
+        (tmp_path / "pointsman.yaml").write_text(POLICY.format(url=receiving.url))
+        url = f"sqlite:///{tmp_path}/store.db"
+        with open_store(url) as opened:
+            minutes(opened, time.time_ns() // 1000 // MINUTE_US - 16, 15, n=14, bad=5)
+        receiving.hold.clear()
+        with serve("--policy", "pointsman.yaml", "--store", url, cwd=tmp_path) as served:
+            [first] = receiving.wait_for(1)
+            served.kill()  # the receiver has read the alert, and nobody has heard that it did
+        receiving.hold.set()
+        with serve("--policy", "pointsman.yaml", "--store", url, cwd=tmp_path):
+            again = receiving.wait_for(2)[1]
+        assert again.json["key"] == first.json["key"]
+        assert json.loads(first.body) == json.loads(again.body)
+        with open_store(url, must_exist=True) as opened:
+            assert len(IncidentReader(opened).all()) == 1
