@@ -19,6 +19,7 @@ import msgspec
 
 from pointsman.catalog.book import Catalog
 from pointsman.catalog.models import Model
+from pointsman.domain.captured import CAPTURED
 from pointsman.domain.decision import TIERS, Decision
 from pointsman.domain.message import JsonObject
 from pointsman.domain.turn import EMPTY_SESSION, Channel, Session, Turn
@@ -385,7 +386,7 @@ class Router:
         if any(first_token_limit(self.policy, channel) is not None for channel in get_args(Channel)):
             for row in reversed(self.store.turns(limit=_LEARNED_FROM)):
                 record = self.store.turn(row.id)
-                if record is not None and record.simulated == simulated:
+                if record is not None and record.simulated == simulated and record.dialect != CAPTURED:
                     book.learn(record.steps)
         return book
 
@@ -420,7 +421,7 @@ class Router:
         # A turn that failed tells nothing of who goes on with an open tool loop.
         name = self.stored_name(conversation_id)
         found = self.store.turns(TurnFilter(conversation=name, key_id=key_id, status="ok"), limit=1)
-        if not found or found[0].key_id != key_id:
+        if not found or found[0].key_id != key_id or found[0].dialect == CAPTURED:
             return None
         record = self.store.turn(found[0].id)
         return None if record is None else recalled(record)

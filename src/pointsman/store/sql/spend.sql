@@ -53,21 +53,21 @@ SELECT EXISTS (SELECT 1 FROM spend WHERE scope = :scope AND period = :period AND
 -- name: seed_all
 INSERT INTO spend (scope, id, period, simulated, spent_pico, assumed_pico, assumed_calls, unpriced_calls)
 SELECT 'all', '', :period, :simulated, coalesce(sum(cost_pico), 0), 0, 0, coalesce(sum(cost_pico IS NULL AND status <> 'error'), 0)
-FROM turn WHERE at_us >= :since_us AND simulated = :simulated HAVING count(*) > 0
+FROM turn WHERE at_us >= :since_us AND simulated = :simulated AND dialect <> 'otlp' HAVING count(*) > 0
 
 -- name: seed_key
 INSERT INTO spend (scope, id, period, simulated, spent_pico, assumed_pico, assumed_calls, unpriced_calls)
 SELECT 'key', coalesce(client_key.name, ''), :period, :simulated, coalesce(sum(cost_pico), 0), 0, 0,
     sum(cost_pico IS NULL AND status <> 'error')
 FROM turn LEFT JOIN client_key ON client_key.id = turn.key_id
-WHERE at_us >= :since_us AND simulated = :simulated GROUP BY 2
+WHERE at_us >= :since_us AND simulated = :simulated AND dialect <> 'otlp' GROUP BY 2
 
 -- name: seed_conversation
 INSERT INTO spend (scope, id, period, simulated, spent_pico, assumed_pico, assumed_calls, unpriced_calls)
 SELECT 'conversation', replace(coalesce(client_key.name, ''), '/', '%2F') || '/' || conversation_id, :period, :simulated,
     coalesce(sum(cost_pico), 0), 0, 0, sum(cost_pico IS NULL AND status <> 'error')
 FROM turn LEFT JOIN client_key ON client_key.id = turn.key_id
-WHERE at_us >= :since_us AND simulated = :simulated GROUP BY 2
+WHERE at_us >= :since_us AND simulated = :simulated AND dialect <> 'otlp' GROUP BY 2
 
 -- name: listed
 SELECT spend.scope, spend.id, spend.period, spend.simulated, spent_pico, assumed_pico, assumed_calls, unpriced_calls,

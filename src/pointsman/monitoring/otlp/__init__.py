@@ -1,0 +1,1 @@
+"""Traces that other programs send, taken in as turns."""
