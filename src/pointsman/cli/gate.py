@@ -14,10 +14,16 @@ from pointsman.cli.figures import for_json
 from pointsman.cli.replay_view import counted
 from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson
-from pointsman.errors import UsageError
+from pointsman.errors import StoreError, UsageError
+from pointsman.store import DEFAULT_URL, open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pointsman.evaluation.gate import Flip, Gate
+    from pointsman.evaluation.gate_arms import Arm
+    from pointsman.evaluation.gate_outside import Outside
+    from pointsman.evaluation.gate_policy import MetricName
 
 EXIT_CODES = {"pass": 0, "fail": 1, "hold": 3}
 _STYLES = {"pass": "bold green", "fail": "bold red", "hold": "bold yellow"}
@@ -30,7 +36,9 @@ def command(
     policy: Annotated[Path | None, typer.Option(help="The gate's terms (YAML); left out, the usual margins.")] = None,
     metrics: Annotated[
         str | None,
-        typer.Option(help="Only these, with commas: accuracy, conformance, ttft_p95, latency_p95, cost, write_errors."),
+        typer.Option(
+            help="Only these, with commas: accuracy, conformance, ttft_p95, latency_p95, cost, write_errors, scorecard, judged."
+        ),
     ] = None,
     sequential: Annotated[
         bool, typer.Option("--sequential", help="Look while the candidate's run goes on, as often as you like.")
@@ -38,6 +46,9 @@ def command(
     flips: Annotated[int, typer.Option(min=0, max=1000, help="Flipped cases to show.")] = 10,
     junit: Annotated[Path | None, typer.Option(help="Write the verdict as JUnit XML, too.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the verdict as Markdown, too.")] = None,
+    store: Annotated[
+        str, typer.Option("--store", help="Where the labels are that a judge is measured by.", envvar="POINTSMAN_STORE")
+    ] = DEFAULT_URL,
     json: AsJson = False,
 ) -> None:
     """Compare two runs case by case and say whether the candidate is good enough.
@@ -53,7 +64,7 @@ def command(
     gate = (
         judge_as_it_runs(old, new, prefix_of(old, new), terms)
         if sequential
-        else judge(old, new, pairs_of(old, new), terms)
+        else judge(old, new, pairs_of(old, new), terms, outside=measured_beside(old, new, store))
     )
     _papers(gate, old.model, new.model, junit, markdown)
     if json:
@@ -62,6 +73,19 @@ def command(
         simulated = "simulated" in old.origins | new.origins
         _show(gate, old.model, new.model, flips, simulated=simulated)
     raise typer.Exit(EXIT_CODES[gate.answer])
+
+
+def measured_beside(old: Arm, new: Arm, store: str) -> Mapping[MetricName, Outside]:
+    """Return what cards and judges say of two arms, measured by the labels of a store; without a store nobody labelled."""
+    from pointsman.evaluation.gate_outside import outside
+    from pointsman.store.labels import Labels
+
+    try:
+        opened = open_store(store, must_exist=True)
+    except StoreError:
+        return outside(old, new)
+    with opened:
+        return outside(old, new, Labels(opened))
 
 
 def _arm(arm: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pointsman.cli.console import out, plain, print_json
-from pointsman.cli.gate import EXIT_CODES
+from pointsman.cli.gate import EXIT_CODES, measured_beside
 from pointsman.cli.promote_history import Actor, actor_of, show_history
 from pointsman.cli.store_options import AsJson, StoreUrl
 from pointsman.errors import PolicyError, UsageError
@@ -51,7 +51,7 @@ def command(
         return
     if force and not why.strip():
         raise UsageError("--force goes on record with its reason: add --why")
-    found = None if model else _judged(baseline, candidate, gate)
+    found = None if model else _judged(baseline, candidate, gate, store)
     if found is None and not force:
         raise UsageError("--model OLD=NEW has no evidence: give --baseline and --candidate, or --force --why")
     text = _read(policy)
@@ -66,7 +66,7 @@ def command(
         raise typer.Exit(EXIT_CODES[found.gate.answer] if found is not None else 2)
 
 
-def _judged(baseline: str | None, candidate: str | None, gate: Path | None) -> Evidence:
+def _judged(baseline: str | None, candidate: str | None, gate: Path | None, store: str) -> Evidence:
     from pointsman.evaluation.gate_policy import GatePolicy, read_gate_policy
     from pointsman.evaluation.promoting import evidence
 
@@ -74,7 +74,8 @@ def _judged(baseline: str | None, candidate: str | None, gate: Path | None) -> E
         raise UsageError(
             "name the evidence: --baseline RUN#MODEL --candidate RUN#MODEL (`pointsman replay` makes runs)"
         )
-    return evidence(baseline, candidate, GatePolicy() if gate is None else read_gate_policy(gate))
+    terms = GatePolicy() if gate is None else read_gate_policy(gate)
+    return evidence(baseline, candidate, terms, lambda old, new: measured_beside(old, new, store))
 
 
 def _passes(found: Evidence | None) -> bool:

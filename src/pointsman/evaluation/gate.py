@@ -15,9 +15,12 @@ from pointsman.errors import UsageError
 from pointsman.evaluation.gate_arms import Arm, Pair
 from pointsman.evaluation.gate_bets import bet
 from pointsman.evaluation.gate_metrics import JUDGES
-from pointsman.evaluation.gate_policy import GatePolicy, MetricName
+from pointsman.evaluation.gate_outside import Outside
+from pointsman.evaluation.gate_policy import OUTSIDE, GatePolicy, MetricName
 from pointsman.evaluation.gate_seam import MetricVerdict, Terms, missing
 from pointsman.evaluation.statistics.verdict import Answer
+
+_NOT_RUNNING = "only known once the run is finished"
 
 
 class Flip(msgspec.Struct, frozen=True):
@@ -46,18 +49,32 @@ class Gate(msgspec.Struct, frozen=True):
     sequential: bool = False
 
 
-def judge(old: Arm, new: Arm, pairs: Sequence[Pair], policy: GatePolicy) -> Gate:
-    """Return the verdict over all cases of both arms.
+def judge(
+    old: Arm,
+    new: Arm,
+    pairs: Sequence[Pair],
+    policy: GatePolicy,
+    *,
+    outside: Mapping[MetricName, Outside] | None = None,
+) -> Gate:
+    """Return the verdict over all cases of both arms. ``outside`` are metrics that were measured beside the runs.
 
     Raises:
         UsageError: nothing was graded, or a metric that the policy names is not measured.
     """
-    margins = policy.margins()
-    measured, left_out = _measured(
-        lambda name: missing(name, old, new, pairs), margins, named=policy.metrics is not None
-    )
+    margins, named = policy.margins(), policy.metrics is not None
+    beside = outside or {}
+
+    def why_not(name: MetricName) -> str | None:
+        if name not in OUTSIDE:
+            return missing(name, old, new, pairs)
+        # A judge that may not gate yet holds a gate that names it, and has no say in one that does not.
+        return "not measured in both runs" if name not in beside else None if named else beside[name].lacks
+
+    margins = {name: margin for name, margin in margins.items() if named or name not in OUTSIDE or name in beside}
+    measured, left_out = _measured(why_not, margins, named=named)
     terms = Terms(policy.alpha, policy.alpha / max(1, len(measured)), policy.power)
-    found = tuple(JUDGES[name](pairs, margins[name], terms) for name in measured)
+    found = tuple((beside[name] if name in OUTSIDE else JUDGES[name])(pairs, margins[name], terms) for name in measured)
     return _gate(pairs, found, left_out)
 
 
@@ -67,12 +84,16 @@ def judge_as_it_runs(old: Arm, new: Arm, pairs: Sequence[Pair], policy: GatePoli
     Raises:
         UsageError: nothing that can be judged was measured.
     """
-    margins = policy.margins()
+    margins = {
+        name: margin for name, margin in policy.margins().items() if policy.metrics is not None or name not in OUTSIDE
+    }
     if not pairs:
         text = "no whole conversation is answered yet, in the order in which the run takes them"
         return Gate("hold", text, 0, 0, (), (), (), None, (), sequential=True)
     measured, left_out = _measured(
-        lambda name: missing(name, old, new, pairs, running=True), margins, named=policy.metrics is not None
+        lambda name: _NOT_RUNNING if name in OUTSIDE else missing(name, old, new, pairs, running=True),
+        margins,
+        named=policy.metrics is not None,
     )
     terms = Terms(policy.alpha, policy.alpha / max(1, len(measured)), policy.power)
     found = tuple(bet(name, pairs, margins[name], terms) for name in measured)
@@ -88,7 +109,8 @@ def _gate(pairs: Sequence[Pair], found: tuple[MetricVerdict, ...], left_out: lis
     if failed:
         text = f"the candidate is worse in {', '.join(failed)} ({n})"
     elif held:
-        advice = f"run {more:,} more cases" if more is not None else "more cases are needed"
+        told = next((one.text for one in held if one.name in OUTSIDE and one.more is None), "more cases are needed")
+        advice = f"run {more:,} more cases" if more is not None else told
         text = f"not enough evidence on {', '.join(one.name for one in held)} after {n}: {advice}"
     else:
         text = f"the candidate is not worse in {', '.join(one.name for one in found)} ({n})"

@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pointsman.catalog.located_yaml import LocatedYaml
 from pointsman.errors import UsageError
 
-MetricName = Literal["accuracy", "conformance", "ttft_p95", "latency_p95", "cost", "write_errors"]
+MetricName = Literal[
+    "accuracy", "conformance", "ttft_p95", "latency_p95", "cost", "write_errors", "scorecard", "judged"
+]
 
 MARGINS: Mapping[MetricName, float] = {
     "accuracy": 0.02,
@@ -20,8 +22,16 @@ MARGINS: Mapping[MetricName, float] = {
     "latency_p95": 0.10,
     "cost": 0.05,
     "write_errors": 0.01,
+    "scorecard": 0.02,
+    "judged": 0.05,
 }
-"""What a candidate may lose: shares in points, ratios in parts of the baseline; new write errors in all cases that may write."""
+"""What a candidate may lose: shares in points, ratios in parts of the baseline; new write errors in all cases that may write.
+
+Of ``judged`` it is how many more points of the cases may be lost to the baseline than are won.
+"""
+
+OUTSIDE: frozenset[MetricName] = frozenset({"scorecard", "judged"})
+"""Metrics that do not come with the answers: a card is applied, a judge is asked, beside the run."""
 
 Margin = Annotated[float, Field(gt=0, lt=1)]
 

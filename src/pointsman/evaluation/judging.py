@@ -27,7 +27,9 @@ from pointsman.store.labels import item_id
 FOLDER = "judged"
 FORMAT = 1
 IDENTICAL = "the replies are the same, letter for letter"
-NO_REPLY = "no_reply"
+NO_REPLY = "the other gave no reply"
+BY_RULE = frozenset({IDENTICAL, NO_REPLY})
+"""Reasons of verdicts that need no judge, and no person: they are so."""
 
 
 class JudgedHead(msgspec.Struct, frozen=True):
@@ -209,11 +211,10 @@ async def judge_arms(
 async def _row(judge: Judge, pair: Answered, rubric: str) -> JudgedRow | None:
     """Return what a judge says of a case; None where the money does not reach."""
     case = pair.case
-    if pair.a is None or pair.b is None:
-        return JudgedRow(case.id, case.conversation_id, pair.item, "unknown", usd=Decimal(0), error=NO_REPLY)
-    if pair.identical:
-        reasons = (IDENTICAL, IDENTICAL)
-        return JudgedRow(case.id, case.conversation_id, pair.item, "same", False, reasons, Decimal(0))
+    if pair.a is None or pair.b is None or pair.identical:
+        reason = IDENTICAL if pair.identical else NO_REPLY
+        verdict: Verdict = "same" if pair.identical else "a" if pair.b is None else "b"
+        return JudgedRow(case.id, case.conversation_id, pair.item, verdict, False, (reason, reason), Decimal(0))
     found: Comparison = await compare(judge, case.turn, pair.a, pair.b, rubric=rubric)
     if NO_MONEY in found.errors:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from pointsman.evaluation.judging import IDENTICAL, BothArms, Judged, JudgedRow, RunArm
+from pointsman.evaluation.judging import BY_RULE, BothArms, Judged, JudgedRow, RunArm
 from pointsman.evaluation.label_queue import places
 from pointsman.evaluation.labels_shown import Shown, encode_shown
 from pointsman.evaluation.run_log import read_grades
@@ -70,7 +70,7 @@ async def pair_items(  # noqa: PLR0913 - two arms and what is known of them
         for item, (conversation, shown) in kept.items()
     )
     rows = () if judged is None else judged.rows
-    differ = [row for row in rows if row.reasons[0] != IDENTICAL]
+    differ = [row for row in rows if row.reasons[0] not in BY_RULE]
     said = () if judged is None else tuple(_judgement(judged, row, at_us, whole=row.item in kept) for row in differ)
     return Found(items, said)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -10,7 +11,8 @@ from pointsman.catalog.located_yaml import Place
 from pointsman.errors import UsageError
 from pointsman.evaluation.gate import Gate, judge
 from pointsman.evaluation.gate_arms import Arm, pairs_of, read_arm
-from pointsman.evaluation.gate_policy import GatePolicy
+from pointsman.evaluation.gate_outside import Outside, outside
+from pointsman.evaluation.gate_policy import GatePolicy, MetricName
 from pointsman.evaluation.policy_source import PREFIX, parts_of, policy_name
 from pointsman.routing.policy import Policy
 from pointsman.routing.policy_edit import model_slots, replaced, written
@@ -53,14 +55,19 @@ class Swap(msgspec.Struct, frozen=True):
     prompts: dict[str, str] = {}
 
 
-def evidence(baseline: str, candidate: str, terms: GatePolicy) -> Evidence:
-    """Judge the gate over both runs as they are now.
+def evidence(
+    baseline: str,
+    candidate: str,
+    terms: GatePolicy,
+    beside: Callable[[Arm, Arm], Mapping[MetricName, Outside]] = outside,
+) -> Evidence:
+    """Judge the gate over both runs as they are now. ``beside`` says what cards and judges found of both arms.
 
     Raises:
         UsageError: the runs cannot be compared.
     """
     old, new = read_arm(baseline), read_arm(candidate)
-    return Evidence(judge(old, new, pairs_of(old, new), terms), old, new)
+    return Evidence(judge(old, new, pairs_of(old, new), terms, outside=beside(old, new)), old, new)
 
 
 def model_swap(text: str, policy: Policy, old: str, new: str, only: str | None = None) -> Swap:
