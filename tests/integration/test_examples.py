@@ -51,3 +51,25 @@ def test_a_library_example_runs_by_itself(name: str, shown: list[str]) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert [text for text in shown if text not in done.stdout] == []
+
+
+def test_the_shop_tells_the_right_model_from_the_wrong_one(tmp_path: Path) -> None:
+    shop = EXAMPLES / "shop_world"
+    flags = ["--mode", "free", "--tools", "shop_tools:call", "--grader", "end_state", "--emulated"]
+    models = ["--models", "openai/gpt-5.4,openai/gpt-5-mini", "--script", str(shop / "models.yaml")]
+    command = ["replay", str(shop / "cases.jsonl"), *flags, *models, "--out", str(tmp_path / "run"), "--json"]
+    done = subprocess.run(
+        [sys.executable, "-c", "from pointsman.cli import main; main()", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+
+    assert done.returncode == 0, done.stderr
+    rows = (tmp_path / "run/grades.jsonl").read_text().splitlines()[1:]
+    wrong = [row for row in rows if '"passed":false' in row]
+    assert len(rows) == 8
+    assert len(wrong) == 2
+    assert all('"model":"openai/gpt-5-mini"' in row and '"write_error":true' in row for row in wrong)
+    assert any("orders[A-2].status is 'refunded', not 'delivered'" in row for row in wrong)

@@ -32,6 +32,7 @@ from pointsman.cli.replay_options import (
     RetryErrors,
     ScriptFile,
     Seed,
+    ToolsFunction,
 )
 from pointsman.cli.store_options import AsJson
 from pointsman.errors import UsageError
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from pointsman.evaluation.case_file import CaseIndex
     from pointsman.evaluation.replaying import Done, Source, Tick
     from pointsman.evaluation.run_log import RunLog
+    from pointsman.evaluation.worlds.acting import Worlds
 
 EXIT_STOPPED = 3
 _SHOWN = 10
@@ -54,6 +56,7 @@ def command(
     repeats: Repeats = 1,
     mode: ReplayMode = "fixed",
     grader: GraderName = "strict",
+    tools: ToolsFunction = None,
     limit: Limit = None,
     seed: Seed = 0,
     at_once: Concurrency = 4,
@@ -85,6 +88,7 @@ def command(
         repeats=repeats,
         mode=mode,
         grader=grader_of(grader),
+        tools=tools,
         limit=limit,
         seed=seed,
         at_once=at_once,
@@ -116,6 +120,7 @@ class Plan(msgspec.Struct, frozen=True):
     repeats: int
     mode: Literal["fixed", "free"]
     grader: Any
+    tools: str | None
     limit: int | None
     seed: int
     at_once: int
@@ -130,13 +135,14 @@ class Plan(msgspec.Struct, frozen=True):
 
 async def _go(plan: Plan) -> Done | None:
     """Replay; None where only the price was wanted."""
-    from pointsman.cli.replay_setup import models_of, price_list
+    from pointsman.cli.replay_setup import models_of, price_list, worlds_of
     from pointsman.evaluation.case_file import CaseIndex
     from pointsman.evaluation.run_log import RunHead, RunLog
 
     async with contextlib.AsyncExitStack() as stack:
         index = stack.enter_context(CaseIndex(plan.cases, seed=plan.seed, limit=plan.limit))
         _complain(index)
+        worlds = worlds_of(plan.tools, index, free=plan.mode == "free")
         opened = await models_of(plan.models, stack, plan.where)
         price_list(index, opened.sources, plan.repeats, json=plan.json and plan.dry_run, quiet=not plan.dry_run)
         if plan.dry_run:
@@ -156,10 +162,10 @@ async def _go(plan: Plan) -> Done | None:
         _resumed(log)
         if plan.cap is not None:
             opened.cap(max(Decimal(0), plan.cap - log.spent()))
-        return await _replay(plan, index, opened.sources, log)
+        return await _replay(plan, index, opened.sources, log, worlds)
 
 
-async def _replay(plan: Plan, index: CaseIndex, sources: Sequence[Source], log: RunLog) -> Done:
+async def _replay(plan: Plan, index: CaseIndex, sources: Sequence[Source], log: RunLog, worlds: Worlds | None) -> Done:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from pointsman.evaluation.replaying import Replay
@@ -189,6 +195,7 @@ async def _replay(plan: Plan, index: CaseIndex, sources: Sequence[Source], log: 
             repeats=plan.repeats,
             at_once=plan.at_once,
             processes=plan.processes,
+            worlds=worlds,
             price=plan.price,
             told=told,
         )

@@ -22,6 +22,12 @@ ReplayMode = Annotated[
     Literal["fixed", "free"],
     typer.Option(help="fixed: every turn on the recorded history. free: the model goes on, served by the tape."),
 ]
+ToolsFunction = Annotated[
+    str | None,
+    typer.Option(
+        "--tools", help="With --mode free: MODULE:FUNCTION beside the cases, the tools that act on their worlds."
+    ),
+]
 GraderName = Annotated[str, typer.Option(help="What grades: strict, bfcl, outcome ...")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only so many cases, taken at random.")]
 Seed = Annotated[int, typer.Option(help="Orders the cases, and is sent to providers that take one.")]

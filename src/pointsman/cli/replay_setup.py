@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pointsman.catalog.prices import Rates
     from pointsman.evaluation.case_file import CaseIndex
     from pointsman.evaluation.live import LiveModel
+    from pointsman.evaluation.worlds.acting import Worlds
 
 _MOST_USD = 1_000_000
 _USUAL_TOKENS = 200
@@ -149,6 +150,27 @@ def price_list(index: CaseIndex, sources: Sequence[Source], repeats: int, *, jso
     free = len(sources) - len(paid)
     if free and not quiet:
         console.print(plain(f"{free:,} recorded models, {calls * free:,} answers: cost nothing"))
+
+
+def worlds_of(tools: str | None, index: CaseIndex, *, free: bool) -> Worlds | None:
+    """Return where models act, None where nothing is acted on.
+
+    Raises:
+        UsageError: the tools cannot be loaded, or cases with worlds and the flags do not fit each other.
+    """
+    from pointsman.evaluation.worlds.acting import Worlds
+    from pointsman.evaluation.worlds.tools import tool_function
+
+    if tools is None:
+        if index.worlds and free:
+            what = f"{index.worlds:,} cases bring a world" if index.worlds > 1 else "a case brings a world"
+            raise UsageError(f"{index.path}: {what} to act on: name its tools, --tools MODULE:FUNCTION")
+        return None
+    if not free:
+        raise UsageError("--tools act on worlds in a free run: add --mode free")
+    if not index.worlds:
+        raise UsageError(f"{index.path}: no case brings a world for --tools to act on")
+    return Worlds(tool_function(tools, index.path.parent), index.path.parent)
 
 
 def dollars(text: str | None) -> Decimal | None:

@@ -14,12 +14,27 @@ from pointsman.domain.usage import Usage
 Origin = Literal["live", "simulated", "recorded"]
 
 
+class EndState(msgspec.Struct, frozen=True):
+    """The world after a run: ``right`` or not (None: unknown, ``text`` says why), and what the calls did to it.
+
+    ``writes`` counts calls that changed a row, ``reads`` those that changed none, ``failed`` those that returned an error.
+    """
+
+    right: bool | None
+    kind: str | None
+    text: str
+    reads: int
+    writes: int
+    failed: int
+
+
 class Way(msgspec.Struct, frozen=True):
     """How a replay that ran freely went: what was said after the case's turn, and whether it left the recorded conversation.
 
     ``diverged_at`` is the model call, from 1, of which a tool call is not on the tape; ``divergence`` says which. ``whole`` tells
     that every taped call was made and every word of the customer was used: the recorded conversation came about again.
     ``writes_blocked`` counts calls to tools that may change something and that the tape does not hold: none was executed.
+    ``state`` is the world afterwards, where the run acted on one.
     """
 
     messages: tuple[Message, ...]
@@ -28,6 +43,7 @@ class Way(msgspec.Struct, frozen=True):
     diverged_at: int | None = None
     divergence: str = ""
     writes_blocked: int = 0
+    state: EndState | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):

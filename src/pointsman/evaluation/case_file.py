@@ -47,7 +47,7 @@ def encode_case(case: Case) -> bytes:
         "source": case.source,
         "turn": turn,
     }
-    for name in ("gold", "tape", "tags", "customer"):
+    for name in ("gold", "tape", "tags", "customer", "world"):
         if value := getattr(case, name):
             fields[name] = value
     return msgspec.json.encode(fields, order="deterministic") + b"\n"
@@ -117,7 +117,7 @@ class CaseIndex:
 
     The order is that of ``run_order``: any part of a run, one that was stopped by its spend cap for instance, is a random sample
     of the conversations; ``limit`` takes single cases at random. Three numbers are held for a case, nothing of its text.
-    ``problems`` are the lines left out.
+    ``problems`` are the lines left out, ``worlds`` counts the cases that bring one.
     """
 
     def __init__(self, path: Path, *, seed: int = 0, limit: int | None = None) -> None:
@@ -126,6 +126,7 @@ class CaseIndex:
         keys, conversations, offsets = array("Q"), array("Q"), array("Q")
         ids: set[int] = set()
         self.problems: list[tuple[int, str]] = []
+        self.worlds = 0
         for line in read_cases(path):
             if line.case is None:
                 self.problems.append((line.number, line.problem or ""))
@@ -136,6 +137,7 @@ class CaseIndex:
                 continue
             ids.add(key)
             version.add(line.case)
+            self.worlds += line.case.world is not None
             keys.append(order_of(line.case.id, seed) if seed else key)
             conversations.append(order_of(line.case.conversation_id, seed))
             offsets.append(line.offset)

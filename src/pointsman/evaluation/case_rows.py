@@ -4,7 +4,8 @@
 
     {"id": "refund-1", "conversation": "c-17", "messages": [...], "tools": [...], "channel": "chat",
      "gold": {"calls": [{"name": "refund_order", "arguments": {"order_id": "A-1"}, "writes": true}]},
-     "tape": [{"name": "get_order", "arguments": {"id": "A-1"}, "result": "shipped"}], "tags": {"intent": "refund"}}
+     "tape": [{"name": "get_order", "arguments": {"id": "A-1"}, "result": "shipped"}], "tags": {"intent": "refund"},
+     "world": {"sql": "CREATE TABLE ...", "checks": [{"sql": "SELECT ...", "rows": [["refunded"]]}], "ignore": ["log"]}}
 
 Only ``messages`` must be there. ``gold`` is one of ``{"calls": [...]}``, ``{"no_call": true}`` and ``{"reply": "..."}``, with
 ``must_mention`` and ``forbidden`` beside it. A call may give several ``allowed`` values for an argument, and name ``optional``
@@ -20,7 +21,7 @@ from pointsman.domain.chat_json import messages_from_openai, tools_from_openai
 from pointsman.domain.message import Message, Text, ToolResult
 from pointsman.domain.turn import Channel, Turn
 from pointsman.errors import RequestError
-from pointsman.evaluation.cases import Case, Gold, GoldCall, Taped
+from pointsman.evaluation.cases import Case, Check, Gold, GoldCall, Taped, World
 
 
 def case_of(row: Mapping[str, Any], source: str = "cases") -> Case:
@@ -46,6 +47,7 @@ def case_of(row: Mapping[str, Any], source: str = "cases") -> Case:
         tape=tuple(_taped(one, f"tape[{n}]") for n, one in enumerate(_list(row, "tape"))),
         tags=tags_of(row.get("tags")),
         customer=_customer(_list(row, "customer")),
+        world=None if row.get("world") is None else _world(row["world"]),
     )
     return with_ids(case)
 
@@ -148,6 +150,33 @@ def _customer(said: list[Any]) -> tuple[Message, ...]:
     if not all(isinstance(one, str) for one in said):
         raise RequestError("customer must be a list of texts", param="customer")
     return tuple(Message("user", (Text(one),)) for one in said)
+
+
+def _world(data: Any) -> World:
+    if not isinstance(data, Mapping):
+        raise RequestError("world must be an object with sql or file", param="world")
+    unknown = next((str(name) for name in data if name not in ("sql", "file", "checks", "ignore")), None)
+    if unknown is not None:
+        raise RequestError(f"world.{unknown[:40]} is unknown; there are sql, file, checks, ignore", param="world")
+    sql, file = data.get("sql", ""), data.get("file", "")
+    lines = sql if isinstance(sql, list) else [sql]
+    if not all(isinstance(one, str) for one in (*lines, file)) or not (sql or file):
+        raise RequestError("world needs sql (text or a list of texts), or file (a name)", param="world")
+    checks = tuple(_check(one, f"world.checks[{n}]") for n, one in enumerate(_list(data, "checks")))
+    return World("\n".join(lines), file, checks, _strings(data.get("ignore"), "world.ignore"))
+
+
+def _check(data: Any, where: str) -> Check:
+    rows = data.get("rows") if isinstance(data, Mapping) else None
+    if not isinstance(data, Mapping) or not isinstance(data.get("sql"), str) or not isinstance(rows, list):
+        raise RequestError(f"{where} must be an object with sql and rows", param=where)
+    if not all(isinstance(row, list) and all(_plain(value) for value in row) for row in rows):
+        raise RequestError(f"{where}.rows must be a list of lists of plain values", param=where)
+    return Check(data["sql"], tuple(tuple(row) for row in rows))
+
+
+def _plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float)
 
 
 def _word(row: Mapping[str, Any], name: str) -> str:

@@ -47,11 +47,31 @@ class Taped(msgspec.Struct, frozen=True):
     result: ToolResult
 
 
+class Check(msgspec.Struct, frozen=True):
+    """SQL to ask a world after the run, and the rows it must return, in order."""
+
+    sql: str
+    rows: tuple[tuple[Any, ...], ...]
+
+
+class World(msgspec.Struct, frozen=True):
+    """What tools act on: an SQLite database, from ``file`` (in the case file's folder), ``sql``, or both in this order.
+
+    The state after the run is right when every one of ``checks`` holds; without checks, when it is what the gold calls leave
+    behind. ``ignore`` names tables and columns (``table.column``) that do not count: times of changes, logs.
+    """
+
+    sql: str = ""
+    file: str = ""
+    checks: tuple[Check, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
 class Case(msgspec.Struct, frozen=True):
     """One situation: the turn up to where an answer was due, what a good one is (None: not known), and the tool results.
 
     ``conversation_id`` groups cases that are not independent of each other. ``tags`` are for filters and slices. ``customer``
-    is what the customer said later in the conversation, for a replay that runs freely to its end.
+    is what the customer said later in the conversation, for a replay that runs freely to its end, ``world`` what it acts on.
     """
 
     id: str
@@ -62,11 +82,14 @@ class Case(msgspec.Struct, frozen=True):
     tape: tuple[Taped, ...] = ()
     tags: dict[str, str] = msgspec.field(default_factory=dict)
     customer: tuple[Message, ...] = ()
+    world: World | None = None
 
     @property
     def content(self) -> bytes:
         """The hash of what a model is shown (the turn, and the tape that answers its calls): 16 bytes."""
         shown = msgspec.json.encode((self.turn, self.tape, self.customer), order="deterministic")
+        if self.world is not None:
+            shown += msgspec.json.encode((self.world.sql, self.world.file))
         return hashlib.blake2b(shown, digest_size=16).digest()
 
 
@@ -84,6 +107,8 @@ class CaseVersion:
     def add(self, case: Case) -> None:
         """Take one case."""
         encoded = msgspec.json.encode(case, order="deterministic")
+        # Sets that were made before cases had worlds keep their versions.
+        encoded = encoded.replace(b',"world":null}', b"}") if case.world is None else encoded
         self._sum += int.from_bytes(hashlib.sha256(encoded).digest(), "big")
         self.cases += 1
 

@@ -1,8 +1,9 @@
-"""Lets a conversation run on freely on its tape: recorded tool results answer the calls, recorded words stand for the customer.
+"""Lets a conversation run on freely: recorded tool results answer the calls, recorded words stand for the customer.
 
-Nothing is executed. A call is answered by the recorded result of the same call (name and arguments, as canonical JSON), each
-used in turn; a look-up that is repeated gets its last result again. A call that the tape does not hold ends the run: from there
-on nobody knows what would have happened. That point is kept.
+A case that brings a world is acted on, in the run's own copy of it (``worlds``). On a tape nothing is executed: a call is
+answered by the recorded result of the same call (name and arguments, as canonical JSON), each used in turn; a look-up that is
+repeated gets its last result again. A call that the tape does not hold ends the run: from there on nobody knows what would have
+happened. That point is kept.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -19,7 +20,7 @@ from pointsman.domain.message import Message, Text, ToolCall, ToolResult
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
 from pointsman.domain.usage import Usage
-from pointsman.evaluation.answers import Answer, Way
+from pointsman.evaluation.answers import Answer, EndState, Way
 from pointsman.evaluation.cases import Case, Taped
 from pointsman.execution.routes.tool_words import may_write
 
@@ -88,8 +89,37 @@ class _Sums:
         )
 
 
-async def run_free(case: Case, ask: AskAt) -> Answer | None:
-    """Return the whole run as one answer: every call the model made, its last words, and how it went."""
+class Acts(Protocol):
+    """A world that answers calls by acting on it. ``problem`` says why a call has no answer."""
+
+    problem: str
+
+    async def answer(self, call: ToolCall) -> ToolResult | None:
+        """Return what the tool says; None where the run cannot go on."""
+        ...
+
+    async def end(self) -> EndState:
+        """Judge the state that the run left behind."""
+        ...
+
+
+async def run_free(case: Case, ask: AskAt, world: Acts | None = None) -> Answer | None:
+    """Return the whole run as one answer: every call the model made, its last words, and how it went.
+
+    In a ``world`` calls are acted out, on this run's own copy of it; without one the tape answers them.
+    """
+    if world is None:
+        return await _run(case, ask, None)
+    try:
+        answer = await _run(case, ask, world)
+    finally:
+        state = await world.end()
+    if answer is None or answer.way is None:
+        return answer
+    return msgspec.structs.replace(answer, way=msgspec.structs.replace(answer.way, state=state))
+
+
+async def _run(case: Case, ask: AskAt, world: Acts | None) -> Answer | None:
     tape, customer, sums = Tape(case.tape), deque(case.customer), _Sums()
     said: list[Message] = []
     made: list[Any] = []
@@ -104,8 +134,11 @@ async def run_free(case: Case, ask: AskAt) -> Answer | None:
         said.append(Message("assistant", answer.reply.parts))
         calls = answer.reply.tool_calls
         made += calls
-        results = [tape.answer(call) for call in calls]
+        results = [await world.answer(call) if world is not None else tape.answer(call) for call in calls]
         lost = [call for call, result in zip(calls, results, strict=True) if result is None]
+        if lost and world is not None:
+            way = Way(tuple(said), sums.calls, whole=False, diverged_at=sums.calls, divergence=world.problem)
+            return sums.put(_ended(answer, made, way))
         if lost:
             return sums.put(_ended(answer, made, _left(lost, said, sums.calls)))
         if calls:
@@ -117,7 +150,7 @@ async def run_free(case: Case, ask: AskAt) -> Answer | None:
         if sums.calls >= MOST_CALLS:
             way = Way(tuple(said), sums.calls, whole=False, divergence=f"not at an end after {MOST_CALLS} calls")
             return sums.put(_ended(answer, made, way))
-    return sums.put(_ended(answer, made, Way(tuple(said), sums.calls, whole=tape.left == 0)))
+    return sums.put(_ended(answer, made, Way(tuple(said), sums.calls, whole=tape.left == 0 or world is not None)))
 
 
 def _ended(answer: Answer, made: list[Any], way: Way) -> Answer:

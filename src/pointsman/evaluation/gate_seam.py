@@ -13,8 +13,8 @@ from pointsman.evaluation.statistics.verdict import Answer
 _LEAST = 20
 """Values an arm's p95 needs at least, before it is told at all."""
 
-KNOWS_WRITES = "strict"
-"""The grader that says of a wrong call whether it changes something."""
+KNOWS_WRITES = ("strict", "end_state")
+"""The graders that say of a wrong call whether it changes something."""
 
 
 class MetricVerdict(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ HAS: Mapping[MetricName, Callable[[Pair], bool]] = {
 def missing(name: MetricName, old: Arm, new: Arm, pairs: Sequence[Pair], *, running: bool = False) -> str | None:
     """Return why a metric cannot be judged, None where it can. ``running``: more cases come, so few are no reason."""
     if name == "write_errors" and not old.grader.startswith(KNOWS_WRITES):
-        return f"the grader {old.grader.partition('@')[0]} does not tell writes apart ({KNOWS_WRITES} does)"
+        return f"the grader {old.grader.partition('@')[0]} does not tell writes apart ({' and '.join(KNOWS_WRITES)} do)"
     if name in ("ttft_p95", "latency_p95") and old.origins != new.origins:
         return f"not comparable ({', '.join(sorted(old.origins))} against {', '.join(sorted(new.origins))})"
     count = sum(1 for pair in pairs if HAS[name](pair))

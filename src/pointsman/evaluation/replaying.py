@@ -22,6 +22,7 @@ from pointsman.evaluation.free_run import run_free
 from pointsman.evaluation.grading_pool import Here, Pool, Ungraded
 from pointsman.evaluation.grading_seam import Grader
 from pointsman.evaluation.run_log import GradeRow, RunLog, key_of
+from pointsman.evaluation.worlds.acting import Acting, Worlds
 
 Pays = Callable[[Decimal], None]
 """Told of a paid call that is about to be made, with the most it may cost."""
@@ -82,6 +83,7 @@ class Replay:
         repeats: int = 1,
         at_once: int = 4,
         processes: int = 0,
+        worlds: Worlds | None = None,
         price: Callable[[Answer], Decimal | None] = lambda answer: answer.cost_usd,
         told: Callable[[Tick], None] = lambda tick: None,  # noqa: ARG005 - nobody listens
     ) -> None:
@@ -94,6 +96,7 @@ class Replay:
         self._price = price
         self._told = told
         self._processes = processes
+        self._worlds = worlds
         # Recorded answers need no waiting for: one worker keeps them in order.
         self._workers = 1 if all(source.origin == "recorded" for source in sources) else at_once
         self._free = log.head.mode == "free"
@@ -153,12 +156,15 @@ class Replay:
         self._flying += 1
         ask = partial(self._one, job, made)
         try:
-            answer = await (run_free(job.case, ask) if self._free else ask(job.case.turn, b""))
+            answer = await (run_free(job.case, ask, self._world(job.case)) if self._free else ask(job.case.turn, b""))
         finally:
             self._flying -= 1
         if answer is not None:
             self._back.set()
         return answer
+
+    def _world(self, case: Case) -> Acting | None:
+        return None if self._worlds is None else self._worlds.open(case)
 
     async def _one(self, job: Job, made: list[str], turn: Turn, step: bytes) -> Answer | None:
         """Return one answer: the one kept, or a new one, which is kept before anything else happens."""

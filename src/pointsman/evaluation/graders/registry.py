@@ -10,6 +10,7 @@ from pointsman.evaluation.graders.bfcl import Bfcl
 from pointsman.evaluation.graders.changed_mind import ChangedMind
 from pointsman.evaluation.graders.claims_action_without_call import ClaimsActionWithoutCall
 from pointsman.evaluation.graders.contradicts_tool_result import ContradictsToolResult
+from pointsman.evaluation.graders.end_state import EndState
 from pointsman.evaluation.graders.forbidden import Forbidden
 from pointsman.evaluation.graders.hallucinated_names import HallucinatedNames
 from pointsman.evaluation.graders.language import Language
@@ -28,6 +29,7 @@ def graders() -> tuple[Grader, ...]:
         Strict(),
         Bfcl(),
         Outcome(),
+        EndState(),
         SchemaConformance(),
         HallucinatedNames(),
         ClaimsActionWithoutCall(),
