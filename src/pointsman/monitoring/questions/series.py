@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -30,8 +30,20 @@ Of = Literal[
     "ttft_p95",
     "tokens_s_p50",
 ]
-_BIN_US = 900_000_000  # no zone is offset by less than a quarter of an hour
-_LEAST_US = {"1m": 60_000_000, "5m": 300_000_000}
+_BIN_US = 900_000_000
+_DAY_US = 86_400_000_000
+_WEEK_US = 7 * _DAY_US
+_MONDAY_US = 3 * _DAY_US
+"""1970-01-01 was a Thursday: so much later a week begins on Monday."""
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - what a clock shows, in no zone yet
+_LENGTHS_US = {
+    "1m": 60_000_000,
+    "5m": 300_000_000,
+    "15m": _BIN_US,
+    "hour": 4 * _BIN_US,
+    "day": _DAY_US,
+    "week": _WEEK_US,
+}
 _QUANTILES = {"ttft_p50": ("ttft_bucket", 0.5, "ms"), "ttft_p95": ("ttft_bucket", 0.95, "ms")} | {
     "tokens_s_p50": ("tokens_s_bucket", 0.5, "tokens/s")
 }
@@ -105,26 +117,29 @@ def ask(board: Board, chosen: Slice, by: By = (), options: Options = Options()) 
         RequestError: no such zone, or more points than anybody can look at.
     """
     zone = _zone(options.zone)
-    width = _LEAST_US.get(options.bucket, _BIN_US)
-    cells: dict[tuple[tuple[str | None, ...], int, int], _Cell] = {}
-    starts: dict[int, tuple[int, int]] = {}
-    for row in _read(board, chosen, by, options, width):
-        bin_, key = int(row[len(by)]), tuple(row[: len(by)])
-        if bin_ not in starts:
-            starts[bin_] = _bounds(bin_ * width, options.bucket, zone)
-        _add(cells.setdefault((key, *starts[bin_]), _Cell()), row[len(by) + 1 :], quantile=options.of in _QUANTILES)
+    length = _LENGTHS_US[options.bucket]
+    where, values = chosen.where()
+    [ends] = board.rows(f"SELECT min(at_us) AS first, max(at_us) AS last FROM turn WHERE {where}", values)
+    if ends["first"] is None:
+        return Series(options.of, options.bucket, options.zone, ())
+    bin_of = _bin_of(_offsets(zone, ends["first"], ends["last"]), length)
+    cells: dict[tuple[tuple[str | None, ...], int], _Cell] = {}
+    for row in _read(board, chosen, by, options, bin_of):
+        cell = cells.setdefault((tuple(row[: len(by)]), int(row[len(by)])), _Cell())
+        _add(cell, row[len(by) + 1 :], quantile=options.of in _QUANTILES)
     if len(cells) > _MOST_POINTS:
         raise RequestError(
             f"that would be {len(cells):,} points: choose a longer bucket or a shorter time", param="bucket"
         )
     ordered = sorted(cells.items(), key=lambda item: ([(part is None, part or "") for part in item[0][0]], item[0][1]))
     points = tuple(
-        _point(dict(zip(by, key, strict=True)), start, end, cell, options.of) for (key, start, end), cell in ordered
+        _point(dict(zip(by, key, strict=True)), _span(index, length, zone), cell, options.of)
+        for (key, index), cell in ordered
     )
     return Series(options.of, options.bucket, options.zone, points)
 
 
-def _read(board: Board, chosen: Slice, by: By, options: Options, width: int) -> list[tuple]:  # type: ignore[type-arg]
+def _read(board: Board, chosen: Slice, by: By, options: Options, bin_of: str) -> list[tuple]:  # type: ignore[type-arg]
     keys = "".join(f"{key}, " for key in dimensions(by))
     where, values = chosen.where()
     if options.of in _QUANTILES:
@@ -133,7 +148,7 @@ def _read(board: Board, chosen: Slice, by: By, options: Options, width: int) -> 
     else:
         hits, n = _RATES[options.of]
         columns, joined, more = f"count(*), {hits}, {n}", _JOINS.get(options.of, ""), ""
-    query = f"SELECT {keys}turn.at_us // {width} AS bin, {columns} FROM turn {joined} WHERE {where}{more} GROUP BY ALL"
+    query = f"SELECT {keys}{bin_of} AS bin, {columns} FROM turn {joined} WHERE {where}{more} GROUP BY ALL"
     return board.connection.execute(query, values).fetchall()
 
 
@@ -149,7 +164,8 @@ def _add(cell: _Cell, row: tuple, *, quantile: bool) -> None:  # type: ignore[ty
     cell.n += int(n)
 
 
-def _point(by: dict[str, str | None], start: int, end: int, cell: _Cell, of: Of) -> Point:
+def _point(by: dict[str, str | None], span: tuple[int, int], cell: _Cell, of: Of) -> Point:
+    start, end = span
     if of in _QUANTILES:
         _, share, unit = _QUANTILES[of]
         return Point(by, start, end, cell.turns, figure=estimate(cell.counts, share, unit))
@@ -172,17 +188,43 @@ def _zone(name: str) -> ZoneInfo:
         ) from None
 
 
-def _bounds(at_us: int, bucket: str, zone: ZoneInfo) -> tuple[int, int]:
-    """Return the bucket that holds a moment. Days follow the zone's clock: some have 23 or 25 hours."""
-    lengths = {"1m": 60, "5m": 300, "15m": 900, "hour": 3600}
-    moment = datetime.fromtimestamp(at_us / 1e6, UTC).astimezone(zone)
-    if bucket in lengths:
-        length = lengths[bucket]
-        offset = int((moment.utcoffset() or timedelta()).total_seconds())
-        start = (at_us // 1_000_000 + offset) // length * length - offset
-        return start * 1_000_000, (start + length) * 1_000_000
-    day = datetime(moment.year, moment.month, moment.day, tzinfo=zone)
-    days = 1
-    if bucket == "week":
-        day, days = day - timedelta(days=day.weekday()), 7
-    return round(day.timestamp() * 1e6), round((day + timedelta(days=days)).timestamp() * 1e6)
+def _offsets(zone: ZoneInfo, first_us: int, last_us: int) -> list[tuple[int, int]]:
+    """Return from which moment on the zone's clock is how far ahead of UTC, in microseconds; the first entry holds from ever."""
+    found = [(0, _offset(zone, first_us))]
+    at = first_us
+    while at < last_us:
+        later = min(at + _DAY_US, last_us)
+        if _offset(zone, later) != found[-1][1]:
+            low, high = at // _BIN_US, later // _BIN_US + 1
+            while high - low > 1:  # clocks are changed on a quarter of an hour
+                half = (low + high) // 2
+                low, high = (half, high) if _offset(zone, half * _BIN_US) == found[-1][1] else (low, half)
+            found.append((high * _BIN_US, _offset(zone, later)))
+        at = later
+    return found
+
+
+def _offset(zone: ZoneInfo, at_us: int) -> int:
+    offset = datetime.fromtimestamp(at_us / 1e6, zone).utcoffset() or timedelta()
+    return round(offset.total_seconds()) * 1_000_000
+
+
+def _bin_of(offsets: list[tuple[int, int]], length: int) -> str:
+    """Return SQL for the number of a turn's bucket, counted on the zone's clock."""
+    shift = str(offsets[0][1])
+    if len(offsets) > 1:
+        cases = " ".join(f"WHEN turn.at_us >= {start} THEN {offset}" for start, offset in reversed(offsets))
+        shift = f"(CASE {cases} ELSE {offsets[0][1]} END)"
+    return f"((turn.at_us + {shift} + {_MONDAY_US if length == _WEEK_US else 0}) // {length})"
+
+
+def _span(index: int, length: int, zone: ZoneInfo) -> tuple[int, int]:
+    """Return the bucket's moments in UTC. Days follow the zone's clock: some have 23 or 25 hours."""
+    start = index * length - (_MONDAY_US if length == _WEEK_US else 0)
+    return _moment(start, zone), _moment(start + length, zone)
+
+
+def _moment(clock_us: int, zone: ZoneInfo) -> int:
+    """Return the moment at which the zone's clock shows so much since 1970-01-01."""
+    shown = _EPOCH + timedelta(microseconds=clock_us)
+    return round(shown.replace(tzinfo=zone).timestamp() * 1_000_000)
