@@ -1,0 +1,111 @@
+"""Turns sent to a real receiver on a loopback port: all of them once, whatever the receiver answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pointsman.catalog.book import Catalog
+from pointsman.monitoring.telemetry.reader import CURSOR, TelemetryService
+from pointsman.monitoring.telemetry.settings import Settings
+from pointsman.store import Store, open_store
+from pointsman.store.cursors import move_cursor, read_cursor
+from support.otlp import Receiver, flat, receiver
+from support.records import HAIKU, a_turn
+
+CATALOG = Catalog.load(None)
+
+
+class _Idle(Exception):
+    """The service has nothing to do for some seconds."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(f"sqlite:///{tmp_path}/store.db") as opened:
+        opened.write_sync(partial(move_cursor, name=CURSOR, seq=0))
+        yield opened
+
+
+@pytest.fixture
+def away() -> Iterator[Receiver]:
+    with receiver() as running:
+        yield running
+
+
+def run(store: Store, away: Receiver, **settings: Any) -> float:
+    """Run the service until it would wait; return for how long."""
+    waits: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        waits.append(seconds)
+        raise _Idle
+
+    known = {"traces": f"{away.base_url}/v1/traces", "metrics": None, **settings}
+    with pytest.raises(_Idle):
+        asyncio.run(TelemetryService(store, CATALOG, Settings(**known), pause).run())
+    return waits[-1]
+
+
+def test_every_turn_comes_once_with_its_calls_tokens_and_dollars(store: Store, away: Receiver) -> None:
+    for n in range(1, 301):
+        store.append_sync(a_turn(n, conversation_id=f"conv_{n}"))
+    run(store, away, resource={"deployment.environment.name": "test"}, metrics=f"{away.base_url}/v1/metrics")
+    assert len({span["ids"][1] for span in away.spans}) == len(away.spans) == 900
+    (call,) = [span for span in away.named("chat") if span["flat"]["session.id"] == "conv_7"]
+    assert (call["flat"]["llm.cost.total"], call["flat"]["llm.token_count.total"]) == (0.00071, 500)
+    (turn,) = [span for span in away.named("invoke_workflow") if span["ids"][1] == call["ids"][2]]
+    assert turn["flat"]["pointsman.turn.id"] == "turn_7"
+    assert turn["resource"]["service.name"] == "pointsman"
+    assert turn["resource"]["deployment.environment.name"] == "test"
+    assert read_cursor(store, CURSOR) == 300
+    duration = away.metrics["gen_ai.client.operation.duration"]["histogram"]["dataPoints"][0]
+    assert (duration["count"], duration["explicitBounds"][-1]) == ("300", 81.92)
+    tokens = away.metrics["gen_ai.client.token.usage"]["histogram"]["dataPoints"]
+    assert {flat(one["attributes"])["gen_ai.token.type"]: one["sum"] for one in tokens} == {
+        "input": 300 * 420,
+        "output": 300 * 80,
+    }
+    chunk = away.metrics["gen_ai.client.operation.time_per_output_chunk"]["histogram"]["dataPoints"][0]
+    assert chunk["sum"] == pytest.approx(300 * 0.430 / 43)
+    assert flat(chunk["attributes"])["gen_ai.request.model"] == HAIKU.partition("/")[2]
+    assert {"gen_ai.client.operation.time_to_first_chunk", "gen_ai.workflow.duration"} <= set(away.metrics)
+
+
+def test_a_receiver_that_is_away_loses_nothing(store: Store, away: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    for n in range(1, 6):
+        store.append_sync(a_turn(n))
+    away.answers = [401]
+    assert run(store, away) == 5
+    assert read_cursor(store, CURSOR) == 0
+    assert "5 turns wait for it" in caplog.text
+    run(store, away)
+    assert len(away.named("invoke_workflow")) == 5
+
+
+def test_a_turn_that_is_refused_holds_up_nobody(store: Store, away: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    for n in range(1, 10):
+        store.append_sync(a_turn(n))
+    away.refuse = "turn_5"
+    run(store, away)
+    sent = {span["flat"]["pointsman.turn.id"] for span in away.named("invoke_workflow")}
+    assert sent == {f"turn_{n}" for n in range(1, 10)} - {"turn_5"}
+    assert "refuses turn turn_5" in caplog.text
+    assert read_cursor(store, CURSOR) == 9
+
+
+def test_history_is_not_sent_and_nor_is_what_is_not_sampled(tmp_path: Path, away: Receiver) -> None:
+    with open_store(f"sqlite:///{tmp_path}/new.db") as store:
+        store.append_sync(a_turn(1))
+        run(store, away)
+        store.append_sync(a_turn(2))
+        store.append_sync(a_turn(3, status="error", error_code="overloaded"))
+        store.append_sync(a_turn(4, dialect="otlp"))
+        run(store, away, share=0.0)
+    assert [span["flat"]["pointsman.turn.id"] for span in away.named("invoke_workflow")] == ["turn_3"]
+    assert away.named("invoke_workflow")[0]["status"]["code"] == "STATUS_CODE_ERROR"
