@@ -39,6 +39,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "outcomes": ("pointsman.cli.outcomes", "Import and show how conversations ended."),
     "memory": ("pointsman.cli.memory", "Show and delete what is remembered of conversations."),
     "prompts": ("pointsman.cli.prompts", "List, compare, change and roll back prompts."),
+    "monitors": ("pointsman.cli.monitors", "The rules that watch: list, try on stored turns, export."),
+    "incidents": ("pointsman.cli.incidents", "List incidents; acknowledge, silence, resolve them."),
     "models": ("pointsman.cli.models", "List the models of the catalogue with abilities and prices."),
     "cost": ("pointsman.cli.cost", "Work out the monthly bill of a workload."),
     "advise": ("pointsman.cli.advise", "Advise on tier and model for a task."),

@@ -161,6 +161,13 @@ def last_seq(store: Store, before_us: int | None = None) -> int:
     return int(row[0] or 0)
 
 
+def first_us(store: Store) -> int | None:
+    """Return when the oldest stored turn arrived, None where there is none."""
+    with store.reading() as connection:
+        row = connection.execute(load_queries("tallies")["first"]).fetchone()
+    return None if row[0] is None else int(row[0])
+
+
 class Tallies:
     """Reads and writes the counts of one store."""
 

@@ -6,7 +6,8 @@ from typing import Final
 
 from pointsman.monitoring.monitors.burn_rule import BurnWatch
 from pointsman.monitoring.monitors.change_rule import ChangeWatch, CostWatch
-from pointsman.monitoring.monitors.finding import Rule
+from pointsman.monitoring.monitors.finding import Rule, length, percent
+from pointsman.monitoring.monitors.measures import WORDS
 from pointsman.monitoring.monitors.rate_rule import RateWatch
 from pointsman.monitoring.monitors.silence_rule import SilenceWatch
 from pointsman.monitoring.monitors.spend_rule import SpendWatch
@@ -69,6 +70,40 @@ def rules_of(own: Monitors) -> tuple[Rule, ...]:
     rules += [SpendWatch(name, spec) for name, spec in found.spend.items()]
     rules += [SilenceWatch(name, spec) for name, spec in found.silence.items()]
     return tuple(rules)
+
+
+def described(rule: Rule) -> dict[str, str]:
+    """Return a rule in words, for lists: its name, kind, what it counts, severity, and when it fires."""
+    match rule:
+        case RateWatch(spec=spec):
+            side = f"below {percent(spec.below)}" if spec.below is not None else f"above {percent(spec.above or 0)}"
+            wide = f"{length(spec.window)}, up to {length(spec.widen_to)} at low traffic"
+            fires = f"{side} in {wide}; p < {spec.p:g}, n >= {spec.min_n}"
+            return _described(rule, "rate", WORDS[spec.of], spec.severity, fires)
+        case BurnWatch(spec=spec):
+            speeds = ", ".join(f"{w.factor:g}x in {length(w.long)} and {length(w.short)}" for w in spec.windows)
+            return _described(
+                rule, "burn", WORDS[spec.of], spec.windows[0].severity, f"{percent(spec.objective)}: {speeds}"
+            )
+        case ChangeWatch(spec=spec) | CostWatch(spec=spec):
+            by = f"{spec.by:.0%}" if spec.of == "cost_per_resolution" else f"{spec.by * 100:g} points"
+            fires = f"{by} {spec.direction} against the same hours of {spec.weeks} weeks; p < {spec.p:g}"
+            return _described(rule, "change", WORDS[spec.of], spec.severity, fires)
+        case SpendWatch(spec=spec):
+            return _described(
+                rule, "spend", WORDS["spend"], spec.severity, f"on its way over ${spec.usd:,} a {spec.per}"
+            )
+        case SilenceWatch(spec=spec):
+            fires = f"nearly none in {length(spec.window)} where there usually are; p < {spec.p:g}"
+            return _described(rule, "silence", WORDS["turns"], spec.severity, fires)
+    return _described(rule, "", "", "", "")
+
+
+def _described(rule: Rule, kind: str, of: str, severity: str, fires: str) -> dict[str, str]:
+    source = rule.sources[0]
+    which = "".join(f", {name} {value}" for name, value in source.only)
+    each = f", per {source.per}" if source.per else ""
+    return {"rule": rule.name, "kind": kind, "of": of + which + each, "severity": severity, "fires": fires}
 
 
 _KINDS: Final = ("rates", "burns", "changes", "spend", "silence")

@@ -10,6 +10,9 @@ SELECT data FROM body WHERE hash = ?
 -- name: newest
 SELECT max(seq) FROM turn
 
+-- name: first
+SELECT min(at_us) FROM turn
+
 -- name: last_before
 SELECT coalesce(min(seq) - 1, (SELECT max(seq) FROM turn)) FROM turn WHERE at_us >= ?
 
