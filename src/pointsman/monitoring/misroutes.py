@@ -13,7 +13,7 @@ that matters. The steps, for one route, intent, or all of them:
 4. *The judge.* People label every pair that the judge found material or could not settle, and a share of the others. In each
    stratum the judged share j becomes j p + (1 - j) f: p is the share of material pairs that people confirm, f the share of the
    others that they find material after all (double sampling: A. Tenenbein, JASA 65, 1970). That is what sensitivity and
-   specificity come to where the labels are of the very pairs that were judged, and needs no guess of either. All three intervals go in.
+   specificity come to where the labels are of the very pairs that were judged. All three intervals go in.
 
 Turns that were chosen and not judged (no money, not allowed, failed) are missing: the estimate takes them to be like the others
 of their stratum; ``if_fine`` and ``if_bad`` say what it would be if none, or all of them, were misrouted. The simulation in

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from pointsman.errors import StoreError
 from pointsman.store.bodies import Codec
 from pointsman.store.cursors import move_cursor
 from pointsman.store.sql import load_queries
@@ -61,8 +62,20 @@ class ShadowRow(msgspec.Struct, frozen=True):
     simulated: bool = False
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where a turn is counted: its day (since 1970-01-01 UTC), route and intent ("": not recognised)."""
+
+    day: int
+    route: str
+    intent: str
+    simulated: bool
+
+
 class Candidate(msgspec.Struct, frozen=True):
-    """A turn as the sampler sees it. ``whole``: a routed turn with a whole reply, so that it can be checked."""
+    """A turn as the sampler sees it. ``whole``: a routed turn with a whole reply, so that it can be checked.
+
+    ``asked_again``: the turn before it, where the customer asks in this one what was asked before; None: not so.
+    """
 
     seq: int
     id: str
@@ -72,6 +85,7 @@ class Candidate(msgspec.Struct, frozen=True):
     confidence: float | None
     simulated: bool
     whole: bool
+    asked_again: Place | None = None
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -99,6 +113,7 @@ class Seen(msgspec.Struct, frozen=True):
     simulated: bool
     turns: int
     unknown: int
+    reasked: int
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -135,6 +150,17 @@ class Money(msgspec.Struct, frozen=True):
         return self.held + self.shadow + self.judge + self.lost
 
 
+class SpentBy(msgspec.Struct, frozen=True):
+    """What the checks of the turns of one route and intent cost, in pico-dollars. ``lost``: of calls not heard of (yet)."""
+
+    route: str
+    intent: str
+    shadow: int
+    judge: int
+    lost: int
+    chosen: int
+
+
 class Routed(msgspec.Struct, frozen=True):
     """What the routed turns of a period cost in pico-dollars, how many there were, and of how many the cost is unknown."""
 
@@ -161,7 +187,14 @@ class Shadows:
         """Return the turns committed after ``seq``, in that order."""
         with self._store.reading() as connection:
             rows = connection.execute(self._sql["candidates"], (seq, limit)).fetchall()
-        return [Candidate(row[0], row[1], row[2], row[3], row[4], row[5], bool(row[6]), bool(row[7])) for row in rows]
+            return [self._candidate(connection, row) for row in rows]
+
+    def _candidate(self, connection: sqlite3.Connection, row: Sequence[Any]) -> Candidate:
+        again = None
+        if row[7] and _asks_again(row[8]):
+            before = connection.execute(self._sql["turn_before"], (row[9], row[2], row[10])).fetchone()
+            again = None if before is None else Place(before[0] // _DAY_US, before[1], before[2] or "", bool(before[3]))
+        return Candidate(row[0], row[1], row[2], row[3], row[4], row[5], bool(row[6]), bool(row[7]), again)
 
     def last_seq(self) -> int:
         """Return the place of the newest turn, 0 where there is none."""
@@ -248,7 +281,7 @@ class Shadows:
         days = {"since_day": since_us // _DAY_US, "until_day": -(-until_us // _DAY_US)}
         with self._store.reading() as connection:
             rows = connection.execute(self._sql["seen"], days).fetchall()
-        return [Seen(row[0], row[1], row[2], bool(row[3]), row[4], row[5]) for row in rows]
+        return [Seen(row[0], row[1], row[2], bool(row[3]), row[4], row[5], row[6]) for row in rows]
 
     def chosen(self, since_us: int, until_us: int) -> list[Chosen]:
         """Return the chosen turns of whole days of UTC, as ``seen`` counts them."""
@@ -273,6 +306,12 @@ class Shadows:
         span = {"since_us": since_us, "until_us": until_us, "simulated": simulated}
         with self._store.reading() as connection:
             return Routed(*connection.execute(self._sql["routed"], span).fetchone())
+
+    def spent_by(self, since_us: int, until_us: int, *, simulated: bool | None = None) -> list[SpentBy]:
+        """Return what the checks of a period's turns cost, by route and intent; by when the turns were, not the checks."""
+        span = {"since_us": since_us, "until_us": until_us, "simulated": simulated}
+        with self._store.reading() as connection:
+            return [SpentBy(*row) for row in connection.execute(self._sql["spent_by"], span)]
 
     def _rows(self, query: str, values: Any) -> list[ShadowRow]:
         with self._store.reading() as connection:
@@ -379,10 +418,35 @@ def _flag(value: int | None) -> bool | None:
 
 
 def _counted(read: Sequence[Candidate]) -> list[tuple[Any, ...]]:
-    found: dict[tuple[int, str, str, bool], list[int]] = {}
+    found: dict[Place, list[int]] = {}
     for one in read:
         if one.whole:
-            count = found.setdefault((one.at_us // _DAY_US, one.route, one.intent or "", one.simulated), [0, 0])
+            place = Place(one.at_us // _DAY_US, one.route, one.intent or "", one.simulated)
+            count = found.setdefault(place, [0, 0, 0])
             count[0] += 1
             count[1] += one.confidence is None
-    return [(*key, *count) for key, count in found.items()]
+        if one.asked_again is not None:
+            found.setdefault(one.asked_again, [0, 0, 0])[2] += 1
+    return [(*msgspec.structs.astuple(place), *count) for place, count in found.items()]
+
+
+class _Decided(msgspec.Struct):
+    signals: dict[str, Any] = {}
+
+
+class _Detail(msgspec.Struct, array_like=True):
+    """The beginning of a turn's detail: all that is read of it here."""
+
+    decision: _Decided
+
+
+_DETAIL = msgspec.msgpack.Decoder(_Detail)
+
+
+def _asks_again(detail: bytes) -> bool:
+    """Return whether the customer asks in this turn what was asked before; not of the later steps of its tool loop."""
+    try:
+        signals = _DETAIL.decode(Codec().unpack(detail)).decision.signals
+        return signals["history"]["reasked"] > 0 and not signals.get("tools", {}).get("in_loop")
+    except (StoreError, msgspec.MsgspecError, KeyError, TypeError):
+        return False

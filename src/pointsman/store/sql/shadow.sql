@@ -1,7 +1,12 @@
 -- name: candidates
 SELECT seq, id, at_us, route, intent, confidence, simulated,
-    status = 'ok' AND reply_hash IS NOT NULL AND dialect != 'batch' AS whole
+    status = 'ok' AND reply_hash IS NOT NULL AND dialect != 'batch' AS whole, detail, conversation_id, key_id
 FROM turn WHERE seq > ? ORDER BY seq LIMIT ?
+
+-- name: turn_before
+SELECT at_us, route, intent, simulated FROM turn
+WHERE conversation_id = ? AND at_us < ? AND coalesce(key_id, '') = coalesce(?, '') AND dialect != 'batch'
+ORDER BY at_us DESC LIMIT 1
 
 -- name: last_seq
 SELECT coalesce(max(seq), 0) FROM turn
@@ -14,9 +19,9 @@ INSERT INTO shadow_sampler (one, salt, recent) VALUES (1, ?, ?)
 ON CONFLICT (one) DO UPDATE SET recent = excluded.recent
 
 -- name: see
-INSERT INTO shadow_seen (day, route, intent, simulated, turns, unknown) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO shadow_seen (day, route, intent, simulated, turns, unknown, reasked) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (day, route, intent, simulated) DO UPDATE SET
-    turns = turns + excluded.turns, unknown = unknown + excluded.unknown
+    turns = turns + excluded.turns, unknown = unknown + excluded.unknown, reasked = reasked + excluded.reasked
 
 -- name: choose
 INSERT OR IGNORE INTO shadow (turn_id, turn_seq, chosen_at_us, changed_at_us, why, probability, state, detail)
@@ -56,7 +61,7 @@ WHERE at_us >= :since_us AND at_us < :until_us AND (:simulated IS NULL OR simula
 SELECT state, why, count(*) FROM shadow GROUP BY state, why
 
 -- name: seen
-SELECT day, route, intent, simulated, turns, unknown FROM shadow_seen WHERE day >= :since_day AND day < :until_day
+SELECT day, route, intent, simulated, turns, unknown, reasked FROM shadow_seen WHERE day >= :since_day AND day < :until_day
 
 -- name: chosen
 SELECT shadow.turn_id, shadow.probability, shadow.state, shadow.verdict, shadow.material, shadow.decided_by,
@@ -67,6 +72,13 @@ SELECT shadow.turn_id, shadow.probability, shadow.state, shadow.verdict, shadow.
     turn.route, coalesce(turn.intent, ''), turn.conversation_id, turn.key_id, turn.simulated
 FROM shadow JOIN turn ON turn.seq = shadow.turn_seq AND turn.id = shadow.turn_id
 WHERE turn.at_us >= :since_us AND turn.at_us < :until_us
+
+-- name: spent_by
+SELECT turn.route, coalesce(turn.intent, ''), coalesce(sum(shadow.cost_pico), 0), coalesce(sum(judge_cost_pico), 0),
+    sum(lost_pico + held_pico), count(*)
+FROM shadow JOIN turn ON turn.seq = shadow.turn_seq AND turn.id = shadow.turn_id
+WHERE turn.at_us >= :since_us AND turn.at_us < :until_us AND (:simulated IS NULL OR turn.simulated = :simulated)
+GROUP BY 1, 2
 
 -- name: material_ids
 -- What a person said of a pair goes before what the rule or the judge found.

@@ -15,6 +15,7 @@ CREATE TABLE shadow_seen (
     simulated INTEGER NOT NULL,
     turns INTEGER NOT NULL,
     unknown INTEGER NOT NULL,       -- of them, turns whose confidence is unknown
+    reasked INTEGER NOT NULL,       -- turns after whose reply the customer had to ask the same again
     PRIMARY KEY (day, route, intent, simulated)
 ) WITHOUT ROWID;
 
