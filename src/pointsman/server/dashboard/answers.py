@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
@@ -93,7 +94,7 @@ class Answers:
             "page": view.page,
             "title": given.title or view.page.title,
             "verdict": given.verdict,
-            "tables": {table.name: table for table in given.tables},
+            "tables": SimpleNamespace(**{table.name: table for table in given.tables}),
             "groups": _groups(view),
             "filtered": view.page.filtered and given.filtered,
             "ranges": [(name, words) for name, (words, _) in RANGES.items()],

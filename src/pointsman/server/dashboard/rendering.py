@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -179,6 +180,8 @@ def value_text(column: Column, value: Any) -> str:
         return numbers.UNKNOWN
     if isinstance(value, Rate | Estimate):
         return quantity(value.value, unit_of(value))
+    if column.kind == "price" and isinstance(value, Decimal):
+        return f"{value.normalize():f}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if not isinstance(value, str) and column.kind in _UNITS:

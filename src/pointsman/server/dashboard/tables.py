@@ -13,10 +13,12 @@ import msgspec
 
 from pointsman.domain.figures import Estimate, Rate
 
-Kind = Literal["text", "id", "count", "usd", "ms", "share", "when", "tier", "model", "status", "number", "figure"]
+Kind = Literal[
+    "text", "id", "count", "usd", "ms", "share", "when", "tier", "model", "status", "number", "price", "figure"
+]
 """How a column's values are shown. ``figure`` takes a ``Rate`` or an ``Estimate``; ``when`` Unix microseconds, ``model`` a
-model id."""
-_RIGHT: Final = frozenset({"count", "usd", "ms", "share", "number", "figure"})
+model id, ``price`` dollars written as they are."""
+_RIGHT: Final = frozenset({"count", "usd", "ms", "share", "number", "price", "figure"})
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 

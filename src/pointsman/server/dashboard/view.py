@@ -69,6 +69,11 @@ class View(msgspec.Struct, frozen=True):
         """The turns that the filter leaves, as the questions want them."""
         return self.filter.slice()
 
+    @property
+    def store_url(self) -> str:
+        """The store as ``--store`` wants it, for commands to copy."""
+        return f"sqlite:///{self.router.store.path}"
+
     def link(self, slug: str, rest: str = "", **changes: str | None) -> str:
         """Return the address of a page with this filter; ``changes`` set parameters, None takes one away."""
         path = "/" + slug + ("/" + quote(rest, safe="") if rest else "")
