@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -105,6 +106,31 @@ def show_run(scored: ScoredRun) -> None:
             cells = [str(count) for count in counts.values()]
             table.add_row("", plain(name), *cells, str(sum(counts.values())), share(rate))
     show_stacked(table, keys=2)
+
+
+def cards_of(folder: Path) -> list[dict[str, Any]]:
+    """Return what cards say of a run, as data for a report."""
+    from pointsman.evaluation.scorecard_runs import read_scored, sum_up
+
+    return [
+        {"card": one.head.card, "version": one.head.version, "judge": one.head.author, "models": sum_up(one)}
+        for one in read_scored(folder)
+    ]
+
+
+def show_cards(folder: Path) -> None:
+    """Print, below a run's report, what share of the replies each card passes."""
+    from pointsman.evaluation.scorecard_runs import read_scored, sum_up
+
+    console = out()
+    for one in read_scored(folder):
+        said = [
+            f"{each.model} passes {_percent(each.passed)} % (n = {each.passed.n:,}"
+            + (f", {each.unknown:,} unknown)" if each.unknown else ")")
+            for each in sum_up(one)
+        ]
+        judge = f", judge {one.head.author}" if one.head.author else ""
+        console.print(plain(f"scorecard {one.head.card}@{one.head.version}{judge}: {'; '.join(said)}"))
 
 
 def show_turns(card: Card, done: Sequence[ScoredTurn], told: dict[str, Any], *, json: bool) -> None:
