@@ -148,7 +148,7 @@ def _rate(rule: RateWatch, parts: _Parts) -> Iterator[dict[str, Any]]:
         )
     side = "below" if spec.below is not None else "above"
     text = f"{WORDS[spec.of]} {side} {percent(bound)} in {length(spec.window)}"
-    yield _alert(rule.name, expression, spec.severity, text)
+    yield _alert(rule.name, expression, spec.severity, text, spec.window)
 
 
 def _burn(rule: BurnWatch, parts: _Parts) -> Iterator[dict[str, Any]]:
@@ -159,15 +159,15 @@ def _burn(rule: BurnWatch, parts: _Parts) -> Iterator[dict[str, Any]]:
         n = _sum(parts.all, window.long, per)
         expression = f"{long} > {limit}\nand {short} > {limit}\nand {n} >= {spec.min_n}"
         text = f"the budget of {percent(rule.budget)} burns {window.factor:g} times too fast in {length(window.long)}"
-        yield _alert(rule.name, expression, window.severity, text)
+        yield _alert(rule.name, expression, window.severity, text, window.long)
 
 
-def _alert(name: str, expression: str, severity: str, text: str) -> dict[str, Any]:
+def _alert(name: str, expression: str, severity: str, text: str, window: int) -> dict[str, Any]:
     words = "".join(part.capitalize() for part in name.replace("_", "-").split("-"))
     return {
         "alert": f"Pointsman{words}",
         "expr": expression,
-        "labels": {"severity": severity, "monitor": name},
+        "labels": {"severity": severity, "monitor": name, "window": f"{window}m"},
         "annotations": {"summary": f"{name}: {text}"},
     }
 
