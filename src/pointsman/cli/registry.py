@@ -37,6 +37,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keys": ("pointsman.cli.keys", "Create, list and revoke client keys."),
     "contracts": ("pointsman.cli.contracts", "Sum up rejected replies; check replies against a schema."),
     "outcomes": ("pointsman.cli.outcomes", "Import and show how conversations ended."),
+    "forget": ("pointsman.cli.forget", "Delete everything stored of a customer or a conversation."),
+    "archive": ("pointsman.cli.archive", "Write the figures of past days as Parquet files."),
     "memory": ("pointsman.cli.memory", "Show and delete what is remembered of conversations."),
     "prompts": ("pointsman.cli.prompts", "List, compare, change and roll back prompts."),
     "monitors": ("pointsman.cli.monitors", "The rules that watch: list, try on stored turns, export."),

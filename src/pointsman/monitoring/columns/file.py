@@ -65,34 +65,53 @@ class ColumnFile:
         Raises:
             StoreError: the file cannot be written, or others kept it for a minute.
         """
-        with self._turn_of(exclusive=True):
-            connection = self._current(store_uid)
-            try:
-                yield connection
-            finally:
-                connection.close()
+        with self._turn_of(exclusive=True), self.opened(store_uid) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def opened(self, store_uid: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        """As ``writing``, for who keeps everybody away already (``alone``)."""
+        connection = self._current(store_uid)
+        try:
+            yield connection
+        finally:
+            connection.close()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Lend a read-only connection; any number may read at once.
+        """Lend a read-only connection that reaches no other file; any number may read at once.
 
         Raises:
             StoreError: there is no file yet, or it cannot be read.
         """
+        with self._turn_of(exclusive=False), self._reading(outside="false") as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def exporting(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Lend a read-only connection that may write other files, alone: one process cannot open the file in both ways.
+
+        Raises:
+            StoreError: there is no file yet, or it cannot be read.
+        """
+        with self._turn_of(exclusive=True), self._reading(outside="true") as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _reading(self, *, outside: str) -> Iterator[duckdb.DuckDBPyConnection]:
         import duckdb
 
-        with self._turn_of(exclusive=False):
-            if not self.path.exists():
-                raise StoreError(f"there are no columns at {self.path} yet: `pointsman fold` makes them.")
-            try:
-                config = {**_CLOSED, "enable_external_access": "false"}
-                connection = duckdb.connect(str(self.path), read_only=True, config=config)
-            except duckdb.Error as error:
-                raise self._explained(error) from None
-            try:
-                yield connection
-            finally:
-                connection.close()
+        if not self.path.exists():
+            raise StoreError(f"there are no columns at {self.path} yet: `pointsman fold` makes them.")
+        try:
+            config = {**_CLOSED, "enable_external_access": outside}
+            connection = duckdb.connect(str(self.path), read_only=True, config=config)
+        except duckdb.Error as error:
+            raise self._explained(error) from None
+        try:
+            yield connection
+        finally:
+            connection.close()
 
     def remove(self) -> None:
         """Delete the file with all that belongs to it; the next fold makes it again."""
