@@ -126,7 +126,7 @@ def _budgets(view: View, now: datetime) -> Table:
     empty = (
         "Nothing is spent in this period."
         if view.router.policy.budgets.caps
-        else "The policy has no caps: write some under budgets:."
+        else "The policy has no caps (section budgets)."
     )
     return Table("budgets", "Budgets", columns, rows[:200], len(rows), empty)
 
@@ -162,9 +162,9 @@ def _readers(view: View) -> Table:
 def _files(view: View) -> Table:
     store = view.router.store.path
     paths = sorted({*(Path(f"{store}{end}") for end in _SIDE_FILES), *store.parent.glob(f"{glob.escape(store.stem)}*")})
-    rows = [[path.name, path.stat().st_size / 1e6] for path in paths if path.is_file()]
+    rows = [[path.name, path.stat().st_size] for path in paths if path.is_file()]
     return Table(
-        "files", "Files of the store", (Column("file", "File", "id"), Column("mb", "Size, MB", "number")), rows
+        "files", "Files of the store", (Column("file", "File", "id"), Column("bytes", "Size, bytes", "count")), rows
     )
 
 
