@@ -28,7 +28,7 @@ ToolsFunction = Annotated[
         "--tools", help="With --mode free: MODULE:FUNCTION beside the cases, the tools that act on their worlds."
     ),
 ]
-GraderName = Annotated[str, typer.Option(help="What grades: strict, bfcl, outcome ...")]
+GraderName = Annotated[str, typer.Option(help="What grades: strict, bfcl, end_state, policy_adherence:FILE ...")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only so many cases, taken at random.")]
 Seed = Annotated[int, typer.Option(help="Orders the cases, and is sent to providers that take one.")]
 Concurrency = Annotated[int, typer.Option("--concurrency", min=1, max=256, help="Calls at the same time.")]

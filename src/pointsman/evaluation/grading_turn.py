@@ -40,7 +40,7 @@ def calls_made(case: Case) -> tuple[Made, ...]:
             if type(part) is ToolCall:
                 result = results.get(part.id)
                 text = result_text(result) if result is not None else ""
-                found.append(Made(part.name, text, result is not None and _failed(result, text), place > last))
+                found.append(Made(part.name, text, result is not None and result_failed(result, text), place > last))
     return tuple(found)
 
 
@@ -95,7 +95,8 @@ def result_value(text: str) -> Any:
         return None
 
 
-def _failed(result: ToolResult, text: str) -> bool:
+def result_failed(result: ToolResult, text: str) -> bool:
+    """Tell whether a result says that the call failed."""
     if result.is_error or _FAILED.match(text):
         return True
     value = result_value(text)
