@@ -10,7 +10,7 @@ from pointsman.charts.figure import Verdict, table_behind, verdict_icon
 from pointsman.charts.frame import frame, grid_across, left_room, rule
 from pointsman.charts.numbers import Unit, count, shown, with_interval
 from pointsman.charts.scales import Scale, finite, scale
-from pointsman.charts.svg import Tone, cut, el, label, marked, nothing, picture, tone_class
+from pointsman.charts.svg import Tone, cut, el, label, marked, nothing, picture, tone_class, wide
 
 _ROW = 34
 _NARROW = 480
@@ -43,7 +43,7 @@ def forest(
     step = 46 if narrow else _ROW
     judged = any(row.verdict for row in rows)
     left = 12 if narrow else left_room([row.name for row in rows], width)
-    right = 14 if narrow else 190 if judged else 150
+    right = 14 if narrow else max(wide(_value(row, unit)) for row in rows) + (76 if judged else 20)
     found = frame(
         width, len(rows) * step + (56 if name else 40), left=left, right=right, bottom=46 if name else 30, top=8
     )
@@ -84,7 +84,7 @@ def _words(
     row: Interval, top: float, line: float, unit: Unit, edges: tuple[float, float, float], *, narrow: bool
 ) -> str:
     left, right, width = edges
-    value = "too few" if row.few else with_interval(row.value, row.low, row.high, unit)
+    value = _value(row, unit)
     verdict = f" {row.verdict}" if row.verdict else ""
     if narrow:
         room = width - (len(value) + len(verdict)) * 6.6 - 40
@@ -101,6 +101,10 @@ def _words(
     if row.verdict:
         words += verdict_icon(row.verdict, width - 44, line) + label(width - 34, line + 4, row.verdict, classes="toned")
     return words
+
+
+def _value(row: Interval, unit: Unit) -> str:
+    return "too few" if row.few else with_interval(row.value, row.low, row.high, unit)
 
 
 def _said(row: Interval, unit: Unit) -> str:

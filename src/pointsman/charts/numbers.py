@@ -14,9 +14,11 @@ UNKNOWN: Final = "–"
 THIN: Final = "\u202f"
 """Marks thousands, and stands before a unit: a thin space that no line breaks at."""
 
-Unit = Literal["usd", "ms", "share", "count", "tokens/s", "tokens", "points", "ratio", ""]
-"""What a figure counts. ``points``: a difference of shares, shown in percentage points. ``ratio``: 1.1 is shown as 1.10."""
+Unit = Literal["usd", "ms", "share", "count", "tokens/s", "tokens", "points", "change", "ratio", ""]
+"""What a figure counts. ``points``: a difference of shares, in percentage points. ``change``: a part more (0.1) or less (-0.1),
+in percent with its sign. ``ratio``: 1.1 is shown as 1.10."""
 
+_HUNDREDTHS: Final = ("share", "points", "change")
 _LARGE: Final = 10_000
 _SECOND_MS: Final = 1000.0
 _MINUTE_S: Final = 60.0
@@ -89,14 +91,20 @@ def points(difference: Number | None) -> str:
     return UNKNOWN if known is None else f"{_spaced(f'{known * 100:+,.1f}')}{THIN}pt"
 
 
+def change(part: Number | None) -> str:
+    """Return a part more or less (0.1 is a tenth more) in percent, with its sign."""
+    known = _known(part)
+    return UNKNOWN if known is None else f"{_spaced(f'{known * 100:+,.1f}')}{THIN}%"
+
+
 def with_interval(value: Number | None, low: Number | None, high: Number | None, unit: Unit = "share") -> str:
     """Return a figure with its bounds: ``1.3 % (0.7 to 2.2)``; the unit is said once where it stays the same."""
     if _known(value) is None:
         return UNKNOWN
     if _known(low) is None or _known(high) is None:
         return shown(value, unit)
-    if unit in ("share", "points"):
-        bounds = [f"{float(bound) * 100:.1f}" for bound in (low, high) if bound is not None]
+    if unit in _HUNDREDTHS:
+        bounds = [_spaced(f"{float(bound) * 100:,.1f}") for bound in (low, high) if bound is not None]
     else:
         bounds = [shown(bound, unit) for bound in (low, high)]
     return f"{shown(value, unit)} ({bounds[0]} to {bounds[1]})"
@@ -140,9 +148,10 @@ def shown(value: Number | None, unit: Unit) -> str:
 
 def on_axis(value: float, unit: Unit) -> str:
     """Return a figure as an axis writes it: short, without decimals that say nothing."""
-    if unit in ("share", "points"):
+    if unit in _HUNDREDTHS:
         text = f"{value * 100:.10g}" if abs(value) < _LARGE else number(value * 100)
-        return f"{text}{THIN}%" if unit == "share" else f"{'+' if value > 0 else ''}{text}{THIN}pt"
+        sign = "+" if value > 0 and unit != "share" else ""
+        return f"{sign}{text}{THIN}{'pt' if unit == 'points' else '%'}"
     if unit == "usd":
         return _short_dollars(value)
     if unit == "ms":
@@ -191,6 +200,7 @@ _WRITERS: Final[Mapping[str, Callable[[Number | None], str]]] = {
     "tokens": count,
     "tokens/s": number,
     "points": points,
+    "change": change,
     "ratio": _ratio,
     "": number,
 }

@@ -15,8 +15,9 @@ from pointsman.charts.svg import Tone, clean, cut, el, label, marked, nothing, p
 
 _ALL_NAMED = 16
 """With more points than this only those on the front are named; the others say their names under the pointer."""
-_ROOM = 160.0
+_ROOM = 200.0
 """Width of a name at most."""
+_NEAR = 20
 _OVER = 10
 """A name may stand this much above the picture's room: below the name of the axis."""
 
@@ -89,7 +90,11 @@ def scatter(
         drawn.append(el("path", class_="front soft", d=path(_steps([places[place] for place in best]))))
     for spot, place in zip(known, places, strict=True):
         drawn.append(_spot(spot, place, x, y, (x_unit, y_unit)))
-    order = [*best, *(n for n in range(len(known)) if n not in set(best))] if len(known) <= _ALL_NAMED else best
+    order = (
+        [*reversed(best), *(n for n in range(len(known)) if n not in set(best))]
+        if len(known) <= _ALL_NAMED
+        else best[::-1]
+    )
     line = _steps([places[place] for place in best]) if len(best) > 1 else []
     drawn += _names([known[n] for n in order], [places[n] for n in order], [*_dots(places), *_along(line)], found)
     return picture(width, height, title, drawn)
@@ -145,7 +150,10 @@ def _names(spots: Sequence[Spot], places: Sequence[tuple[float, float]], taken: 
             if _inside(box, found) and not any(box.meets(other) for other in taken):
                 taken.append(box)
                 tone = tone_class(spot.tone)
-                drawn.append(el("g", label(left + dx, top + dy, name, anchor=anchor, classes="halo"), class_=tone))
+                words = label(left + dx, top + dy, name, anchor=anchor, classes="halo")
+                # A name that stands further off is tied to its point.
+                tie = rule(left, top, left + dx, top + dy - (0 if dy < 0 else 8), "join") if abs(dy) > _NEAR else ""
+                drawn.append(el("g", tie + words, class_=tone))
                 break
     return drawn
 
@@ -168,6 +176,7 @@ _AROUND = (
     (12, 30, "start"),
     (-12, -22, "end"),
     (-12, 30, "end"),
+    *((dx, dy, anchor) for dy in (-38, 46, -54, 62, -70, 78) for dx, anchor in ((14, "start"), (-14, "end"))),
 )
 
 

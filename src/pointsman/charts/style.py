@@ -51,12 +51,14 @@ CHARTS_CSS: Final = """
 .chart .few .bar,.chart .few .dot,.chart .few .whisker{opacity:.45}
 .chart .dash-1 .line,.chart .line.dash-1{stroke-dasharray:6 3}.chart .dash-2 .line,.chart .line.dash-2{stroke-dasharray:2 3}
 .chart .dash-3 .line,.chart .line.dash-3{stroke-dasharray:8 3 2 3}
+.chart .dash-4 .line,.chart .line.dash-4{stroke-dasharray:14 4}
+.chart .dash-5 .line,.chart .line.dash-5{stroke-dasharray:1 5}
 .chart text.toned{fill:currentColor;font-weight:600}
 .chart a{cursor:pointer}.chart a:focus-visible{outline:2px solid var(--mid);outline-offset:2px}
 .chart a:hover .dot,.chart a:hover .bar{opacity:.75}
 .spark{display:inline-block;width:120px;max-width:120px;height:28px;vertical-align:middle}
-.verdict{display:inline-flex;align-items:center;gap:.35em;font-weight:600;white-space:nowrap}
-.verdict svg{width:1em;height:1em;flex:none}
+.verdict{font-weight:600;white-space:nowrap}
+.verdict svg{width:.9em;height:.9em;margin-right:.35em;vertical-align:-.08em}
 .verdict path{fill:none;stroke:currentColor;stroke-width:2.2;stroke-linecap:round;stroke-linejoin:round}
 .verdict.pass{color:var(--pass)}.verdict.fail{color:var(--fail)}.verdict.hold{color:var(--hold)}
 .behind{margin:4px 0 0}.behind>summary{color:var(--dim);cursor:pointer;font-size:13px}

@@ -10,7 +10,7 @@ Tone = Literal["small", "mid", "flagship", "pass", "fail", "hold", "ink", "soft"
 """What a mark's colour means: a tier, a verdict, or nothing (ink in four strengths)."""
 
 INKS: Final[tuple[Tone, ...]] = ("ink", "soft", "faint", "pale")
-_DASHES: Final = 4
+_DASHES: Final = 6
 SAMPLE: Final = 23.0
 """Room that the piece of a line before its name takes."""
 

@@ -12,11 +12,13 @@ from rich.table import Table
 from pointsman.cli.console import out, plain, print_json
 from pointsman.cli.figures import UNKNOWN, for_json, usd
 from pointsman.cli.replay_view import counted
+from pointsman.cli.scorecard_view import cards_of, show_cards
 from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson
 from pointsman.errors import UsageError
 
 if TYPE_CHECKING:
+    from pointsman.cli.run_compare import Compared
     from pointsman.evaluation.run_log import RunHead
     from pointsman.evaluation.run_summary import ModelSum, Quantile, Share
 
@@ -25,43 +27,89 @@ _TAGS = 12
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="The folder of a run.", show_default=False)],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, or RUN#MODEL.", show_default=False)],
     by: Annotated[str | None, typer.Option("--by", help="Cut the accuracy by this tag, too.")] = None,
     repeats_by: Annotated[
         str | None, typer.Option("--repeats-by", help="Cases that share this tag are repeats of one case.")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as one HTML file, with plots.")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="RUN or RUN#MODEL: compare with this baseline; flips go into the HTML.")
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="With --against: the gate's terms (YAML); left out, the usual margins.")
+    ] = None,
+    cases: Annotated[
+        Path | None, typer.Option(help="With --against: where the case file is now; left out, where it was.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Sum up a run: accuracy with its interval, pass^k, cost, latency, kinds of failures.
 
     Exit codes: 0 done, 2 wrong input.
     """
-    report(run, by=by, repeats_by=repeats_by, html=html, json=json)
+    from pointsman.cli.run_compare import Asked, compare
+
+    if against is None and (policy is not None or cases is not None):
+        raise UsageError("--policy and --cases belong to a comparison: add --against RUN, or leave them out.")
+    asked = None if against is None else Asked(run, against, policy, cases)
+    report(run, by=by, repeats_by=repeats_by, html=html, json=json, compared=None if asked is None else compare(asked))
 
 
 def report(
-    run: Path, *, by: str | None = None, repeats_by: str | None = None, html: Path | None = None, json: bool = False
+    run: str | Path,
+    *,
+    by: str | None = None,
+    repeats_by: str | None = None,
+    html: Path | None = None,
+    json: bool = False,
+    compared: Compared | None = None,
 ) -> None:
     """Print the report of the run in folder ``run``."""
     from pointsman.evaluation.run_log import read_grades, read_head
     from pointsman.evaluation.run_summary import summarise
 
-    head = read_head(run)
-    sums = summarise(read_grades(run), repeats_by=repeats_by)
+    folder, model = _split(run)
+    head = read_head(folder)
+    if model and model not in head.models:
+        raise UsageError(f"{folder}: has no model {model[:80]!r}. There are: {', '.join(head.models[:8])}.")
+    rows = (row for row in read_grades(folder) if not model or row.model == model)
+    sums = summarise(rows, repeats_by=repeats_by)
+    if compared is not None:
+        sums = compared.with_baseline(folder, sums, repeats_by)
     if html is not None:
-        _write_page(html, head, sums)
+        _write_page(html, folder, head, sums, compared)
     if json:
-        print_json({"run": msgspec.to_builtins(head), "models": [_json(one) for one in sums]})
+        more = {} if compared is None else {"against": compared.for_json()}
+        cards = for_json(cards_of(folder))
+        print_json(
+            {"run": msgspec.to_builtins(head), "models": [_json(one) for one in sums], "scorecards": cards, **more}
+        )
         return
-    _show(head, sums, by)
+    _show(head, sums, by, compared)
+    show_cards(folder)
 
 
-def _write_page(to: Path, head: RunHead, sums: tuple[ModelSum, ...]) -> None:
+def _split(text: str | Path) -> tuple[Path, str]:
+    """Return the folder and the model ('' for all) that ``RUN`` or ``RUN#MODEL`` names."""
+    name, mark, model = str(text).rpartition("#")
+    if not mark or Path(text).is_dir():
+        return Path(text), ""
+    return Path(name), model
+
+
+def _write_page(to: Path, folder: Path, head: RunHead, sums: tuple[ModelSum, ...], compared: Compared | None) -> None:
+    from pointsman.evaluation.run_extent import extents
+    from pointsman.evaluation.run_log import read_grades
     from pointsman.evaluation.run_page import page
 
+    found = extents(read_grades(folder))
+    if compared is not None:
+        found |= compared.extents()
+    text = page(head, sums, found, None if compared is None else compared.comparison())
     try:
-        to.write_text(page(head, sums), encoding="utf-8")
+        # Halves of letters that a file cannot hold may stand in other people's text.
+        to.write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
         raise UsageError(f"{to}: cannot be written: {error.strerror}.") from error
 
@@ -78,8 +126,10 @@ def _json(one: ModelSum) -> dict[str, Any]:
     return data
 
 
-def _show(head: RunHead, sums: tuple[ModelSum, ...], by: str | None) -> None:
+def _show(head: RunHead, sums: tuple[ModelSum, ...], by: str | None, compared: Compared | None = None) -> None:
     console = out()
+    if compared is not None:
+        console.print(plain(compared.verdict(), "bold"))
     best = max(sums, key=lambda one: one.accuracy.share or -1.0, default=None)
     if best is None or best.accuracy.share is None:
         console.print(plain(f"{counted(head.cases, 'case')}, nothing graded by {head.grader}", "bold"))

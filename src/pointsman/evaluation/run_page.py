@@ -2,249 +2,309 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
+from typing import Final
 
+import msgspec
+
+from pointsman.charts.figure import verdict_mark
+from pointsman.charts.numbers import UNKNOWN, count, duration, money, percent, with_interval
+from pointsman.charts.style import CHARTS_CSS, PALETTE_CSS
+from pointsman.charts.svg import safe
+from pointsman.evaluation.flip_html import FLIPS_CSS, flip_html
+from pointsman.evaluation.flip_views import FlipViews
+from pointsman.evaluation.gate import Gate
+from pointsman.evaluation.gate_papers import figures
+from pointsman.evaluation.run_extent import Extent
 from pointsman.evaluation.run_log import RunHead
+from pointsman.evaluation.run_plots import cost_plot, kind_plot, margin_plots, repeat_plot, time_plot
 from pointsman.evaluation.run_summary import ModelSum, Quantile, Share
 
-_STYLE = """
-:root{color-scheme:light dark;--ink:#1b1f24;--dim:#5d6670;--line:#d5dae0;--page:#fff;--mark:#1f6feb;--front:#b35900;
---ok:31,111,235}
-@media (prefers-color-scheme:dark){:root{--ink:#e6eaef;--dim:#9aa4af;--line:#363d46;--page:#14181d;--mark:#6cb0ff;--front:#ffb366;
---ok:108,176,255}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);max-width:1080px;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2.2rem 0 .4rem}p.dim{color:var(--dim);margin:.2rem 0}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.87rem}
-th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
-th:first-child,td:first-child{text-align:left}th{color:var(--dim);font-weight:600}svg{width:100%;height:auto}
-svg text{fill:var(--ink);font:12px system-ui,sans-serif}svg .dim{fill:var(--dim)}svg line,svg path{stroke:var(--line);fill:none}
-svg .ci{stroke:var(--mark);opacity:.45}svg .front{stroke:var(--front);stroke-width:2}svg circle{fill:var(--mark)}
-svg .bar{stroke:var(--mark);stroke-width:7;opacity:.5}
+_ALONE: Final = "default-src 'none'; style-src 'unsafe-inline'"
+"""What the page allows itself: its own style. A transcript that got through as markup could still do nothing."""
+
+_STYLE: Final = """
+*{box-sizing:border-box}body{font:14px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;color:var(--ink);
+background:var(--paper);max-width:1080px;margin:0 auto;padding:24px 16px 64px;font-variant-numeric:tabular-nums}
+h1{font-size:22px;line-height:1.3;margin:0 0 8px;overflow-wrap:anywhere}
+h2{font-size:17px;margin:40px 0 8px}
+p{margin:4px 0}
+.dim{color:var(--dim)}p.dim{overflow-wrap:anywhere}
+.notice{border-left:3px solid var(--hold);padding:4px 12px;margin:12px 0;font-weight:600}
+nav{display:flex;flex-wrap:wrap;gap:4px 16px;margin:16px 0 0}
+a{color:var(--mid)}
+a:focus-visible,summary:focus-visible{outline:2px solid var(--mid)}
+.scroll{overflow-x:auto}table.sheet{border-collapse:collapse;font-size:13px}
+.sheet th,.sheet td{padding:4px 12px 4px 0;border-bottom:1px solid var(--rule);text-align:right;vertical-align:top}
+.sheet th:first-child,.sheet td:first-child{text-align:left;overflow-wrap:anywhere;min-width:10em}
+.sheet th{color:var(--dim);font-weight:600;vertical-align:bottom}
+.sheet td{white-space:nowrap}
+.sheet td:first-child,.sheet td.text{white-space:normal}
+.sheet td.text,.sheet th.text{text-align:left;overflow-wrap:anywhere;min-width:14em}
+code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12.5px;overflow-wrap:anywhere}
+@media (max-width:759px){.sheet thead{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
+.sheet,.sheet tbody,.sheet tr,.sheet td{display:block}
+.sheet tr{border:1px solid var(--rule);border-radius:8px;padding:8px 12px;margin:8px 0}
+.sheet td,.sheet td.text{display:flex;justify-content:space-between;gap:16px;border:0;padding:2px 0;white-space:normal;
+text-align:right;min-width:0}
+.sheet td::before{content:attr(data-label);color:var(--dim);text-align:left;flex:none;max-width:55%}
+.sheet td:first-child{font-weight:600;min-width:0}
+.sheet td:first-child::before{content:none}}
 """
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 1000, 420, 60, 46, 16, 24
-_NAMED = 14
-"""With more points than this only those on the front get their names; the others say theirs under the pointer."""
+
+_MANY: Final = 12
+"""Values of a tag that still are columns of a table; more of them are rows."""
+_MOST_VALUES: Final = 24
+_FULL: Final = 4
+"""Models up to which each gets plots of its own."""
 
 
-def page(head: RunHead, sums: Sequence[ModelSum]) -> str:
+class Comparison(msgspec.Struct, frozen=True):
+    """A candidate against its baseline: the verdict and the flips that are shown. ``command`` lists all of them."""
+
+    old: str
+    new: str
+    gate: Gate
+    flips: FlipViews
+    command: str
+
+
+def page(
+    head: RunHead,
+    sums: Sequence[ModelSum],
+    extents: Mapping[str, Extent] | None = None,
+    comparison: Comparison | None = None,
+) -> str:
     """Return the report. Text from outside is escaped."""
     ranked = sorted(sums, key=lambda one: (-(one.accuracy.share or -1.0), one.model))
-    how = "on the recorded history" if head.mode == "fixed" else "running freely on the tape"
-    repeats = f", {head.repeats} repeats" if head.repeats > 1 else ""
-    simulated = any("simulated" in one.origins for one in sums)
-    made_of = (
-        f"{head.cases:,} cases of {escape(head.cases_file)} (version {escape(head.version)}){repeats}, {how}, "
-        f"graded by {escape(head.grader)}"
+    parts = [*_top(head, ranked, comparison)]
+    sections = _sections(ranked, extents or {}, comparison)
+    parts.append(_contents([(name, anchor) for name, anchor, _ in sections]))
+    parts += [f'<section id="{anchor}"><h2>{name}</h2>{body}</section>' for name, anchor, body in sections]
+    title = safe(f"Run: {head.cases_file}")
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{safe(_ALONE)}">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="referrer" content="no-referrer">'
+        f"<title>{title}</title><style>{PALETTE_CSS}{_STYLE}{CHARTS_CSS}{FLIPS_CSS}</style></head>\n<body><main>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</main></body></html>\n"
     )
-    parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
-        f"<title>Run: {escape(head.cases_file)}</title><style>{_STYLE}</style>",
-        f"<h1>{escape(_verdict(ranked))}</h1>",
-        f"<p class=dim>{made_of}</p>",
-        "<p><b>Simulated models answered: this says nothing of real ones.</b></p>" if simulated else "",
-        _models(ranked),
-        _scatter(ranked),
-        _latencies(ranked),
-        _failures(ranked),
-        *(_by_tag(ranked, tag) for tag in sorted({tag for one in sums for tag in one.by_tag})),
-        "</html>\n",
+
+
+def _top(head: RunHead, ranked: Sequence[ModelSum], comparison: Comparison | None) -> list[str]:
+    some = f" of {count(head.total)}" if head.cases < head.total else ""
+    repeats = f", {head.repeats} repeats" if head.repeats > 1 else ""
+    how = "on the recorded history" if head.mode == "fixed" else "running freely on the tape"
+    what = f"{count(head.cases)} cases{some} of {head.cases_file} (version {head.version})"
+    made_of = f"{what}{repeats}, {how}, graded by {head.grader}"
+    simulated = any("simulated" in one.origins for one in ranked)
+    return [
+        f"<h1>{_sentence(ranked, comparison)}</h1>",
+        f'<p class="dim">{safe(made_of)}</p>',
+        '<p class="notice">Simulated models answered: this says nothing of real ones.</p>' if simulated else "",
     ]
-    return "\n".join(part for part in parts if part)
 
 
-def _verdict(ranked: Sequence[ModelSum]) -> str:
+def _sentence(ranked: Sequence[ModelSum], comparison: Comparison | None) -> str:
+    if comparison is not None:
+        gate = comparison.gate
+        change = f"{comparison.new} in place of {comparison.old}: {gate.text}"
+        return f"{verdict_mark(gate.answer, gate.answer.capitalize())} {safe(change)}"
     best = ranked[0] if ranked else None
     if best is None or best.accuracy.share is None:
         return "Nothing was graded"
     often = "is right most often:" if len(ranked) > 1 else "is right in"
-    return f"{best.model} {often} {_percent(best.accuracy)}"
+    return safe(f"{best.model} {often} {_percent(best.accuracy)}, n = {count(best.accuracy.n)}")
+
+
+def _contents(names: Sequence[tuple[str, str]]) -> str:
+    links = "".join(f'<a href="#{anchor}">{name}</a>' for name, anchor in names)
+    return f'<nav aria-label="Contents">{links}</nav>'
+
+
+def _sections(
+    ranked: Sequence[ModelSum], extents: Mapping[str, Extent], comparison: Comparison | None
+) -> list[tuple[str, str, str]]:
+    named = (comparison.new, comparison.old) if comparison is not None else ()
+    full = [one for one in ranked if one.model in named] or list(ranked[:_FULL])
+    found = [
+        ("Verdict", "verdict", _verdict(comparison)),
+        ("Flipped cases", "flips", _flips(comparison)),
+        ("Models", "models", _models(ranked)),
+        ("Accuracy and cost", "cost", cost_plot(ranked) + _costs(ranked, extents)),
+        ("Times", "times", time_plot(ranked, extents, named)),
+        ("By category", "categories", "".join(_by_tag(ranked, tag) for tag in _tags(ranked))),
+        ("Repeats", "repeats", "".join(map(repeat_plot, full))),
+        ("What was wrong", "failures", "".join(map(kind_plot, full)) + _failures(ranked)),
+    ]
+    return [one for one in found if one[2]]
+
+
+def _verdict(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return ""
+    gate = comparison.gate
+    rows = []
+    for metric in gate.metrics:
+        _, _, change, margin = figures(metric)
+        old, new = (_level(metric.name, value) for value in (metric.baseline, metric.candidate))
+        cells = [safe(metric.name.replace("_", " ")), verdict_mark(metric.answer)]
+        cells += [safe(cell) for cell in (old, new, change, margin, count(metric.n), metric.text)]
+        rows.append(cells)
+    names = ["metric", "verdict", "baseline", "candidate", "difference (bounds)", "margin", "n", "what it rests on"]
+    left = "".join(f'<p class="dim">Not judged: {safe(one)}</p>' for one in gate.left_out)
+    base = (
+        f'<p class="dim">{safe(comparison.new)} against {safe(comparison.old)}, {count(gate.cases)} cases of '
+        f"{count(gate.conversations)} conversations.</p>"
+    )
+    return base + _sheet(names, rows, text={7}) + left + margin_plots(gate)
+
+
+def _level(metric: str, value: float | None) -> str:
+    if metric == "cost":
+        return money(value)
+    return duration(value) if metric.endswith("_p95") else percent(value)
+
+
+def _flips(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return ""
+    gate, shown = comparison.gate, comparison.flips
+    both = f"{count(len(gate.lost))} lost, {count(len(gate.gained))} gained."
+    total = len(gate.lost) + len(gate.gained)
+    if not total:
+        return "<p>No case was answered rightly by one and wrongly by the other.</p>"
+    more = ""
+    if total > len(shown.views):
+        more = (
+            f"<p>The first {count(len(shown.views))} are below, and {count(total - len(shown.views))} more are listed by "
+            f"<code>{safe(comparison.command)}</code></p>"
+        )
+    missing = f'<p class="notice">Conversations are not shown: {safe(shown.missing)}.</p>' if shown.missing else ""
+    return f"<p>{both} Lost ones first. What the other side does not say is marked.</p>{more}{missing}" + "".join(
+        flip_html(view, place) for place, view in enumerate(shown.views, 1)
+    )
 
 
 def _models(ranked: Sequence[ModelSum]) -> str:
+    names = [
+        "model",
+        "right (95 %)",
+        "n",
+        "conform (95 %)",
+        "USD / 1,000",
+        "first token p50",
+        "p95",
+        "answer p50",
+        "p95 (95 %)",
+    ]
     rows = [
         [
-            one.model,
-            _percent(one.accuracy),
-            f"{one.accuracy.n:,}",
-            " ".join(f"{share:.3f}" for _, share, _ in one.pass_hat) or "–",
-            _percent(one.conformance),
-            "–" if one.usd_case is None else f"{one.usd_case * 1000:.3f}",
-            _ms(one.ttft[0]),
-            _ms(one.ttft[1]),
-            _ms(one.latency[0]),
-            _ms(one.latency[1]),
+            safe(cell)
+            for cell in (
+                one.model,
+                _percent(one.accuracy),
+                count(one.accuracy.n),
+                _percent(one.conformance),
+                UNKNOWN if one.usd_case is None else money(one.usd_case * 1000),
+                _ms(one.ttft[0]),
+                _ms(one.ttft[1]),
+                _ms(one.latency[0]),
+                _bounded_ms(one.latency[1]),
+            )
         ]
         for one in ranked
     ]
-    names = [
-        "model",
-        "right, 95 %",
-        "n",
-        "pass^1 ...",
-        "conform, 95 %",
-        "USD / 1,000",
-        "TTFT p50 ms",
-        "p95",
-        "latency p50 ms",
-        "p95",
-    ]
-    return "<h2>Models</h2>" + _table(names, rows)
+    return _sheet(names, rows)
 
 
-def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table without the columns that nobody measured."""
-    kept = [place for place in range(len(names)) if any(row[place] != "–" for row in rows)]
-    names, rows = [names[place] for place in kept], [[row[place] for place in kept] for row in rows]
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<div class=wide><table><tr>{head}</tr>{body}</table></div>"
+def _costs(ranked: Sequence[ModelSum], extents: Mapping[str, Extent]) -> str:
+    """Return what each model took in all: dollars, for one right answer, tokens."""
+    names = ["model", "USD in all", "answers priced", "USD per right answer", "tokens in, mean", "tokens out, mean"]
+    rows = []
+    for one in ranked:
+        extent = extents.get(one.model)
+        told = (one.model, money(one.usd), count(one.priced) if one.priced else UNKNOWN)
+        right = money(extent.usd_right) if extent else UNKNOWN
+        tokens = (count(extent.tokens_in), count(extent.tokens_out)) if extent else (UNKNOWN, UNKNOWN)
+        rows.append([safe(cell) for cell in (*told, right, *tokens)])
+    return _sheet(names, rows) if any(cell != UNKNOWN for row in rows for cell in row[1:]) else ""
 
 
-class _Axis:
-    """A scale from numbers to a picture's coordinates; ``log``: powers of ten."""
-
-    def __init__(self, values: Sequence[float], start: float, end: float, *, log: bool = False) -> None:
-        self._log = log
-        known = [self._scaled(value) for value in values]
-        low, high = min(known), max(known)
-        room = (high - low) * 0.06 or 0.5
-        self._low, self._high, self._start, self._end = low - room, high + room, start, end
-
-    def _scaled(self, value: float) -> float:
-        return math.log10(value) if self._log else value
-
-    def at(self, value: float) -> float:
-        share = (self._scaled(value) - self._low) / (self._high - self._low)
-        return round(self._start + share * (self._end - self._start), 1)
-
-    def ticks(self) -> list[float]:
-        if self._log:
-            powers = range(math.floor(self._low), math.ceil(self._high) + 1)
-            found = [m * 10.0**power for power in powers for m in (1, 2, 5)]
-            return [tick for tick in found if self._low <= math.log10(tick) <= self._high]
-        step = 10 ** math.floor(math.log10(self._high - self._low))
-        step = step / 2 if (self._high - self._low) / step < 3 else step  # noqa: PLR2004 - enough lines to read by
-        first = math.ceil(self._low / step)
-        return [n * step for n in range(first, math.floor(self._high / step) + 1)]
+def _tags(ranked: Sequence[ModelSum]) -> list[str]:
+    return sorted({tag for one in ranked for tag in one.by_tag})
 
 
-def front_of(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Return the places of the points (cost, share) that no other beats in both, cheapest first."""
-    best, found = -1.0, []
-    for place in sorted(range(len(points)), key=lambda n: (points[n][0], -points[n][1])):
-        if points[place][1] > best:
-            best = points[place][1]
-            found.append(place)
-    return found
+def _by_tag(ranked: Sequence[ModelSum], tag: str) -> str:
+    """Return a table of shares with intervals: values as columns where there are few, as rows where there are many."""
+    values = sorted({value for one in ranked for value, _ in one.by_tag.get(tag, ())})
+    shares = {one.model: dict(one.by_tag.get(tag, ())) for one in ranked}
+    named = {value: safe(value or "(none)") for value in values}
+    across = len(values) <= _MANY and len(ranked) > 1
+    if across:
+        names = ["model", *(f"{named[value]}{_same_n(shares, value)}" for value in values)]
+        rows = [[safe(one.model), *(_cell(shares[one.model].get(value)) for value in values)] for one in ranked]
+    else:
+        few = ranked[:_FULL]
+        names = [safe(tag), *(safe(one.model) for one in few)]
+        rows = [[named[value], *(_cell(shares[one.model].get(value)) for one in few)] for value in values]
+    opened = " open" if across or len(rows) <= _MOST_VALUES else ""
+    return f"<details{opened}><summary>Right by {safe(tag)}</summary>{_sheet(names, rows)}</details>"
 
 
-def _scatter(ranked: Sequence[ModelSum]) -> str:
-    known = [one for one in ranked if one.accuracy.share is not None and one.usd_case]
-    if len(known) < 2:  # noqa: PLR2004 - one point is no picture
-        return ""
-    points = [(float(one.usd_case or 0) * 1000, one.accuracy.share or 0.0) for one in known]
-    bounds = [edge for one in known for edge in (one.accuracy.low, one.accuracy.high) if edge is not None]
-    x = _Axis([cost for cost, _ in points], _LEFT, _WIDTH - _RIGHT, log=True)
-    y = _Axis([share for _, share in points] + bounds, _HEIGHT - _BOTTOM, _TOP)
-    front = front_of(points)
-    drawn = [*_grid_x(x, "USD per 1,000 answers"), *_grid_y(y)]
-    path = " L".join(f"{x.at(points[place][0])} {y.at(points[place][1])}" for place in front)
-    drawn.append(f"<path class=front d='M{path}'/>")
-    named = set(range(len(points))) if len(points) <= _NAMED else set(front)
-    lower = {place for number, place in enumerate(front) if number % 2}
-    for place, (one, (cost, share)) in enumerate(zip(known, points, strict=True)):
-        if one.accuracy.low is not None and one.accuracy.high is not None:
-            low, high = y.at(one.accuracy.low), y.at(one.accuracy.high)
-            drawn.append(f"<line class=ci x1={x.at(cost)} x2={x.at(cost)} y1={low} y2={high} />")
-        title = f"{one.model}: {_percent(one.accuracy)}, {cost:.3f} USD per 1,000"
-        drawn.append(f"<circle cx={x.at(cost)} cy={y.at(share)} r=5><title>{escape(title)}</title></circle>")
-        if place in named:
-            drawn.append(_label(x.at(cost), y.at(share) + (17 if place in lower else -8), one.model))
-    note = "<p class=dim>The line joins the models that no other beats in both. Bars are 95 % intervals.</p>"
-    return f"<h2>Right answers against cost</h2>{note}{_svg(drawn, _HEIGHT)}"
+def _same_n(shares: Mapping[str, Mapping[str, Share]], value: str) -> str:
+    counts = {found[value].n for found in shares.values() if value in found}
+    return f" (n = {count(counts.pop())})" if len(counts) == 1 else ""
 
 
-def _label(x: float, y: float, text: str) -> str:
-    if x > _WIDTH * 0.72:
-        return f"<text x={x - 8} y={y} text-anchor=end>{escape(text)}</text>"
-    return f"<text x={x + 8} y={y}>{escape(text)}</text>"
-
-
-def _grid_x(x: _Axis, name: str, height: int = _HEIGHT) -> list[str]:
-    bottom = height - _BOTTOM
-    lines = [f"<line x1={x.at(tick)} x2={x.at(tick)} y1={_TOP} y2={bottom} />" for tick in x.ticks()]
-    texts = [
-        f"<text class=dim x={x.at(tick)} y={bottom + 18} text-anchor=middle>{tick:,.6g}</text>" for tick in x.ticks()
-    ]
-    return [*lines, *texts, f"<text class=dim x={_WIDTH / 2} y={height - 8} text-anchor=middle>{name}</text>"]
-
-
-def _grid_y(y: _Axis) -> list[str]:
-    lines = [f"<line x1={_LEFT} x2={_WIDTH - _RIGHT} y1={y.at(tick)} y2={y.at(tick)} />" for tick in y.ticks()]
-    texts = [
-        f"<text class=dim x={_LEFT - 8} y={y.at(tick) + 4} text-anchor=end>{tick:.0%}</text>" for tick in y.ticks()
-    ]
-    return [*lines, *texts]
-
-
-def _latencies(ranked: Sequence[ModelSum]) -> str:
-    known = [(one, one.ttft if one.ttft[0].value else one.latency) for one in ranked]
-    measured = [(one, p50.value, p95.value) for one, (p50, p95) in known if p50.value and p95.value]
-    if not measured:
-        return ""
-    what = "time to first token" if any(one.ttft[0].value for one, _, _ in measured) else "latency of whole answers"
-    height, left = _TOP + 22 * len(measured) + _BOTTOM, 300
-    x = _Axis([value for _, p50, p95 in measured for value in (p50, p95)], left, _WIDTH - _RIGHT, log=True)
-    drawn = _grid_x(x, f"{what}, ms", height)
-    for number, (one, p50, p95) in enumerate(measured):
-        y = _TOP + 22 * number + 12
-        drawn.append(f"<text x={left - 10} y={y + 4} text-anchor=end>{escape(one.model)}</text>")
-        drawn.append(f"<line class=bar x1={x.at(p50)} x2={x.at(p95)} y1={y} y2={y} />")
-        title = f"{one.model}: p50 {p50:,.0f} ms, p95 {p95:,.0f} ms"
-        drawn.append(f"<circle cx={x.at(p50)} cy={y} r=5><title>{escape(title)}</title></circle>")
-    return f"<h2>Latency</h2><p class=dim>From the median (dot) to the 95th percentile.</p>{_svg(drawn, height)}"
-
-
-def _svg(drawn: Sequence[str], height: int) -> str:
-    return f"<svg viewBox='0 0 {_WIDTH} {height}' role=img>{''.join(drawn)}</svg>"
+def _cell(share: Share | None) -> str:
+    if share is None or share.share is None:
+        return UNKNOWN
+    return safe(f"{_percent(share)}, n = {count(share.n)}")
 
 
 def _failures(ranked: Sequence[ModelSum]) -> str:
     kinds = sorted({kind for one in ranked for kind, _ in one.kinds})
-    if not kinds:
-        return ""
-    rows = [
-        [one.model, *(f"{dict(one.kinds).get(kind, 0):,}" for kind in kinds), f"{one.write_errors:,}"] for one in ranked
-    ]
-    return "<h2>What was wrong</h2>" + _table(["model", *kinds, "wrong writes"], rows)
-
-
-def _by_tag(ranked: Sequence[ModelSum], tag: str) -> str:
-    values = sorted({value for one in ranked for value, _ in one.by_tag.get(tag, ())})
-    head = "".join(f"<th>{escape(value or '(none)')}</th>" for value in values)
     rows = []
     for one in ranked:
-        shares = dict(one.by_tag.get(tag, ()))
-        cells = "".join(_heat(shares.get(value)) for value in values)
-        rows.append(f"<tr><td>{escape(one.model)}</td>{cells}</tr>")
-    return f"<h2>Right by {escape(tag)}</h2><div class=wide><table><tr><th>model</th>{head}</tr>{''.join(rows)}</table></div>"
+        said = dict(one.kinds)
+        errors = ", ".join(f"{count(n)} {kind}" for kind, n in one.errors)
+        cells = [
+            *(count(said[kind]) if kind in said else "0" for kind in kinds),
+            count(one.write_errors),
+            errors or UNKNOWN,
+        ]
+        rows.append([safe(cell) for cell in (one.model, *cells)])
+    names = ["model", *(safe(kind.replace("_", " ")) for kind in kinds), "wrong writes", "failed calls"]
+    if not kinds and all(row[-1] == UNKNOWN for row in rows):
+        return ""
+    return f"<details open><summary>By model</summary>{_sheet(names, rows, text={len(names) - 1})}</details>"
 
 
-def _heat(share: Share | None) -> str:
-    if share is None or share.share is None:
-        return "<td>–</td>"
-    title = f"{_percent(share)} of {share.n:,}"
-    return f"<td style='background:rgba(var(--ok),{share.share**3 * 0.5:.2f})' title='{escape(title)}'>{share.share:.0%}</td>"
+def _sheet(names: Sequence[str], rows: Sequence[Sequence[str]], *, text: set[int] | None = None) -> str:
+    """Return a table of cells that are markup already, without the columns that nobody measured; on a phone it is cards."""
+    kept = [place for place in range(len(names)) if place == 0 or any(row[place] != UNKNOWN for row in rows)]
+    words = text or set()
+    head = "".join(f'<th scope="col"{_kind(place, words)}>{names[place]}</th>' for place in kept)
+    body = ""
+    for row in rows:
+        cells = "".join(f'<td data-label="{names[place]}"{_kind(place, words)}>{row[place]}</td>' for place in kept)
+        body += f"<tr>{cells}</tr>"
+    return f'<div class="scroll"><table class="sheet"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _kind(place: int, words: set[int]) -> str:
+    return ' class="text"' if place in words else ""
 
 
 def _percent(share: Share) -> str:
-    if share.share is None:
-        return "–"
-    bounds = "" if share.low is None or share.high is None else f" ({share.low * 100:.1f}–{share.high * 100:.1f})"
-    return f"{share.share:.1%}{bounds}"
+    return with_interval(share.share, share.low, share.high) if share.low is not None else percent(share.share)
 
 
 def _ms(found: Quantile) -> str:
-    return "–" if found.value is None else f"{found.value:,.0f}"
+    return duration(found.value)
+
+
+def _bounded_ms(found: Quantile) -> str:
+    return with_interval(found.value, found.low, found.high, "ms")

@@ -2,61 +2,213 @@ from __future__ import annotations
 
 from decimal import Decimal
 from html.parser import HTMLParser
+from pathlib import Path
 
-from hypothesis import given
-from hypothesis import strategies as st
+import msgspec
+import pytest
 
-from pointsman.evaluation.run_log import GradeRow, RunHead
-from pointsman.evaluation.run_page import front_of, page
+from pointsman.domain.message import Message, Text, ToolCall, ToolResult
+from pointsman.domain.reply import Reply
+from pointsman.domain.turn import Turn
+from pointsman.evaluation.answers import Answer
+from pointsman.evaluation.case_file import HEAD, encode_case
+from pointsman.evaluation.cases import Case, CaseVersion, Gold, GoldCall
+from pointsman.evaluation.flip_html import flip_html
+from pointsman.evaluation.flip_views import FlipView, FlipViews, Side, flip_views
+from pointsman.evaluation.gate import Flip, Gate, judge
+from pointsman.evaluation.gate_arms import Arm, pairs_of, read_arm
+from pointsman.evaluation.gate_policy import GatePolicy
+from pointsman.evaluation.run_extent import extents
+from pointsman.evaluation.run_log import GradeHead, GradeRow, Logged, RunHead
+from pointsman.evaluation.run_page import Comparison, page
 from pointsman.evaluation.run_summary import summarise
 
-HOSTILE = "<script>alert(1)</script>'\"&"
+HOSTILE = "<script>alert(1)</script>'\"& </title><img src=x onerror=alert(2)> \x00\u202e"
+CASES = 40
 
 
 def rows(model: str, usd: str, right: int) -> list[GradeRow]:
     return [
         GradeRow(
             f"c{n}", "c", f"k{n}", model, 1, "recorded", n < right, None if n < right else "wrong_value",
-            usd=Decimal(usd), latency_ms=100.0 + n, tags={HOSTILE: "a" if n % 2 else HOSTILE},
+            usd=Decimal(usd), latency_ms=100.0 + n, ttft_ms=50.0 + n, input_tokens=100, output_tokens=20,
+            tags={HOSTILE: "a" if n % 2 else HOSTILE},
         )
-        for n in range(40)
+        for n in range(CASES)
     ]  # fmt: skip
 
 
 class Seen(HTMLParser):
+    """What a browser would make of the page."""
+
     def __init__(self) -> None:
         super().__init__()
         self.tags: set[str] = set()
         self.sources: list[str] = []
+        self.attributes: set[str] = set()
+        self.words = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def seen(text: str) -> Seen:
+    found = Seen()
+    found.feed(text)
+    assert not found.tags & {"script", "img", "link", "iframe"}
+    assert all(source.startswith("#") for source in found.sources)
+    assert "style" not in found.attributes
+    assert not {name for name in found.attributes if name.startswith("on")}
+    assert "http" not in found.words
+    return found
 
 
 def test_the_page_stands_alone_and_obeys_nobody() -> None:
     made = [*rows(HOSTILE, "0.001", 30), *rows("dear", "0.1", 36), *rows("bad", "0.2", 20)]
-    head = RunHead(HOSTILE, "v", 40, 40, "fixed", (HOSTILE, "dear"), 1, "strict@1")
-    text = page(head, summarise(made))
-    seen = Seen()
-    seen.feed(text)
-    assert "script" not in seen.tags
-    assert seen.sources == []
-    assert "http" not in text
-    assert {"svg", "circle", "table"} <= seen.tags
-    assert "dear is right most often: 90.0%" in text
-    assert "wrong_value" in text
+    head = RunHead(HOSTILE, "v", CASES, CASES, "fixed", (HOSTILE, "dear"), 1, "strict@1")
+    text = page(head, summarise(made), extents(made))
+    found = seen(text)
+    assert {"svg", "circle", "table", "details"} <= found.tags
+    assert "default-src 'none'" in text.replace("&#x27;", "'")
+    words = found.words.replace("\u202f", " ")
+    assert "dear is right most often: 90.0 % (76.9 to 96.0), n = 40" in words
+    assert "Right answers against cost" in words
+    assert "How the time to first token is spread" in words
+    assert "wrong value" in words
 
 
 def test_a_page_of_one_model_without_costs() -> None:
     head = RunHead("c", "v", 1, 1, "free", ("m",), 1, "strict@1")
     text = page(head, summarise([GradeRow("a", "c", "a", "m", 1, "simulated", None)]))
     assert "Nothing was graded" in text
-    assert "Simulated" in text
+    assert "Simulated models answered" in text
+    assert "nan" not in text.lower().replace("nancy", "")
 
 
-@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), min_size=1, max_size=12))
-def test_nothing_beats_the_front(points: list[tuple[int, int]]) -> None:
-    front = {points[place] for place in front_of(points)}
-    beaten = {a for a in points for b in points if b != a and b[0] <= a[0] and b[1] >= a[1]}
-    assert front == set(points) - beaten
+def test_a_run_of_nothing_is_a_page_too() -> None:
+    seen(page(RunHead("c", "v", 0, 0, "fixed", (), 1, "strict@1"), ()))
+
+
+def _case(n: int, say: str = HOSTILE) -> Case:
+    call = ToolCall("t1", "look_up", '{"id": "K1"}')
+    messages = (
+        Message("system", (Text(f"rules {say}"),)),
+        Message("user", (Text(f"{n}: {say}"),)),
+        Message("assistant", (call,)),
+        Message("tool", (ToolResult("t1", (Text(f"found {say}"),), "look_up", is_error=True),)),
+    )
+    gold = Gold("calls", (GoldCall("refund", {"amount": (5, "5"), "id": ("K1",)}),))
+    return Case(f"c{n}", f"k{n}", "test", Turn(messages), gold, tags={"intent": "refund"})
+
+
+def _run(folder: Path, cases: list[Case], model: str, wrong: set[int]) -> None:
+    folder.mkdir()
+    version = CaseVersion()
+    for case in cases:
+        version.add(case)
+    head = RunHead(
+        str(folder.parent / "cases.jsonl"), version.text, len(cases), len(cases), "fixed", (model,), 1, "strict@1"
+    )
+    (folder / "run.json").write_bytes(msgspec.json.encode(head))
+    grades, answers = [msgspec.json.encode(GradeHead("strict@1", version.text))], []
+    for n, case in enumerate(cases):
+        amount = 6 if n in wrong else 5
+        call = ToolCall("x", "refund", msgspec.json.encode({"amount": amount, "id": "K1"}).decode())
+        reply = Reply("", model, (Text(f"I refund {amount} euro {HOSTILE}"), call), "tool_use")
+        answers.append(msgspec.json.encode(Logged(f"k{n}", Answer(case.id, model, 1, "recorded", reply))))
+        row = GradeRow(
+            case.id, case.content.hex()[:12], case.conversation_id, model, 1, "recorded", n not in wrong,
+            "wrong_value" if n in wrong else None, text=f"amount: {HOSTILE}" if n in wrong else "", tags=case.tags,
+        )  # fmt: skip
+        grades.append(msgspec.json.encode(row))
+    (folder / "grades.jsonl").write_bytes(b"\n".join(grades) + b"\n")
+    (folder / "answers.jsonl").write_bytes(b"\n".join(answers) + b'\n{"key": "torn')
+
+
+@pytest.fixture(scope="module")
+def arms(tmp_path_factory: pytest.TempPathFactory) -> tuple[Arm, Arm, Gate]:
+    folder = tmp_path_factory.mktemp("runs")
+    cases = [_case(n) for n in range(CASES)]
+    (folder / "cases.jsonl").write_bytes(HEAD + b"".join(map(encode_case, cases)))
+    _run(folder / "old", cases, "old", {7})
+    _run(folder / "new", cases, "new", {1, 2, 3})
+    old, new = read_arm(str(folder / "old")), read_arm(str(folder / "new"))
+    return old, new, judge(old, new, pairs_of(old, new), GatePolicy())
+
+
+def test_flips_are_read_with_what_both_arms_said(arms: tuple[Arm, Arm, Gate]) -> None:
+    old, new, gate = arms
+    found = flip_views(gate, old, new, 50)
+    assert found.missing == ""
+    assert [(view.flip.case, view.lost) for view in found.views] == [
+        ("c1", True),
+        ("c2", True),
+        ("c3", True),
+        ("c7", False),
+    ]
+    first = found.views[0]
+    assert first.case is not None
+    assert first.case.turn.messages[1].text.startswith("1:")
+    assert [
+        side.answer.reply.tool_calls[0].arguments
+        for side in (first.old, first.new)
+        if side.answer and side.answer.reply
+    ] == [
+        '{"amount":5,"id":"K1"}',
+        '{"amount":6,"id":"K1"}',
+    ]
+
+
+def test_the_flips_page_marks_what_differs_and_obeys_nobody(arms: tuple[Arm, Arm, Gate]) -> None:
+    old, new, gate = arms
+    views = flip_views(gate, old, new, 2)
+    head = new.head
+    text = page(head, (), {}, Comparison("old", "new", gate, views, "pointsman gate --flips 4"))
+    found = seen(text)
+    words = found.words.replace("\u202f", " ")
+    assert "3 lost, 1 gained" in words
+    assert "The first 2 are below, and 2 more are listed by pointsman gate --flips 4" in words
+    assert "<mark>6</mark>" in text
+    assert "<mark>5</mark>" in text
+    assert "Customer" in words
+    assert "look_up" in words
+    assert "error" in words
+    assert '5 or "5"' in words
+
+
+def test_flips_without_their_case_file_say_so(arms: tuple[Arm, Arm, Gate], tmp_path: Path) -> None:
+    old, new, gate = arms
+    gone = flip_views(gate, old, new, 5, tmp_path / "gone.jsonl")
+    assert "gone.jsonl is not there" in gone.missing
+    assert gone.views[0].case is None
+    changed = tmp_path / "changed.jsonl"
+    changed.write_bytes(HEAD + encode_case(_case(1, "other words")))
+    assert "changed" in flip_views(gate, old, new, 5, changed).missing
+
+
+def test_replies_of_any_shape_are_shown(arms: tuple[Arm, Arm, Gate]) -> None:
+    raw = Answer("c", "m", 1, "recorded", text_calls=f"[refund({HOSTILE})]")
+    broken = Reply(
+        "", "m", (ToolCall("1", "a", "{not json"), ToolCall("2", "b", "[1]"), ToolCall("3", "c", "")), "tool_use"
+    )
+    shapes = (None, raw, Answer("c", "m", 1, "live", error=HOSTILE), Answer("c", "m", 1, "live", broken))
+    for answer in (*shapes, Answer("c", "m", 1, "live", Reply("", "m", (Text("x" * 9000),), "end_turn"))):
+        flip = Flip("c", "k", 0.5, 0.25, HOSTILE, {"tag": HOSTILE})
+        text = flip_html(FlipView(flip, True, None, Side("m", 0.5, answer), Side("n", 0.25, raw)), 1)
+        seen(text)
+        assert len(text) < 20_000
+
+
+def test_two_thousand_flips_are_bounded(arms: tuple[Arm, Arm, Gate]) -> None:
+    old, new, gate = arms
+    many = tuple(Flip(f"x{n}", "k", 1.0, 0.0, "why", {}) for n in range(2000))
+    huge = msgspec.structs.replace(gate, lost=many, gained=())
+    shown = FlipViews(tuple(FlipView(one, True, None, Side("a", 1, None), Side("b", 0, None)) for one in many[:50]))
+    text = page(new.head, (), {}, Comparison(old.model, new.model, huge, shown, "pointsman gate"))
+    assert text.count('<article class="flip"') == 50
+    assert "and 1\u202f950 more" in text
