@@ -1,8 +1,9 @@
 """How many turns a second are taken in over OTLP/HTTP, to the acknowledgement: durable, over real loopback HTTP.
 
 ``python benchmarks/otlp.py [--turns N] [--json]``. The sender is a process of its own; its requests are made beforehand. The
-goal is 2,000 turns a second; the budget that fails the run (exit 1) is a ratio, since machines differ: a turn may cost at most
-100 times what reading one span's protobuf costs in the same run. Also printed: what counting a turn for ``/metrics`` costs.
+goal is 2,000 turns a second; the budget that fails the run (exit 1) is a ratio of CPU times, since machines differ and are
+shared: a turn, until it is durable, may cost at most 16 times what Python's own ``json`` takes to read its span. Also printed:
+what counting a turn for ``/metrics`` costs.
 """
 
 from __future__ import annotations
@@ -22,13 +23,19 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from pointsman.catalog.book import Catalog
+from pointsman.monitoring.otlp.capture import Capture
+from pointsman.monitoring.prometheus import TurnMetrics
+from pointsman.routing.policy import parse_policy
+from pointsman.routing.templates import render
+from pointsman.store import open_store
 from support.otlp import a_span, as_json, as_protobuf, request
 from support.process import serve
+from support.records import a_turn
 
 GOAL = 2000
-BUDGET_RATIO = 100.0
+BUDGET_RATIO = 16.0
 BATCH = 256
 SENDERS = 4
 _SAID = "Where is the parcel that I ordered last week? It should have been here on Monday. "
@@ -108,23 +115,33 @@ def rate(encode: Any, turns: int, first: int) -> float:
     return share * SENDERS / took
 
 
+def taking_us(turns: int = 5120) -> float:
+    """Microseconds of CPU to take one turn in, from the request's bytes to the commit, without HTTP."""
+    made = batches(turns, as_protobuf, 1)
+
+    async def take(capture: Capture) -> None:
+        for body, headers in made:
+            await capture.take(body, headers, None)
+
+    with tempfile.TemporaryDirectory() as folder, open_store(f"sqlite:///{folder}/s.db") as store:
+        capture = Capture(store, Catalog.load(None), None)
+        start = time.process_time()
+        asyncio.run(take(capture))
+        return (time.process_time() - start) / turns * 1e6
+
+
 def reading_us() -> float:
-    """Microseconds to read one span's protobuf and nothing more."""
-    ((body, _),) = batches(BATCH, as_protobuf, 1)
+    """Microseconds of CPU that Python's own ``json`` takes to read one span."""
+    ((body, _),) = batches(BATCH, as_json, 1)
     rounds = 40
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(rounds):
-        ExportTraceServiceRequest.FromString(body)
-    return (time.perf_counter() - start) / rounds / BATCH * 1e6
+        json.loads(body)
+    return (time.process_time() - start) / rounds / BATCH * 1e6
 
 
 def counting_us(turns: int = 5000) -> float:
     """Microseconds of CPU to count one turn for ``/metrics``, beside the turn and never before its reply."""
-    from pointsman.monitoring.prometheus import TurnMetrics
-    from pointsman.routing.policy import parse_policy
-    from pointsman.routing.templates import render
-    from pointsman.store import open_store
-    from support.records import a_turn
 
     async def fill(store: Any) -> None:
         await asyncio.gather(*(store.append(a_turn(n)) for n in range(turns)))
@@ -145,16 +162,24 @@ def main() -> int:
     args = parser.parse_args()
     bare = reading_us()
     found = {"protobuf": rate(as_protobuf, args.turns, 1), "json": rate(as_json, args.turns, 1)}
-    ratio = 1e6 / found["protobuf"] / bare
+    taken = taking_us()
+    ratio = taken / bare
     counted = counting_us()
     if args.json:
-        figures = {"turns_per_s": found, "read_us": bare, "ratio": ratio, "count_us": counted, "goal": GOAL}
+        figures = {
+            "turns_per_s": found,
+            "take_us": taken,
+            "read_us": bare,
+            "ratio": ratio,
+            "count_us": counted,
+            "goal": GOAL,
+        }
         print(json.dumps(figures))
     else:
         for name, per_s in found.items():
             print(f"{name:<10}{per_s:>10,.0f} turns/s acknowledged   (goal {GOAL:,})")
         print(
-            f"one turn costs {ratio:.0f} times the reading of its protobuf ({bare:.1f} us); budget {BUDGET_RATIO:.0f}"
+            f"CPU of one turn: {taken:.0f} us, {ratio:.1f} times the reading of its JSON; budget {BUDGET_RATIO:.0f}"
         )
         print(f"counting a turn for /metrics: {counted:.0f} us of CPU beside the turn, 0 us on its path")
     return 1 if ratio > BUDGET_RATIO else 0

@@ -33,8 +33,11 @@ def said_in(flat: Mapping[str, Any]) -> Said | None:
     Raises:
         RequestError: what it tells is not in the shape of its convention.
     """
+    found = _new_names(flat)
+    if found is not None:
+        return found
     data = _nested(flat)
-    return _new_names(flat) or _old_names(data) or _openinference(data)
+    return _old_names(data) or _openinference(data)
 
 
 def first_of(flat: Mapping[str, Any], names: tuple[str, ...]) -> Any:
