@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
+from browser import reviewed
 from browser.hostile import records
 from browser.looking import ARGS, CHROMIUM, Watched
 from pointsman.app import build_router
@@ -32,10 +33,10 @@ PATHS: dict[str, Callable[[Store], str]] = {
 }
 """Slug of a page -> where it is opened. The others are opened at ``/<slug>``."""
 
-SEEDS: tuple[Callable[[Store], None], ...] = ()
+SEEDS: tuple[Callable[[Store], None], ...] = (reviewed.seed,)
 """Each is called with the store of the demo's turns, before it is served."""
 
-HOSTILE_SEEDS: tuple[Callable[[Store], None], ...] = ()
+HOSTILE_SEEDS: tuple[Callable[[Store], None], ...] = (reviewed.seed_hostile,)
 """Each is called with the store of the hostile turns."""
 
 

@@ -79,7 +79,7 @@ CONTRAST: Final = """() => {
       seen.set(key, (Math.max(a, b) + .05) / (Math.min(a, b) + .05));
     }
     if (seen.get(key) < 4.5) bad.add(
-      `${seen.get(key).toFixed(2)}: ${style.color} on ${under}: ${e.tagName}.${e.className} ${e.textContent.trim()}`.slice(0, 200));
+      `${seen.get(key).toFixed(2)}: ${style.color} on ${under}: ${e.tagName}.${e.className} ${e.textContent}`.slice(0, 200));
   }
   return [...bad].slice(0, 10);
 }"""

@@ -229,3 +229,8 @@ def test_a_csv_runs_no_formula(open_site: GatewayUnderTest) -> None:
         assert answer.headers["content-disposition"] == 'attachment; filename="pointsman-catalogue-policy.csv"'
         assert answer.content.startswith(b"\xef\xbb\xbfmodel,tier,")
         assert client.get("/catalogue?format=csv&table=nothing").status_code == 404
+
+
+def test_a_form_that_is_too_large_is_refused_before_it_is_held(site: Site) -> None:
+    with site.browser() as client:
+        assert client.post("/sign-in", data={"key": "x" * 3_000_000}).status_code == 413

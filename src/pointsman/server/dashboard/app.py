@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
 from typing import Any, Final
+from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
@@ -16,7 +17,7 @@ from starlette.routing import Route
 
 from pointsman.app import Router
 from pointsman.domain.decision import TIERS
-from pointsman.errors import Forbidden, MethodNotAllowed, NotFound, PointsmanError, RequestError
+from pointsman.errors import Forbidden, MethodNotAllowed, NotFound, PointsmanError, RequestError, RequestTooLarge
 from pointsman.monitoring.asking.asker import Asker
 from pointsman.server.dashboard.answers import Answers
 from pointsman.server.dashboard.door import Door
@@ -34,6 +35,8 @@ _THEME_COOKIE: Final = "pointsman_theme"
 _YEAR_S: Final = 365 * 86_400
 _THEMES: Final = ("system", "light", "dark")
 _KEPT_FOR_S: Final = 31_536_000
+_LARGEST_FORM: Final = 2 * 1024 * 1024
+_MOST_FIELDS: Final = 500
 
 
 class Dashboard:
@@ -208,8 +211,20 @@ def _not_found(dashboard: Dashboard) -> Callable[[Request, Exception], Awaitable
 
 
 async def _form(request: Request) -> Mapping[str, str]:
-    async with request.form(max_files=0, max_fields=200) as form:
-        fields = {name: value for name, value in form.items() if isinstance(value, str)}
-    if any(len(value) > 100_000 for value in fields.values()):  # noqa: PLR2004 - no form of ours has a field this long
-        raise RequestError("a field of this form is longer than 100,000 characters")
-    return fields
+    """Return the fields of a form, bounded before anybody is known to have signed in.
+
+    Raises:
+        RequestError: it is no form, or too large.
+    """
+    size, chunks = 0, []
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > _LARGEST_FORM:
+            raise RequestTooLarge(f"a form may have {_LARGEST_FORM // 1024} KiB; this one is larger")
+        chunks.append(chunk)
+    try:
+        text = b"".join(chunks).decode()
+        fields = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+    except ValueError:
+        raise RequestError("the form cannot be read: load the page again and send it once more") from None
+    return dict(fields)

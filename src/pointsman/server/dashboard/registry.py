@@ -44,6 +44,7 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("turns", "Turns", "t", "Which turns stand behind this number?", LOOK),
     Page("router", "Router", "r", "Move a threshold, change or retrain a rule?", DECIDE),
     Page("conversation", "Conversation", "v", "What went wrong in this one?", LOOK),
+    Page("review", "Review queue", "l", "May this judge gate, and what should I look at next?", PROVE, filtered=False),
     Page("prompts", "Prompts", "p", "Which words are in force, and may the new ones go out?", KEEP, filtered=False),
     Page("catalogue", "Catalogue", "m", "Which model for which tier, at what price?", KEEP, filtered=False),
     Page("settings", "Settings", "e", "Who may come in, and what may be spent?", KEEP, "operator", filtered=False),

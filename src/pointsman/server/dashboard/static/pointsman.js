@@ -63,7 +63,7 @@
       const search = document.querySelector("[data-search]");
       const more = document.querySelector(".filters .more");
       if (more && !search) more.open = true;
-      (search || document.querySelector(".filters .fields input:not([type=hidden]), .filters a"))?.focus();
+      (search || document.querySelector(".filters .fields input:not([type=hidden])"))?.focus();
     } else if (event.key === "g") {
       going = Date.now();
       return;
