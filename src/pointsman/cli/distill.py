@@ -30,6 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 EXIT_FAILED = 1
+_CONSENT = "training_consent"
+_POLICY_FILE = Path("pointsman.yaml")
 _LEAST_LINES = 10
 """OpenAI's fine-tuning takes no file with fewer lines."""
 
@@ -49,11 +51,15 @@ def export(
         typer.Option("--strong", help="A model to learn from; again for more. Default: the flagship tier."),
     ] = None,
     consent_field: Annotated[
-        str, typer.Option("--consent-field", help="The turn's metadata that must say yes.")
-    ] = "training_consent",
+        str | None,
+        typer.Option("--consent-field", help="The turn's metadata that must say yes; default: training_consent."),
+    ] = None,
     consent_ground: Annotated[
         str | None,
         typer.Option("--consent-ground", help="Why every turn may be used, in words; no metadata is asked then."),
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", help="Policy file: distill.consent; default ./pointsman.yaml, if there.")
     ] = None,
     licence: Annotated[
         str, typer.Option("--licence", help="Under which licence the lines stand, in words.")
@@ -75,12 +81,13 @@ def export(
     from pointsman.catalog.book import Catalog
 
     catalog = Catalog.load()
+    field, ground = _consent(consent_field, _said("--consent-ground", consent_ground), policy)
     settings = Settings(
         target=_target(target),
         since_us=since_us(since),
         strong=None if not strong else frozenset(_model(catalog, name) for name in strong),
-        consent_field=consent_field,
-        consent_ground=_said("--consent-ground", consent_ground),
+        consent_field=field,
+        consent_ground=ground,
         licence=_said("--licence", licence) or "not stated",
         seed=seed,
         shares=_shares(shares),
@@ -97,6 +104,18 @@ def export(
         _show(folder, done)
     if not done.written:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _consent(field: str | None, ground: str | None, policy: Path | None) -> tuple[str, str | None]:
+    """Return on which metadata or ground turns are taken: as the flags say, else the policy, else metadata training_consent."""
+    if field is not None or ground is not None:
+        return field or _CONSENT, ground
+    if policy is None and not _POLICY_FILE.exists():
+        return _CONSENT, None
+    from pointsman.cli.policy_file import open_policy
+
+    consent = open_policy(policy).distill.consent
+    return (_CONSENT, None) if consent is None else (consent.field or _CONSENT, consent.ground)
 
 
 class _Sets(msgspec.Struct, frozen=True):

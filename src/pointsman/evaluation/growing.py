@@ -19,18 +19,24 @@ from pointsman.evaluation.importers.case_source import Read
 from pointsman.evaluation.importers.cases_store import store_rows
 from pointsman.evaluation.run_log import read_grades, read_head
 from pointsman.store import Store
+from pointsman.store.shadow import Shadows
 
 TROUBLE = "trouble"
-"""The tag: ``rejected``, ``complaint`` or ``disagreement``."""
+"""The tag: ``rejected``, ``complaint``, ``misrouted`` or ``disagreement``."""
 
 
 def troubled_turns(store: Store, since_us: int | None = None) -> Iterator[Read]:
-    """Yield the turns of a store that went wrong, as cases; and what could not be read, with its problem."""
+    """Yield the turns of a store that went wrong, as cases; and what could not be read, with its problem.
+
+    A turn that a shadow check found misrouted went wrong, too, unless a person found otherwise.
+    """
+    misrouted = Shadows(store).material_ids()
     for read in store_rows(store, since_us):
         if read.problem is not None:
             yield read
             continue
-        found = tuple(_tagged(one, **{TROUBLE: word}) for one in read.found if (word := _trouble(one.case)) is not None)
+        words = [(one, _trouble(one.case) or ("misrouted" if one.case.id in misrouted else None)) for one in read.found]
+        found = tuple(_tagged(one, **{TROUBLE: word}) for one, word in words if word is not None)
         if found:
             yield msgspec.structs.replace(read, found=found)
 

@@ -26,6 +26,7 @@ from pointsman.learning.distill_pairs import Worse, Worsts
 from pointsman.learning.distill_router import measured, router_line
 from pointsman.learning.distill_runs import disagreements_of
 from pointsman.learning.distill_sample import Provenance, Sample, Unreadable, provenance_of, sample_of
+from pointsman.learning.distill_shadows import ShadowPair, shadow_pairs
 from pointsman.learning.distill_sieve import Answers, Sieve, checks_failed, complained, has_consent, praised
 from pointsman.learning.distill_twins import Twins
 from pointsman.store import Store, TurnFilter
@@ -148,6 +149,9 @@ class Exporter:
             desk = _Desk(overlap, twins, worsts, out)
             for sample in self._samples(told):
                 self._take(sample, desk)
+            if worsts is not None:
+                for pair in shadow_pairs(self._store):
+                    self._take_shadow(pair, desk)
             for run in runs:
                 self._take_run(run, desk)
             out.finish()
@@ -227,6 +231,26 @@ class Exporter:
         for worse in found:
             content = Content(sample.turn.messages, (sample.said, worse.message), sample.turn.tools)
             self._put(self._whence(sample), content, worse, desk)
+
+    def _take_shadow(self, pair: ShadowPair, desk: _Desk) -> None:
+        """Make a pair of what a stronger model answered in a shadow check and the worse reply that was shipped."""
+        self._turns += 1
+        sample = self._read(pair.turn_id)
+        fault = sample if isinstance(sample, str) else self._answers.shape_fault(sample.turn, pair.reply)
+        if pair.simulated and not self._settings.simulated:
+            fault = "simulated"
+        if fault is None and not self._is_strong_model(pair.model):
+            fault = "not_strong"
+        if fault is not None or isinstance(sample, str):
+            self._left[fault or "gone"] += 1
+            return
+        whence = self._whence(sample)
+        whence = msgspec.structs.replace(
+            whence, provenance=msgspec.structs.replace(whence.provenance, model=pair.model)
+        )
+        answers = (Message("assistant", pair.reply.parts), sample.said)
+        content = Content(sample.turn.messages, answers, sample.turn.tools)
+        self._put(whence, content, Worse(sample.said, sample.model, pair.why), desk)
 
     def _take_run(self, folder: Path, desk: _Desk) -> None:
         """Make pairs of the cases of a replay on which a strong model was right and others were not."""
