@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "chat": ("pointsman.cli.chat", "Talk to an agent in the terminal."),
     "runs": ("pointsman.cli.runs", "List agents' runs, or tell one: steps, tool calls, cost."),
     "report": ("pointsman.cli.report", "Sum up stored turns: errors, latency, tokens, cost."),
+    "shadow": ("pointsman.cli.shadow", "Check the router: status, one pass, single turns."),
+    "pnl": ("pointsman.cli.pnl", "The router's profit and loss, by route or intent."),
     "batch": ("pointsman.cli.batch", "Send work that can wait to the providers' batch APIs."),
     "budgets": ("pointsman.cli.budgets", "Show what is spent of each budget."),
     "keys": ("pointsman.cli.keys", "Create, list and revoke client keys."),

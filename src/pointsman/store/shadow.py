@@ -201,6 +201,11 @@ class Shadows:
         with self._store.reading() as connection:
             return int(connection.execute(self._sql["last_seq"]).fetchone()[0])
 
+    def behind(self, seq: int) -> int:
+        """Return how many turns came after ``seq``."""
+        with self._store.reading() as connection:
+            return int(connection.execute(self._sql["behind"], (seq,)).fetchone()[0])
+
     def memory(self) -> Memory | None:
         """Return what the sampler remembers; None: it has never run."""
         with self._store.reading() as connection:

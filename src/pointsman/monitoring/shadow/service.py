@@ -31,10 +31,10 @@ class Pass(msgspec.Struct, frozen=True):
     heard: int = 0
     judged: int = 0
 
-    @property
-    def idle(self) -> bool:
-        """Whether there was nothing to do."""
-        return not any(msgspec.structs.astuple(self))
+    def __add__(self, other: Pass) -> Pass:
+        """Return what two passes did together."""
+        pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True)
+        return Pass(*(one + another for one, another in pairs))
 
 
 class ShadowChecks:
@@ -85,6 +85,10 @@ class ShadowChecks:
             sent = await batches.send()
         answered = await runner.answer()
         return Pass(looked, answered, sent, heard, await runner.judge())
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Return how many checks stand where."""
+        return self._made()[1].shadows.states()
 
     def _made(self) -> tuple[Sampler, Runner, Batches]:
         if self._parts is None:

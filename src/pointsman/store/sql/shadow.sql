@@ -3,6 +3,9 @@ SELECT seq, id, at_us, route, intent, confidence, simulated,
     status = 'ok' AND reply_hash IS NOT NULL AND dialect != 'batch' AS whole, detail, conversation_id, key_id
 FROM turn WHERE seq > ? ORDER BY seq LIMIT ?
 
+-- name: behind
+SELECT count(*) FROM turn WHERE seq > ?
+
 -- name: turn_before
 SELECT at_us, route, intent, simulated FROM turn
 WHERE conversation_id = ? AND at_us < ? AND coalesce(key_id, '') = coalesce(?, '') AND dialect != 'batch'
