@@ -41,12 +41,17 @@ PROVE: Final = "Prove"
 KEEP: Final = "Keep"
 
 PAGES: Final[tuple[Page, ...]] = (
+    Page("overview", "Overview", "o", "Is the router paying, and may I leave it alone today?", LOOK),
+    Page("health", "Live health", "h", "Fail over, roll back, or wait?", LOOK),
     Page("turns", "Turns", "t", "Which turns stand behind this number?", LOOK),
+    Page("latency", "Latency", "l", "Drop a hop, change a default, fold the classifier in?", DECIDE),
+    Page("cost", "Cost", "c", "Where is the next dollar, and is caching broken?", DECIDE),
     Page("router", "Router", "r", "Move a threshold, change or retrain a rule?", DECIDE),
     Page("conversation", "Conversation", "v", "What went wrong in this one?", LOOK),
     Page("review", "Review queue", "l", "May this judge gate, and what should I look at next?", PROVE, filtered=False),
     Page("prompts", "Prompts", "p", "Which words are in force, and may the new ones go out?", KEEP, filtered=False),
     Page("catalogue", "Catalogue", "m", "Which model for which tier, at what price?", KEEP, filtered=False),
+    Page("data", "Data and privacy", "y", "Is it safe to keep recording?", KEEP, filtered=False),
     Page("settings", "Settings", "e", "Who may come in, and what may be spent?", KEEP, "operator", filtered=False),
 )
 
