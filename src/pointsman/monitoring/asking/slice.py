@@ -36,6 +36,7 @@ _DIMENSIONS: Final = {
     "dialect": "turn.dialect",
     "simulated": "CASE WHEN turn.simulated THEN 'yes' ELSE 'no' END",
     "error": "turn.error_code",
+    "tools": "CASE WHEN turn.tool_calls THEN 'tool calls' WHEN NOT turn.tool_calls THEN 'text' END",
     "retried": "CASE WHEN turn.retried > 0 THEN 'yes' ELSE 'no' END",
     "cache": "CASE WHEN turn.cache_read_tokens > 0 THEN 'hit' WHEN turn.cache_read_tokens = 0 THEN 'miss' END",
     "size": (

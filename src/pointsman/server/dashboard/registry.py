@@ -44,7 +44,7 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("overview", "Overview", "o", "Is the router paying, and may I leave it alone today?", LOOK),
     Page("health", "Live health", "h", "Fail over, roll back, or wait?", LOOK),
     Page("turns", "Turns", "t", "Which turns stand behind this number?", LOOK),
-    Page("latency", "Latency", "l", "Drop a hop, change a default, fold the classifier in?", DECIDE),
+    Page("latency", "Latency", "w", "Drop a hop, change a default, fold the classifier in?", DECIDE),
     Page("cost", "Cost", "c", "Where is the next dollar, and is caching broken?", DECIDE),
     Page("router", "Router", "r", "Move a threshold, change or retrain a rule?", DECIDE),
     Page("conversation", "Conversation", "v", "What went wrong in this one?", LOOK),
