@@ -178,9 +178,7 @@ def main() -> int:
     else:
         for name, per_s in found.items():
             print(f"{name:<10}{per_s:>10,.0f} turns/s acknowledged   (goal {GOAL:,})")
-        print(
-            f"CPU of one turn: {taken:.0f} us, {ratio:.1f} times the reading of its JSON; budget {BUDGET_RATIO:.0f}"
-        )
+        print(f"CPU of one turn: {taken:.0f} us, {ratio:.1f} times the reading of its JSON; budget {BUDGET_RATIO:.0f}")
         print(f"counting a turn for /metrics: {counted:.0f} us of CPU beside the turn, 0 us on its path")
     return 1 if ratio > BUDGET_RATIO else 0
 
