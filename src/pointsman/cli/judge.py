@@ -76,7 +76,8 @@ def compare(
         judged = asyncio.run(_judge(plan, both, where, json=json))
     if judged is None:
         return
-    show_judged(judged, _labels_of(store), json=json)
+    with _labels_of(store) as labels:
+        show_judged(judged, labels, json=json)
     if not judged.head.done:
         err().print(plain(f"stopped at --max-usd {max_usd}: {judged.head.cases - len(judged.rows):,} cases are left."))
         raise typer.Exit(EXIT_STOPPED)
@@ -224,11 +225,15 @@ def _prompt(store: str) -> Prompt | None:
         return None
 
 
-def _labels_of(store: str) -> Labels | None:
-    """Return the labels of a store, read whole; None where there is no store."""
+@contextlib.contextmanager
+def _labels_of(store: str) -> Iterator[Labels | None]:
+    """Yield the labels of a store; None where there is no store."""
     from pointsman.store.labels import Labels
 
     try:
-        return Labels(open_store(store, must_exist=True))
+        opened = open_store(store, must_exist=True)
     except StoreError:
-        return None
+        yield None
+        return
+    with opened:
+        yield Labels(opened)

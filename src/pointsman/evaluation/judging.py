@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -131,9 +132,10 @@ class BothArms:
             raise UsageError(
                 f"{new.folder}: its cases were in {path}, which is not there. Name the file with --cases FILE."
             )
+        self._open = contextlib.ExitStack()
         self._shelves: dict[str, Shelf] = {}
+        self.index = self._open.enter_context(CaseIndex(path, seed=new.head.seed, limit=new.head.cases))
         try:
-            self.index = CaseIndex(path, seed=new.head.seed, limit=new.head.cases)
             if self.index.version != new.head.version:
                 raise UsageError(f"{path}: has changed since the run; replay it again.")
             self._arms = [open_recorded(f"{PREFIX}{arm.folder}#{arm.model}", self._shelves)[0] for arm in (old, new)]
@@ -148,7 +150,8 @@ class BothArms:
         self.close()
 
     def close(self) -> None:
-        """Remove what was opened."""
+        """Close and remove what was opened."""
+        self._open.close()
         for shelf in self._shelves.values():
             shelf.close()
 
