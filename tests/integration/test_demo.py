@@ -83,3 +83,18 @@ def test_a_store_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) <= 3
+
+
+@pytest.mark.timeout(180)
+def test_the_week_beside_it_has_one_regression_and_the_monitors_found_it(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'pointsman.db'}"
+    done = run("demo", "--fast", "--json", "--week", "--week-turns", "6000", "--store", store)
+    assert done.returncode == 0, done.stderr
+    week = json.loads(done.stdout)["week"]
+    assert week["turns"] > 5000
+    assert week["shadows"] > 50
+    assert len(week["incidents"]) == 1
+    assert "tool-call-success (resolved)" in week["incidents"][0]
+    with open_store(store, must_exist=True) as kept:
+        assert kept.count() > week["turns"]
+        assert {row.simulated for row in kept.turns(limit=1000)} == {True}

@@ -14,6 +14,7 @@ from pointsman.cli.console import err, out, print_json
 
 if TYPE_CHECKING:
     from pointsman.app import Router
+    from pointsman.cli.demo_week import Seeded
     from pointsman.domain.decision import Tier
     from pointsman.emulator.models import Dialect
     from pointsman.evaluation.demo_file import DemoFile
@@ -31,6 +32,13 @@ def command(
     store: Annotated[
         str | None, typer.Option(help="Where to keep the turns; left out, a new file in the temporary folder.")
     ] = None,
+    week: Annotated[
+        bool,
+        typer.Option(
+            "--week", help="Add a week of simulated turns, for the dashboard; writes a policy beside the store."
+        ),
+    ] = False,
+    week_turns: Annotated[int, typer.Option(min=500, max=1_000_000, help="About how many.", hidden=True)] = 12_000,
 ) -> None:
     """Run the bundled conversations through the gateway. Needs no account: every model is simulated.
 
@@ -47,14 +55,27 @@ def command(
     started = time.monotonic()
     played, tiers = _play(demo, url, fast=fast, quiet=json)
     summary = summarise(played, tiers)
+    seeded = _seed(demo, url, week_turns) if week else None
     if json:
-        print_json(demo_view.to_json(summary, played, url))
+        print_json(demo_view.to_json(summary, played, url) | {"week": seeded})
     else:
         demo_view.show_summary(out(), summary)
         demo_view.show_next(out(), url, _worth_reading(played))
+        if seeded is not None:
+            demo_view.show_week(out(), seeded, url)
         err().print(f"({time.monotonic() - started:.1f} s)", style="dim")
     if _failed(summary):
         raise typer.Exit(EXIT_FAILED)
+
+
+def _seed(demo: DemoFile, url: str, turns: int) -> Seeded:
+    from pointsman.cli.demo_week import seed, write_policy
+    from pointsman.evaluation.demo_script import AT_ONCE, demo_script
+    from pointsman.store import open_store
+
+    with open_store(url, durability="normal") as store:
+        policy = write_policy(store.path.with_name("pointsman.yaml"))
+        return seed(store, policy, demo_script(demo, down=_DOWN, pace=AT_ONCE), turns=turns)
 
 
 def _new_store() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.console import Console
@@ -17,6 +17,10 @@ from pointsman.domain.decision import Reason
 from pointsman.evaluation.demo_file import DemoConversation
 from pointsman.evaluation.demo_summary import DemoSummary, Group, PlayedTurn, answered_by
 from pointsman.evaluation.route_summary import NOT_A_REASON
+from pointsman.store.location import parse_url
+
+if TYPE_CHECKING:
+    from pointsman.cli.demo_week import Seeded
 
 _SAID = 44
 _ONE_LINE = 120
@@ -110,6 +114,24 @@ def show_summary(console: Console, summary: DemoSummary) -> None:
     if summary.decided_us_p50 is not None and summary.decided_us_p99 is not None:
         p50, p99 = summary.decided_us_p50 / 1000, summary.decided_us_p99 / 1000
         console.print(f"Decision time over {summary.requests} requests: p50 {p50:.2f} ms, p99 {p99:.2f} ms.")
+
+
+def show_week(console: Console, seeded: Seeded, store_url: str) -> None:
+    """Print what the simulated week holds, and how to open the dashboard on it."""
+    console.print(
+        plain(
+            f"\nA simulated week is beside them: {seeded.turns:,} turns, {seeded.outcomes:,} conversations with an outcome, "
+            f"{seeded.shadows:,} shadow checks. What the monitors found:",
+            "bold",
+        )
+    )
+    for incident in seeded.incidents:
+        console.print(plain(f"  {incident}"))
+    folder = parse_url(store_url).path.parent
+    console.print(plain("Open the dashboard", "bold"))
+    command = f"serve --emulated --no-auth --policy {folder / 'pointsman.yaml'} --store {store_url}"
+    console.print(f"  {program()} {safe(command)}", markup=False, soft_wrap=True)
+    console.print(plain("  and http://127.0.0.1:8080 in a browser"))
 
 
 def show_next(console: Console, store_url: str, turn_id: str | None) -> None:
