@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,24 +20,28 @@ from browser import reviewed
 from browser.hostile import records
 from browser.looking import ARGS, CHROMIUM, Watched
 from pointsman.app import build_router
+from pointsman.catalog.book import Catalog
+from pointsman.monitoring.simulated_traffic import Plan, write_traffic
 from pointsman.store import Store, open_store
 from pointsman.store.keys import create_key
 from support.gateway import GatewayUnderTest
+from support.shadow_seeds import seed_hostile_shadows, seed_shadows
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 STORES = ("data", "empty", "hostile")
+_DAY_US = 86_400_000_000
 
 PATHS: dict[str, Callable[[Store], str]] = {
     "conversation": lambda store: "/conversation/" + _first_conversation(store),
 }
 """Slug of a page -> where it is opened. The others are opened at ``/<slug>``."""
 
-SEEDS: tuple[Callable[[Store], None], ...] = (reviewed.seed,)
+SEEDS: tuple[Callable[[Store], None], ...] = (reviewed.seed, seed_shadows)
 """Each is called with the store of the demo's turns, before it is served."""
 
-HOSTILE_SEEDS: tuple[Callable[[Store], None], ...] = (reviewed.seed_hostile,)
+HOSTILE_SEEDS: tuple[Callable[[Store], None], ...] = (reviewed.seed_hostile, seed_hostile_shadows)
 """Each is called with the store of the hostile turns."""
 
 
@@ -57,6 +62,8 @@ def dashboards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, G
     url = f"sqlite:///{folder}/data.db"
     command = [sys.executable, "-m", "pointsman", "demo", "--fast", "--json", "--store", url]
     subprocess.run(command, check=True, capture_output=True, timeout=50)
+    week = Plan(turns=3000, days=5, start_us=time.time_ns() // 1000 - 8 * _DAY_US)
+    write_traffic(folder / "data.db", week, Catalog.load())
     with open_store(url) as store:
         create_key(store, "support-bot")
         create_key(store, "anna", role="viewer")

@@ -48,7 +48,7 @@ def test_all_can_be_read_and_filtered_without_script(browser: Browser, dashboard
     tab = Watched(browser, dashboards["data"].base_url, java_script_enabled=False)
     try:
         tab.open("/turns?range=all")
-        tab.page.get_by_text("24 h", exact=True).click()
+        tab.page.get_by_role("link", name="24h", exact=True).click()
         assert "range=24h" in tab.page.url
         tab.page.locator(".filters summary").click()
         tab.page.select_option("select[name=route]", "plan")

@@ -77,7 +77,9 @@ class Answers:
         title = _TITLES.get(status, "This page could not be made")
         if view is None:
             return self._html("error_bare.html", {"title": title, "text": text, "theme": "system"}, status)
-        shown = Shown({"text": text, "code": error.code if isinstance(error, PointsmanError) else ""}, title=title)
+        shown = Shown(
+            {"text": text, "code": error.code if isinstance(error, PointsmanError) else ""}, title=title, filtered=False
+        )
         return self._html("error.html", self._whole(view, shown), status)
 
     def _csv(self, view: View, given: Shown) -> Response:

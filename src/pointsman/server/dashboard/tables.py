@@ -23,12 +23,16 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A column: ``key`` is its name in the CSV, ``title`` its heading (with the unit where it has one)."""
+    """A column: ``key`` is its name in the CSV, ``title`` its heading (with the unit where it has one).
+
+    ``csv_only``: it is in the CSV and not on the page.
+    """
 
     key: str
     title: str
     kind: Kind = "text"
     hint: str = ""
+    csv_only: bool = False
 
     @property
     def right(self) -> bool:
@@ -37,12 +41,13 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """A value with a link, a reason on hover, or greyed because it rests on too few."""
+    """A value with a link, a reason on hover, a tier's mark, or greyed because it rests on too few."""
 
     value: Any
     link: str = ""
     title: str = ""
     few: bool = False
+    tier: str = ""
 
 
 class Table(msgspec.Struct, frozen=True):

@@ -13,8 +13,9 @@ PER_PAGE: Final = 50
 _CSV_ROWS: Final = 10_000
 _COLUMNS: Final = (
     Column("at", "When", "when"),
+    Column("turn", "Turn", "id", csv_only=True),
     Column("route", "Route"),
-    Column("tier", "Tier", "tier"),
+    Column("tier", "Tier", "tier", csv_only=True),
     Column("model", "Model", "model"),
     Column("intent", "Intent"),
     Column("status", "Status", "status"),
@@ -56,9 +57,10 @@ def _show(view: View) -> Shown:
 def _cells(view: View, row: turns.Turn) -> list[object]:
     return [
         Cell(row.at_us, view.link("conversation", row.conversation, turn=row.id) + f"#t-{row.id}"),
+        row.id,
         row.route,
         row.tier,
-        row.model,
+        Cell(row.model, tier=row.tier),
         row.intent,
         Cell(row.status, title=row.error_code or ""),
         row.confidence,
