@@ -41,6 +41,7 @@ _INTENTS: Final = (
     ("account_locked", 3, "plan"),
 )
 _SMALL, _MID, _FLAGSHIP = "anthropic/claude-haiku-4-5", "anthropic/claude-sonnet-4-6", "anthropic/claude-opus-4-8"
+_MEAN_TURNS: Final = 4.1
 _PREFIX: Final = {"desk": 2600, "billing": 3400, "returns": 2100}
 
 
@@ -55,7 +56,7 @@ class Mishap(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """How much traffic, and from when. ``turns`` are spread over ``days`` from ``start_us`` on; a few more may come."""
+    """How much traffic, and from when: about ``turns``, spread over ``days`` from ``start_us`` on, none later than that."""
 
     turns: int
     days: float
@@ -93,11 +94,14 @@ class Traffic:
         self._chance = random.Random(plan.seed)  # noqa: S311 - made-up traffic, no secret
         self._rates: dict[tuple[str, int], Rates | None] = {}
         self._number = 0
+        self._end_us = plan.start_us + int(plan.days * _DAY_US)
 
     def conversations(self) -> Iterator[Conversation]:
         """Yield conversations until the plan's turns are made."""
         left = self._plan.turns
         for start_us in self._starts():
+            if start_us >= self._end_us:
+                return
             made = self._conversation(start_us)
             yield made
             left -= len(made.turns)
@@ -107,7 +111,7 @@ class Traffic:
     def _starts(self) -> Iterator[int]:
         """Yield beginnings in order: a Poisson process whose rate follows the hour and the day of the week (thinning)."""
         plan, chance = self._plan, self._chance
-        mean_us = plan.days * _DAY_US / max(1.0, plan.turns / 4.6) * _BUSY
+        mean_us = plan.days * _DAY_US / max(1.0, plan.turns / _MEAN_TURNS) * _BUSY
         at = float(plan.start_us)
         while True:
             at += chance.expovariate(1 / mean_us)
@@ -125,6 +129,8 @@ class Traffic:
         for n in range(count):
             turns.append(self._turn(talk, n, at_us))
             at_us += int((8 + chance.lognormvariate(3.6, 0.9)) * 1e6)
+            if at_us >= self._end_us:
+                return Conversation(tuple(turns), None)  # it goes on
         return Conversation(tuple(turns), self._ended(talk, turns, at_us) if chance.random() < 1 / 3 else None)
 
     def _turn(self, talk: _Talk, n: int, at_us: int) -> TurnRecord:

@@ -41,6 +41,7 @@ _LENGTHS_US = {
     "5m": 300_000_000,
     "15m": _BIN_US,
     "hour": 4 * _BIN_US,
+    "6h": 24 * _BIN_US,
     "day": _DAY_US,
     "week": _WEEK_US,
 }
@@ -54,7 +55,7 @@ class Options(msgspec.Struct, frozen=True):
     """``of`` what, in which ``bucket``, days and weeks beginning at midnight (Monday) of ``zone``."""
 
     of: Of = "turns"
-    bucket: Literal["1m", "5m", "15m", "hour", "day", "week"] = "hour"
+    bucket: Literal["1m", "5m", "15m", "hour", "6h", "day", "week"] = "hour"
     zone: Annotated[str, Meta(max_length=64)] = "UTC"
 
 

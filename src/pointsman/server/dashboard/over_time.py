@@ -29,7 +29,10 @@ def bucket(view: View, board: Board) -> tuple[str, str]:
     for most, name, word in ((1.5, "1m", "minute"), (6, "5m", "5 minutes"), (30, "15m", "quarter of an hour")):
         if hours <= most:
             return name, word
-    return ("hour", "hour") if hours <= 24 * 8 else ("day", "day") if hours <= 24 * 200 else ("week", "week")
+    for most, name, word in ((3, "hour", "hour"), (15, "6h", "6 hours"), (200, "day", "day")):
+        if hours <= 24 * most:
+            return name, word
+    return "week", "week"
 
 
 def course(  # noqa: PLR0913 - what is drawn and how it is called

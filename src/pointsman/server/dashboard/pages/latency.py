@@ -48,6 +48,7 @@ def _show(view: View) -> Shown:
         "waits": _bars("Time to the first token", whole.ttft_bars, "ms"),
         "speeds": _bars("Tokens a second after it", whole.tokens_s_bars, "tokens/s"),
         "without": whole.without,
+        "turns": whole.turns,
     }
     return Shown(data, _verdict(view, whole), tables)
 

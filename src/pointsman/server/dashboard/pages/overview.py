@@ -14,6 +14,8 @@ from pointsman.server.dashboard.tables import Cell, Column, Table
 from pointsman.server.dashboard.view import Shown, View
 
 _ORDER = ("small", "mid", "flagship")
+_AGAINST = ("flagship", "mid")
+"""What routing is compared with: all turns on a small model would be cheaper, and worse."""
 
 
 async def show(view: View) -> Shown:
@@ -100,7 +102,7 @@ def _figures(view: View, now: _Answers, then: _Answers | None, total: mix.MixRow
             why="no turn's cost is known",
             hint="Turns, shadow checks and judges, where their cost is known",
         ),
-        *(_saved(view, one, then) for one in saved.total),
+        *(_saved(view, one, then) for one in saved.total if one.tier in _AGAINST),
     ]
     if end is not None:
         found += [
@@ -138,10 +140,15 @@ def _saved(view: View, one: savings.Baseline, then: _Answers | None) -> Figure:
         f"Saved a turn, against all {one.tier}",
         one.saved_per_turn,
         link=view.link("cost"),
-        before=None if old is None else old.saved_per_turn,
+        before=old.saved_per_turn if old is not None and _comparable(one, old) else None,
         why=one.why,
         hint=f"Against {one.model} for everything, with the cache that it would have kept warm",
     )
+
+
+def _comparable(one: savings.Baseline, old: savings.Baseline) -> bool:
+    """Return whether a change in percent means anything: not across zero."""
+    return (one.saved_per_turn.value or 0.0) > 0 and (old.saved_per_turn.value or 0.0) > 0
 
 
 def _tier_table(view: View, tiers: mix.Mix) -> Table:
@@ -192,6 +199,7 @@ def _baseline_table(answer: savings.Savings) -> Table:
             one.saved_usd,
         ]
         for one in answer.total
+        if one.tier in _AGAINST
     ]
     return Table(
         "baselines",
