@@ -24,6 +24,7 @@ from pointsman.cli.replay_options import (
     Models,
     OutFolder,
     PolicyFile,
+    PoolKind,
     PricesFile,
     Processes,
     PromptStore,
@@ -61,6 +62,7 @@ def command(
     seed: Seed = 0,
     at_once: Concurrency = 4,
     processes: Processes = 0,
+    pool: PoolKind = "local",
     max_usd: MaxUsd = None,
     dry_run: DryRun = False,
     emulated: Emulated = False,
@@ -75,7 +77,7 @@ def command(
 
     Exit codes: 0 done, 2 wrong input, 3 stopped at --max-usd.
     """
-    from pointsman.cli.replay_setup import LiveWhere, dollars, prices_of
+    from pointsman.cli.replay_setup import LiveWhere, dollars, pool_of, prices_of
     from pointsman.cli.run_report import report
     from pointsman.evaluation.graders.registry import grader as grader_of
 
@@ -92,7 +94,7 @@ def command(
         limit=limit,
         seed=seed,
         at_once=at_once,
-        processes=processes,
+        pool=pool_of(pool, processes),
         cap=dollars(max_usd),
         dry_run=dry_run,
         where=LiveWhere(policy, emulated, script, seed, prompts),
@@ -124,7 +126,7 @@ class Plan(msgspec.Struct, frozen=True):
     limit: int | None
     seed: int
     at_once: int
-    processes: int
+    pool: Any
     cap: Decimal | None
     dry_run: bool
     where: Any
@@ -194,7 +196,7 @@ async def _replay(plan: Plan, index: CaseIndex, sources: Sequence[Source], log: 
             grader=plan.grader,
             repeats=plan.repeats,
             at_once=plan.at_once,
-            processes=plan.processes,
+            pool=plan.pool,
             worlds=worlds,
             price=plan.price,
             told=told,

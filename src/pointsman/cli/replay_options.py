@@ -35,6 +35,9 @@ Concurrency = Annotated[int, typer.Option("--concurrency", min=1, max=256, help=
 Processes = Annotated[
     int, typer.Option(min=0, max=256, help="Grade in so many processes beside this one, for many recorded answers.")
 ]
+PoolKind = Annotated[
+    Literal["local", "ray"], typer.Option("--pool", help="Grade on this machine, or on a Ray cluster (extra ray).")
+]
 MaxUsd = Annotated[str | None, typer.Option("--max-usd", help="Never spend more than this on the run.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what it would cost.")]
 Emulated = Annotated[bool, typer.Option("--emulated", help="Simulated models answer; no account is needed.")]

@@ -23,7 +23,9 @@ from pointsman.store.money import to_pico
 if TYPE_CHECKING:
     from pointsman.catalog.prices import Rates
     from pointsman.evaluation.case_file import CaseIndex
+    from pointsman.evaluation.grading_seam import Grader
     from pointsman.evaluation.live import LiveModel
+    from pointsman.evaluation.pools.seam import Kept, Pool
     from pointsman.evaluation.worlds.acting import Worlds
 
 _MOST_USD = 1_000_000
@@ -171,6 +173,24 @@ def worlds_of(tools: str | None, index: CaseIndex, *, free: bool) -> Worlds | No
     if not index.worlds:
         raise UsageError(f"{index.path}: no case brings a world for --tools to act on")
     return Worlds(tool_function(tools, index.path.parent), index.path.parent)
+
+
+def pool_of(kind: str, processes: int) -> Callable[[Grader, Kept], Pool]:
+    """Return what makes the pool that grades: here, in so many processes, or on Ray (0: all its processors).
+
+    Raises:
+        UsageError: ray is asked for and not installed.
+    """
+    from functools import partial
+
+    from pointsman.evaluation.pools.local import Here, Processes
+
+    if kind == "ray":
+        from pointsman.evaluation.pools.ray import RayPool, check_installed
+
+        check_installed()
+        return partial(RayPool, count=processes)
+    return partial(Processes, count=processes) if processes else Here
 
 
 def dollars(text: str | None) -> Decimal | None:

@@ -6,7 +6,6 @@ Nothing is held but counts: cases are read as they are needed, answers go to the
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
@@ -19,8 +18,9 @@ from pointsman.evaluation.answers import Answer, Origin
 from pointsman.evaluation.case_file import CaseIndex
 from pointsman.evaluation.cases import Case
 from pointsman.evaluation.free_run import run_free
-from pointsman.evaluation.grading_pool import Here, Pool, Ungraded
 from pointsman.evaluation.grading_seam import Grader
+from pointsman.evaluation.pools.local import Here
+from pointsman.evaluation.pools.seam import Kept, Pool, Ungraded
 from pointsman.evaluation.run_log import GradeRow, RunLog, key_of
 from pointsman.evaluation.worlds.acting import Acting, Worlds
 
@@ -71,7 +71,7 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Replay:
-    """One pass over the cases. ``told`` hears of every answer. ``processes``: grade in so many others."""
+    """One pass over the cases. ``told`` hears of every answer. ``pool`` makes what grades them: here, if left out."""
 
     def __init__(  # noqa: PLR0913 - the parts of a replay, by name
         self,
@@ -82,7 +82,7 @@ class Replay:
         grader: Grader,
         repeats: int = 1,
         at_once: int = 4,
-        processes: int = 0,
+        pool: Callable[[Grader, Kept], Pool] = Here,
         worlds: Worlds | None = None,
         price: Callable[[Answer], Decimal | None] = lambda answer: answer.cost_usd,
         told: Callable[[Tick], None] = lambda tick: None,  # noqa: ARG005 - nobody listens
@@ -91,11 +91,10 @@ class Replay:
         self._sources = sources
         self._log = log
         self._grader = grader
-        self._grading: Here | Pool = Here(grader, self._graded)
         self._repeats = repeats
         self._price = price
         self._told = told
-        self._processes = processes
+        self._pool = pool
         self._worlds = worlds
         # Recorded answers need no waiting for: one worker keeps them in order.
         self._workers = 1 if all(source.origin == "recorded" for source in sources) else at_once
@@ -111,9 +110,7 @@ class Replay:
         Raises:
             UsageError: a model cannot be asked at all.
         """
-        with contextlib.ExitStack() as stack:
-            if self._processes:
-                self._grading = stack.enter_context(Pool(self._grader, self._graded, self._processes))
+        with self._pool(self._grader, self._graded) as self._grading:
             try:
                 async with asyncio.TaskGroup() as group:
                     jobs = self._jobs()

@@ -131,29 +131,6 @@ def test_a_gate_on_the_run_and_itself_holds_with_so_few_cases(folder: Path, prov
     assert 'failure type="hold"' in (folder / "gate.xml").read_text()
 
 
-def test_grades_are_the_same_in_other_processes(folder: Path) -> None:
-    answers = [{"case_id": f"c{n}", "model": "m", "text": "All right."} for n in range(CASES)]
-    (folder / "answers.jsonl").write_text("".join(json.dumps(one) + "\n" for one in answers))
-    grades = []
-    for out, processes in (("one", "0"), ("two", "2")):
-        command = [
-            "replay",
-            "cases.jsonl",
-            "--models",
-            "recorded:answers.jsonl",
-            "--out",
-            out,
-            "--processes",
-            processes,
-        ]
-        done = subprocess.run(
-            [sys.executable, "-m", "pointsman", *command], cwd=folder, capture_output=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        grades.append(sorted((folder / out / "grades.jsonl").read_bytes().splitlines()))
-    assert grades[0] == grades[1]
-
-
 def test_a_provider_that_is_asked_too_much_is_waited_for(folder: Path) -> None:
     busy = Rule(fault=Fault(kind="status", status=429, retry_after_s=0.05), times=6)
     with serve_in_thread(Emulator(Script(rules=(busy, Rule(reply=Say(text="All right.")))))) as handle:
