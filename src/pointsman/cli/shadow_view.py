@@ -10,15 +10,13 @@ from rich.table import Table
 from pointsman.cli.console import note, out, plain
 from pointsman.cli.figures import UNKNOWN, for_json, usd
 from pointsman.cli.stacked import show_stacked
-from pointsman.domain.reply import Reply
-from pointsman.monitoring.misroutes import Misroutes
 from pointsman.monitoring.misroutes_of import Rates
 from pointsman.monitoring.shadow.standing import Pair, Standing
+from pointsman.monitoring.shadow.words import remarks, said, sentence, verdict
 from pointsman.store.money import from_pico
 from pointsman.store.shadow import STATES, ShadowRow
 
 _SHOWN = 4_000
-_NOT_CHECKED = ("failed", "over_budget", "not_allowed")
 
 
 def show_status(now: Standing, rates: Rates) -> None:
@@ -30,51 +28,6 @@ def show_status(now: Standing, rates: Rates) -> None:
         out().print()
     for line in remarks(now, rates):
         out().print(plain(line))
-
-
-def verdict(now: Standing, rates: Rates) -> str:
-    """Return the one line that is worth reading."""
-    whole = rates.overall
-    if not now.on and not now.chosen:
-        return "The router is not checked: the policy has no section shadow."
-    if whole.value is None:
-        return f"No misroute rate yet: {whole.why or 'no turn has been looked at'}."
-    few = ", too few to act on" if whole.few else ""
-    return f"{share(whole)} of {whole.turns:,} turns needed a stronger model ({whole.n:,} checked{few})."
-
-
-def share(one: Misroutes) -> str:
-    """Return a rate with its interval, in per cent."""
-    if one.value is None or one.low is None or one.high is None:
-        return UNKNOWN
-    return f"{one.value:.1%} (95 %: {one.low:.1%} to {one.high:.1%})"
-
-
-def remarks(now: Standing, rates: Rates) -> list[str]:
-    """Return what the figures rest on, and what they leave out."""
-    money, whole = now.purse.money, rates.overall
-    spent, limit = usd(from_pico(money.total)), usd(from_pico(now.purse.limit))
-    parts = {"replies": money.shadow, "judge": money.judge, "not heard of": money.lost, "under way": money.held}
-    listed = ", ".join(f"{name} {usd(from_pico(pico))}" for name, pico in parts.items())
-    found = [f"Spent {spent} of {limit} this period ({listed})."]
-    waiting = ", ".join(f"{now.count(state):,} {state.replace('_', ' ')}" for state in STATES if now.count(state))
-    found.append(f"Checks: {waiting or 'none yet'}.")
-    if now.behind:
-        found.append(f"{now.behind:,} stored turns have not been looked at.")
-    missing = sum(now.count(state) for state in _NOT_CHECKED)
-    if missing and whole.if_fine is not None and whole.if_bad is not None:
-        found.append(
-            f"{missing:,} chosen turns could not be checked: had all of them been fine the rate would be"
-            f" {whole.if_fine:.1%}, had all been misrouted {whole.if_bad:.1%}."
-        )
-    if rates.unknown:
-        found.append(f"Of {rates.unknown:,} of {whole.turns:,} turns the confidence is unknown: chosen by chance only.")
-    if rates.flips[1]:
-        found.append(f"The judge changed its mind with the order on {rates.flips[0]:,} of {rates.flips[1]:,} pairs.")
-    if whole.n:
-        told = f"corrected by {whole.labels:,} labels of people" if rates.corrected else "not corrected: too few labels"
-        found.append(f"What the judge gets wrong is {told}.")
-    return found
 
 
 def _table(rates: Rates) -> Table:
@@ -115,7 +68,7 @@ def show_pair(one: Pair) -> None:
     """Print one check with both replies."""
     row = one.row
     console = out()
-    console.print(plain(sentence(one), "bold"))
+    console.print(plain(f"Turn {row.turn_id}: {sentence(one)}", "bold"))
     if row.error_text:
         console.print(plain(row.error_text))
     for title, text in (
@@ -129,31 +82,6 @@ def show_pair(one: Pair) -> None:
             console.print()
             console.print(plain(title, "bold"))
             console.print(plain(str(text)[:_SHOWN]))
-
-
-def sentence(one: Pair) -> str:
-    """Return what became of a check, in one sentence."""
-    row = one.row
-    words = {
-        "same": "Both replies serve the customer alike",
-        "tie": "The judge's answer changed with the order, so it is a tie",
-        "shipped_better": "The shipped reply was better",
-        "shadow_better": "The stronger model's reply was better: this turn was misrouted",
-    }
-    if row.state != "judged":
-        return f"Turn {row.turn_id}: {row.state.replace('_', ' ')}."
-    if row.verdict is None:
-        return f"Turn {row.turn_id}: undecided ({one.detail.get('why', 'no reason kept')})."
-    by = f"{row.decided_by}, {row.judge}" if row.judge else row.decided_by
-    return f"Turn {row.turn_id}: {words.get(row.verdict, row.verdict)} (decided by {by})."
-
-
-def said(reply: Reply | None) -> str | None:
-    """Return a reply as text: its words, then its calls."""
-    if reply is None:
-        return None
-    calls = [f"calls {call.name}({call.arguments})" for call in reply.tool_calls]
-    return "\n".join(part for part in (reply.text, *calls) if part) or "(nothing)"
 
 
 def status_json(now: Standing, rates: Rates) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class Pair(msgspec.Struct, frozen=True):
     route: str | None
     intent: str | None
     conversation_id: str | None
+    at_us: int | None
     detail: dict[str, Any]
 
 
@@ -97,7 +98,7 @@ def _pair(store: Store, row: ShadowRow) -> Pair:
     except StoreError:
         record = None  # a body is damaged: what is left is shown
     if record is None:
-        return Pair(row, None, None, shadow, None, None, None, None, detail)
+        return Pair(row, None, None, shadow, None, None, None, None, None, detail)
     try:
         said = [message for message in turn_of(record).messages if message.role == "user"]
         asked = "".join(getattr(part, "text", "") for part in said[-1].parts) if said else None
@@ -113,6 +114,7 @@ def _pair(store: Store, row: ShadowRow) -> Pair:
         route=record.decision.route,
         intent=record.decision.intent,
         conversation_id=record.conversation_id,
+        at_us=record.at_us,
         detail=detail,
     )
 
