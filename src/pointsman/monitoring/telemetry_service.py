@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from pointsman.catalog.book import Catalog
 from pointsman.errors import UsageError
-from pointsman.monitoring.telemetry.settings import settings_of
+from pointsman.monitoring.telemetry.settings import Settings, settings_of
 from pointsman.routing.policy import Policy
 from pointsman.store import Store
 
@@ -40,7 +41,27 @@ class Traced(Protocol):
         ...
 
 
-def build(router: Traced, environ: Mapping[str, str] | None = None) -> TelemetryService | None:
+class LateTelemetry:
+    """The service before it is begun: what it takes is imported in a thread, so that no turn waits for that."""
+
+    name = "telemetry"
+
+    def __init__(self, router: Traced, settings: Settings) -> None:
+        self._router = router
+        self._settings = settings
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        service = await asyncio.to_thread(self._made)
+        await service.run()
+
+    def _made(self) -> TelemetryService:
+        from pointsman.monitoring.telemetry.reader import TelemetryService
+
+        return TelemetryService(self._router.store, self._router.catalog, self._settings)
+
+
+def build(router: Traced, environ: Mapping[str, str] | None = None) -> LateTelemetry | None:
     """Return the service, None where nobody asks for it or what it takes is not installed."""
     try:
         settings = settings_of(router.policy.telemetry, os.environ if environ is None else environ)
@@ -49,9 +70,17 @@ def build(router: Traced, environ: Mapping[str, str] | None = None) -> Telemetry
         return None
     if settings is None:
         return None
-    if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
+    if not _installed():
         _log.error(MISSING)
         return None
-    from pointsman.monitoring.telemetry.reader import TelemetryService
+    return LateTelemetry(router, settings)
 
-    return TelemetryService(router.store, router.catalog, settings)
+
+def _installed() -> bool:
+    try:
+        return (
+            find_spec("opentelemetry.sdk") is not None
+            and find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+        )
+    except ModuleNotFoundError:  # of a package above it: other programs install only a part
+        return False

@@ -43,6 +43,7 @@ MAX_BODY = 32 * 1024 * 1024
 _CONVERSATION_LIMIT = 128
 _TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.{0,64})?")
 """W3C Trace Context: version, trace, parent, flags; what a later version appends is passed over."""
+_TRACE_SIZE = 55
 
 
 class _ClientLeft(Exception):
@@ -272,7 +273,7 @@ def _conversation(headers: Mapping[str, str]) -> str | None:
 
 def _traceparent(headers: Mapping[str, str]) -> str | None:
     value = headers.get("traceparent", "")
-    return value if value and _TRACE.fullmatch(value) else None
+    return value[:_TRACE_SIZE] if value and _TRACE.fullmatch(value) else None
 
 
 def _with_channel(turn: Any, channel: str) -> Any:
