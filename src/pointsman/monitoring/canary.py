@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
+from pointsman.monitoring.monitors.firing import incident_for
 from pointsman.routing.canaries import trial_id
 from pointsman.routing.router import Routing
 from pointsman.store import Store
@@ -28,11 +30,7 @@ class Served(Protocol):
 
 def build(router: Served) -> CanaryWatch:
     """Return the watch of the trials of a router."""
-    return CanaryWatch(router.store, lambda: router.routing, _silent)
-
-
-def _silent(monitor: str, model: str) -> None:
-    """No monitors are at work yet."""
+    return CanaryWatch(router.store, lambda: router.routing, partial(incident_for, router.store))
 
 
 class CanaryWatch:

@@ -72,6 +72,12 @@ def _canaries(policy: Policy) -> list[Problem]:
         if canary.replaces not in policy.models():
             text = f"{canary.replaces} is named by no tier, route or rule: there is nothing to take the place of"
             found.append(Problem(("canaries", name, "replaces"), text))
+        known = policy.monitors.names()
+        found += [
+            Problem(("canaries", name, "rollback_on", index), f"there is no monitor {one!r}{near(one, known)}")
+            for index, one in enumerate(canary.rollback_on)
+            if one not in known
+        ]
         if canary.model == canary.replaces:
             found.append(Problem(("canaries", name, "model"), "is the model it would replace"))
         if canary.replaces in tried:

@@ -244,6 +244,12 @@ class Monitors(Section):
     sinks: Sinks = Sinks()
     drift: DriftSection = DriftSection()
 
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all rules that are in force: the shipped ones and one's own."""
+        shipped = [name for name in SHIPPED_RULES if name not in self.off] if self.defaults else []
+        own = [name for kind in (self.rates, self.burns, self.changes, self.spend, self.silence) for name in kind]
+        return tuple(dict.fromkeys([*shipped, *own]))
+
     @field_validator("off")
     @classmethod
     def _are_shipped(cls, value: tuple[str, ...]) -> tuple[str, ...]:

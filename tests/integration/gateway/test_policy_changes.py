@@ -18,7 +18,7 @@ from pointsman.store.promotions import Promotions
 from support.gateway import POLICY, GatewayUnderTest, gateway
 from support.routed import HAIKU, MINI, ask
 
-CANARY = f"\ncanaries:\n  mini: {{replaces: {HAIKU}, model: {MINI}, share: 0.5, rollback_on: [tool_calls]}}\n"
+CANARY = f"\ncanaries:\n  mini: {{replaces: {HAIKU}, model: {MINI}, share: 0.5, rollback_on: [tool-call-success]}}\n"
 
 
 @pytest.fixture
@@ -88,9 +88,9 @@ def test_a_trial_ends_when_a_monitor_fires_for_its_model(running: GatewayUnderTe
     assert {record.decision.model for record in answered(running, *names)} == {HAIKU, MINI}
 
     def firing(monitor: str, model: str) -> tuple[str, str] | None:
-        return ("inc_1", "tool calls fail: 41 of 60") if (monitor, model) == ("tool_calls", MINI) else None
+        return ("inc_1", "tool calls fail: 41 of 60") if (monitor, model) == ("tool-call-success", MINI) else None
 
     look(running, CanaryWatch(running.router.store, lambda: running.router.routing, firing))
     assert {record.decision.model for record in answered(running, *names)} == {HAIKU}
     change = Promotions(running.router.store).trials()[trial_id("mini", running.router.policy.canaries["mini"])]
-    assert (change.action, change.actor, change.incident) == ("stop", "monitor:tool_calls", "inc_1")
+    assert (change.action, change.actor, change.incident) == ("stop", "monitor:tool-call-success", "inc_1")

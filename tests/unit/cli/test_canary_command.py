@@ -19,7 +19,7 @@ tiers: {small: [anthropic/claude-haiku-4-5]}
 routes: {direct: {tiers: [small]}}
 default_route: direct
 canaries:
-  mini: {replaces: anthropic/claude-haiku-4-5, model: openai/gpt-5-mini, share: 0.1, rollback_on: [tool_calls]}
+  mini: {replaces: anthropic/claude-haiku-4-5, model: openai/gpt-5-mini, share: 0.1, rollback_on: [tool-call-success]}
 """
 Run = Callable[..., int]
 

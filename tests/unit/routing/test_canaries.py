@@ -30,7 +30,7 @@ canaries:
     replaces: anthropic/claude-haiku-4-5
     model: openai/gpt-5-mini
     share: 0.2
-    rollback_on: [tool_calls]
+    rollback_on: [tool-call-success]
 """
 HELLO = Turn((Message("user", (Text("Hello there"),)),))
 
@@ -97,6 +97,7 @@ def test_two_trials_draw_independently() -> None:
         ("model: openai/gpt-5-mini", "model: anthropic/claude-haiku-4-5", "is the model it would replace"),
         ("replaces: anthropic/claude-haiku-4-5", "replaces: openai/gpt-5", "nothing to take the place of"),
         ("model: openai/gpt-5-mini", "model: gpt-5-mini", "not a model id"),
+        ("[tool-call-success]", "[tool-calls]", "no monitor 'tool-calls'"),
     ],
 )
 def test_what_cannot_be_a_trial_is_refused_with_its_line(before: str, after: str, said: str) -> None:
