@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prompts": ("pointsman.cli.prompts", "List, compare, change and roll back prompts."),
     "monitors": ("pointsman.cli.monitors", "The rules that watch: list, try on stored turns, export."),
     "incidents": ("pointsman.cli.incidents", "List incidents; acknowledge, silence, resolve them."),
+    "drift": ("pointsman.cli.drift", "What changed slowly: models, questions, rates."),
     "models": ("pointsman.cli.models", "List the models of the catalogue with abilities and prices."),
     "cost": ("pointsman.cli.cost", "Work out the monthly bill of a workload."),
     "advise": ("pointsman.cli.advise", "Advise on tier and model for a task."),

@@ -31,15 +31,25 @@ class Watching:
         deliverer: Deliverer,
         clock_us: Callable[[], int],
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        nightly: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._engine = engine
         self._deliverer = deliverer
         self._clock_us = clock_us
         self._pause = pause
+        self._nightly = nightly
 
     async def run(self) -> None:
         """Watch until cancelled."""
         await self._deliverer.begin()
+        cases = None if self._nightly is None else asyncio.ensure_future(self._nightly())
+        try:
+            await self._watch()
+        finally:
+            if cases is not None:
+                cases.cancel()
+
+    async def _watch(self) -> None:
         judged = 0
         while True:
             now = self._clock_us()
@@ -56,6 +66,7 @@ def build(router: Router) -> Watching | None:
     section = router.policy.monitors
     if not section.enabled:
         return None
+    from pointsman.monitoring.drift.watching import Drift
     from pointsman.monitoring.monitors.engine import Engine
     from pointsman.monitoring.sinks.delivery import Deliverer
 
@@ -63,4 +74,13 @@ def build(router: Router) -> Watching | None:
         return time.time_ns() // 1000
 
     deliverer = Deliverer(router.store, section.sinks.all(), os.environ, clock_us)
-    return Watching(Engine(router.store, section), deliverer, clock_us)
+    engine = Engine(router.store, section, Drift(router.store, section.drift))
+    return Watching(
+        engine, deliverer, clock_us, nightly=None if section.drift.canary is None else _nightly(router, clock_us)
+    )
+
+
+def _nightly(router: Router, clock_us: Callable[[], int]) -> Callable[[], Awaitable[None]]:
+    from pointsman.server.nightly import NightlyCases
+
+    return NightlyCases(router, clock_us)

@@ -62,6 +62,8 @@ class Engine:
         self._reader = IncidentReader(store)
         self._tallies = Tallies(store)
         self._extra = extra
+        # Kept from one evaluation to the next: rules remember what is usual of each.
+        self._counts = {simulated: StoredCounts(store, simulated=simulated) for simulated in (False, True)}
         self._last_slow = -_SLOW_MINUTES
 
     def evaluate(self, now_us: int) -> Evaluation:
@@ -98,8 +100,7 @@ class Engine:
         if not self._tallies.any_of(simulated=simulated):
             return
         signals = [one for one in self._reader.open_signals() if one.simulated == simulated]
-        counts = StoredCounts(self._store, simulated=simulated)
-        here = _Round(counts, minute, now_us, simulated, signals, self._reader.recovered())
+        here = _Round(self._counts[simulated], minute, now_us, simulated, signals, self._reader.recovered())
         for rule in self.rules:
             source = rule.sources[0]
             silent = source.measure == "turns"

@@ -97,7 +97,7 @@ class Looking:
 
     def __init__(self, counts: Counts, source: Source, now: int) -> None:
         self.now = now
-        self._counts = counts
+        self.counts = counts
         self._source = source
         self._seen: dict[tuple[int, int], Mapping[str, Tally]] = {}
 
@@ -109,7 +109,7 @@ class Looking:
         """Return the counts of all series from ``start`` to now, or ``shift`` minutes earlier."""
         place = (start - shift, self.now - shift)
         if place not in self._seen:
-            self._seen[place] = self._counts.between(self._source, *place)
+            self._seen[place] = self.counts.between(self._source, *place)
         return self._seen[place]
 
 

@@ -22,12 +22,13 @@ from pointsman.monitoring.monitors.finding import (
 )
 from pointsman.monitoring.monitors.measures import FAMILY, WORDS
 from pointsman.monitoring.monitors.tallies import Counts, Source
+from pointsman.monitoring.monitors.usual import Level, Usual
 from pointsman.routing.sections_monitors import RateRule
 from pointsman.store.tallies import Tally
 
 
 class RateWatch:
-    """Watches a share. It fires where the share is beyond the bound and so many would be so by chance with ``p`` at most.
+    """Watches a share. It fires where the share is beyond the bound and that would be so by chance with ``p`` at most (``tail``).
 
     The shortest window with ``enough`` turns is the last that is looked at. A total failure shows in a short window even at low
     traffic, a small one needs a long window: so every window up to that one is asked.
@@ -40,6 +41,7 @@ class RateWatch:
         self.source = Source(spec.of, spec.only.pairs, spec.per or "", detail)
         self.sources: tuple[Source, ...] = (self.source,)
         self._windows = ladder(spec.window, spec.widen_to)
+        self._usual = Usual(self.source)
         self._steps = Steps(self._windows, spec.min_n)
         self._low = spec.below is not None
         self._bound = spec.below if spec.below is not None else float(spec.above or 0)
@@ -62,10 +64,12 @@ class RateWatch:
             if tally.n < self.spec.min_n:
                 continue
             seen = seen or Seen(window, tally)
-            p = self.tail(tally)
+            level = self._usual.of(looking.counts, looking.now, series)
+            p = self.tail(tally, level)
             if p < self.spec.p:
                 short = looking.since(max(looking.now - self._windows[0], past.since), series)
-                return self._found(series, "firing", Seen(window, tally, p), self._evidence(window, tally, p, short))
+                text = self._evidence(Seen(window, tally, p), short, level)
+                return self._found(series, "firing", Seen(window, tally, p), text)
             if tally.n >= self.spec.enough:
                 break
         if seen is None:
@@ -73,13 +77,24 @@ class RateWatch:
             return self._found(series, "unknown", Seen(self._windows[-1]), text)
         return self._found(series, "fine", seen, f"{self._said(seen.tally)} in {length(seen.window)}")
 
-    def tail(self, tally: Tally) -> float:
-        """Return how unlikely these counts are at the bound; 1 where they stand on the good side of it."""
+    def tail(self, tally: Tally, level: Level | None = None) -> float:
+        """Return how unlikely these counts are by chance; 1 where they stand on the good side of the bound.
+
+        By chance means: at the bound, or at what is usual of the series (``level``) where that is better than the bound. Where
+        its hours wander by more than chance, turns count for as many as that leaves them worth.
+        """
         share = tally.share
         if share is None or self._good(share):
             return 1.0
         tail = binomial_low if self._low else binomial_high
-        return tail(tally.hits, tally.n, self._bound)
+        worth = 1.0 if level is None else level.worth(tally.n)
+        hits, n = tally.hits / worth, tally.n / worth
+        p = tail(hits, n, self._bound)
+        if level is not None and self._good(level.share):
+            # Where nothing ever went wrong, something may all the same: one more in all is allowed for.
+            usual = (level.share * level.n + (0 if self._low else 1)) / (level.n + 1)
+            p = min(p, tail(hits, n, usual))
+        return p
 
     def _good(self, share: float) -> bool:
         return share >= self._bound if self._low else share <= self._bound
@@ -87,12 +102,14 @@ class RateWatch:
     def _said(self, tally: Tally) -> str:
         return f"{counted(tally.hits)} of {counted(tally.n)} ({percent(tally.share or 0)}) {WORDS[self.spec.of]}"
 
-    def _evidence(self, window: int, tally: Tally, p: float, short: Tally) -> str:
+    def _evidence(self, seen: Seen, short: Tally, level: Level | None) -> str:
         side = "below" if self._low else "above"
-        text = f"{self._said(tally)} in the last {length(window)}, {side} {percent(self._bound)} ({chance(p)})"
-        if window == self._windows[0]:
+        usual = "" if level is None else f"; usual is {percent(level.share)}"
+        text = f"{self._said(seen.tally)} in the last {length(seen.window)}, {side} {percent(self._bound)}{usual}"
+        text = f"{text} ({chance(seen.p or 0.0)})"
+        if seen.window == self._windows[0]:
             return text
-        return f"{text}; only {counted(short.n)} came in {length(self._windows[0])}, so it looked back {length(window)}"
+        return f"{text}; only {counted(short.n)} came in {length(self._windows[0])}, so it looked back {length(seen.window)}"
 
     def _found(self, series: str, state: State, seen: Seen, text: str) -> Finding:
         labels = dict(self.source.only) | ({self.source.per: series} if self.source.per else {})
