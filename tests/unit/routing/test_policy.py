@@ -52,7 +52,7 @@ def test_the_version_depends_on_content_and_not_on_layout() -> None:
     ("text", "expected"),
     [
         (BASE + "ruls: []\n", "p.yaml:11: ruls: unknown key; did you mean 'rules'?"),
-        (BASE + "shady: {}\n", "p.yaml:11: shady: unknown key; known: agents, breaker, budgets,"),
+        (BASE + "zebra: {}\n", "p.yaml:11: zebra: unknown key; known: agents, breaker, budgets,"),
         (BASE.replace("host: openai", "host: opnai"), "p.yaml:3: providers.openai.host: must be 'anthropic',"),
         (BASE.replace("version: 1", "version: 2"), "p.yaml:1: version: must be 1"),
         (BASE.replace("tiers: [small]", "tiers: [smal]"), "did you mean 'small'?"),
@@ -150,7 +150,7 @@ def test_the_published_schema_accepts_every_template(published: Draft202012Valid
 
 def test_the_published_schema_refuses_an_unknown_key(published: Draft202012Validator) -> None:
     with pytest.raises(ValidationError):
-        published.validate({**yaml.safe_load(render()), "shady": 1})
+        published.validate({**yaml.safe_load(render()), "zebra": 1})
 
 
 def test_a_single_word_may_stand_for_a_list_in_file_and_schema(published: Draft202012Validator) -> None:
