@@ -111,7 +111,9 @@ class Traffic:
     def _starts(self) -> Iterator[int]:
         """Yield beginnings in order: a Poisson process whose rate follows the hour and the day of the week (thinning)."""
         plan, chance = self._plan, self._chance
-        mean_us = plan.days * _DAY_US / max(1.0, plan.turns / _MEAN_TURNS) * _BUSY
+        hours = range(max(1, int(plan.days * 24)))
+        busy = sum(_rhythm(plan.start_us + hour * 3_600_000_000) for hour in hours) / len(hours)
+        mean_us = plan.days * _DAY_US / max(1.0, plan.turns / _MEAN_TURNS) * busy
         at = float(plan.start_us)
         while True:
             at += chance.expovariate(1 / mean_us)
@@ -291,7 +293,6 @@ class _Talk:
 
 _PACE: Final = {_SMALL: (320.0, 150.0), _MID: (620.0, 80.0), _FLAGSHIP: (1150.0, 55.0)}
 _HOURS: Final = tuple(max(0.06, math.sin(math.pi * (hour - 5) / 18)) if 5 <= hour <= 23 else 0.06 for hour in range(24))  # noqa: PLR2004
-_BUSY: Final = sum(_HOURS) / 24 * (5 + 2 * 0.5) / 7
 
 
 def _rhythm(at_us: int) -> float:

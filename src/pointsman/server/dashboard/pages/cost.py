@@ -1,4 +1,4 @@
-"""Cost: where the money goes, and what another mix would cost. Where is the next dollar, is caching broken?"""
+"""Cost: where the money goes. Where is the next dollar, and is caching broken?"""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, Final
 from pointsman.charts import numbers
 from pointsman.charts.bars import Bar, bars_table, waterfall
 from pointsman.monitoring.questions import cost, resolution, unknowns
-from pointsman.server.dashboard import calculator
 from pointsman.server.dashboard.figures import Figure, figure, said
 from pointsman.server.dashboard.over_time import course
 from pointsman.server.dashboard.plots import Plot, plot
+from pointsman.server.dashboard.registry import page
 from pointsman.server.dashboard.tables import Cell, Column, Table
 from pointsman.server.dashboard.view import Shown, View
 
@@ -47,12 +47,11 @@ def _show(view: View) -> Shown:
         gaps = unknowns.ask(board, chosen)
         line = course(view, board, "cost_per_turn", "Cost per turn", "usd", zero=True)
         hits = course(view, board, "cache_hit", "Prompt tokens out of a cache", "share", zero=True)
-    sums = calculator.work_out(view)
     if models.total is None:
-        return Shown({"any": False, "sums": sums})
+        return Shown({"any": False})
     data = {
         "any": True,
-        "sums": sums,
+        "what_if": view.link("cost-what-if") if page("cost-what-if") else "",
         "figures": _figures(view, models.total, old, gaps),
         "waterfall": _waterfall(view, models.total),
         "line": line,
