@@ -31,7 +31,7 @@ _SLOW = ("cost-per-resolution", "misroutes")
 _MORE = """
 # What the demo's dashboard shows beside the rubric.
 shadow: {everyone: 0.02, budget: {share: 1}}
-economics: {prices: {handoff_usd: 6, reask_usd: 0.4, harm_usd: 2}}
+economics: {prices: {reask_usd: 0.01, harm_usd: 0.03}}
 """
 
 
