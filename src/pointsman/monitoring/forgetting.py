@@ -11,6 +11,7 @@ from pointsman.monitoring.archive import erase_archived
 from pointsman.monitoring.asking.asker import Asker
 from pointsman.monitoring.columns.schema import TABLES
 from pointsman.store import Store
+from pointsman.store.captured import settle_waiting
 from pointsman.store.erasing import Doomed, erase, scrub, with_bodies
 
 _ROUNDS = 3
@@ -55,6 +56,7 @@ def forget(store: Store, asker: Asker, wanted: Wanted, *, dry_run: bool = False)
     """
     if dry_run:
         return _would(store, asker, wanted)
+    settle_waiting(store)
     total = Forgotten(0, 0, {}, 0, 0)
     for _ in range(_ROUNDS):
         asker.fold()

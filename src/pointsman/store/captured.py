@@ -14,6 +14,7 @@ from pointsman.store.store import Store
 
 Job = Callable[[sqlite3.Connection], None]
 _CHUNK: Final = 500
+_EVER_US: Final = 1 << 62
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(TurnRecord)
 
@@ -40,18 +41,20 @@ def known_traces(store: Store, trace_ids: Iterable[str], key_id: str | None) -> 
     return found
 
 
-def known_turns(store: Store, turn_ids: Iterable[str]) -> set[str]:
+def known_turns(store: Store, turn_ids: Iterable[str], *, waiting: bool = True) -> set[str]:
     """Return which of these turns are in the store, or wait to be.
 
     Raises:
         StoreError: the store cannot be read.
     """
     found: set[str] = set()
-    query = load_queries("captured")["known_turns"]
+    queries = load_queries("captured")
+    names = ("stored", "held") if waiting else ("stored",)
     with store.reading() as connection:
         for chunk in _chunks(sorted(set(turn_ids))):
             marks = ",".join("?" * len(chunk))
-            found.update(row[0] for row in connection.execute(query.format(marks=marks), [*chunk, *chunk]))
+            for name in names:
+                found.update(row[0] for row in connection.execute(queries[name].format(marks=marks), chunk))
     return found
 
 
@@ -90,6 +93,23 @@ def due(store: Store, waited_since_us: int, limit: int = 500) -> list[TurnRecord
         record = _DECODER.decode(raw)
         found.append(record if conversation is None else msgspec.structs.replace(record, conversation_id=conversation))
     return found
+
+
+def settle_waiting(store: Store) -> int:
+    """Write all calls that wait as turns now; return how many. For who must see all there is, such as a deletion.
+
+    Raises:
+        StoreError: the store cannot be read or written.
+    """
+    written = 0
+    while found := due(store, _EVER_US):
+        there = known_turns(store, (record.id for record in found), waiting=False)
+        for record in found:
+            if record.id not in there:
+                store.append_sync(record)
+        store.write_sync(release_job([record.id for record in found]))
+        written += len(found)
+    return written
 
 
 def release_job(turn_ids: Sequence[str]) -> Job:

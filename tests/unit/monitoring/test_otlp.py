@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pointsman.catalog.book import Catalog
 from pointsman.domain.record import TurnRecord
@@ -22,8 +24,13 @@ from pointsman.errors import PointsmanError
 from pointsman.evaluation.importers.cases_store import turn_of
 from pointsman.execution.privacy.redaction import Redactor
 from pointsman.monitoring.otlp.capture import Capture
-from pointsman.monitoring.otlp.turns import attributes_kept
+from pointsman.monitoring.otlp.reading import is_model_call
+from pointsman.monitoring.otlp.turns import attributes_kept, turn_of_span
+from pointsman.monitoring.otlp.wire import Received
 from pointsman.store import Store, open_store
+from pointsman.store.bodies import Codec
+from pointsman.store.captured import settle_waiting
+from pointsman.store.rows import gather_bodies, step_row, turn_row
 from support.otlp import START_NS, TRACE, a_span, as_json, as_protobuf, pairs, request
 
 CATALOG = Catalog.load(None)
@@ -308,3 +315,46 @@ def test_odd_messages_leave_the_figures(taking: Taking) -> None:
         taking.take(as_json(request(a_span({**NEW, "gen_ai.input.messages": odd}, n))))
     assert [turn.usage for turn in taking.turns()] == [Usage(600, 50, cache_read=400)] * 5
     assert pairs({"a": 1}) == [{"key": "a", "value": {"intValue": "1"}}]
+
+
+def test_who_must_see_all_turns_can_have_the_waiting_ones_written(taking: Taking) -> None:
+    alone = {name: held for name, held in NEW.items() if name != "gen_ai.conversation.id"}
+    taking.take(as_json(request(*(a_span(alone, n, parentSpanId="f" * 16) for n in (1, 2)))))
+    assert settle_waiting(taking.store) == 2
+    assert {turn.conversation_id for turn in taking.turns()} == {f"trace-{TRACE}"}
+    assert settle_waiting(taking.store) == 0
+
+
+_NAMES = sorted({*NEW, *OLD, *OPENINFERENCE, "user.id", "error.type", "http.response.status_code", "acme.x"})
+_VALUES = st.one_of(
+    st.text(max_size=20),
+    st.integers(-(1 << 63), (1 << 63) - 1),
+    st.floats(),
+    st.booleans(),
+    st.lists(st.text(max_size=5) | st.integers(0, 9), max_size=3),
+    st.sampled_from(
+        ["[]", "{}", "[1]", '[{"role":"user"}]', '[{"role":"user","parts":[{"type":"tool_call"}]}]', "\x00", "9" * 400]
+    ),
+)
+
+
+@given(
+    told=st.dictionaries(st.sampled_from(_NAMES), _VALUES, max_size=8),
+    start=st.integers(1, (1 << 62) - 1),
+    end=st.integers(1, (1 << 62) - 1),
+    failed=st.booleans(),
+)
+def test_whatever_a_span_says_it_is_a_turn_that_can_be_stored(
+    told: dict[str, Any], start: int, end: int, failed: bool
+) -> None:
+    attributes = {"gen_ai.operation.name": "chat"} | told
+    attributes.pop("openinference.span.kind", None)
+    attributes["gen_ai.operation.name"] = "chat"
+    span = Received(TRACE, "1" * 16, None, "chat", start, end, attributes, failed=failed)
+    assert is_model_call(span)
+    record = turn_of_span(span, CATALOG, None, "conv")
+    bodies = gather_bodies(record)
+    assert turn_row(record, 1, bodies, Codec())
+    assert step_row(record.steps[0], 1, 0)
+    if any(name == "message" for name, _ in record.request):
+        assert turn_of(record).messages

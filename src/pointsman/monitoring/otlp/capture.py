@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -85,7 +86,7 @@ class Capture:
         if not failed:
             return
         lost = [record.id for record, result in zip(ready, results, strict=False) if isinstance(result, BaseException)]
-        known = await asyncio.to_thread(known_turns, self._store, lost)
+        known = await asyncio.to_thread(partial(known_turns, self._store, lost, waiting=False))
         if len(failed) > len(lost) or known != set(lost):
             raise failed[0]
 
@@ -142,17 +143,14 @@ class Capture:
         """
         written = 0
         while found := await asyncio.to_thread(due, self._store, self._now_us() - _JOIN_US):
-            there = await asyncio.to_thread(self._written, found)
-            results = await asyncio.gather(
-                *(self._store.append(record) for record in found if record.id not in there), return_exceptions=True
-            )
-            await self._check([record for record in found if record.id not in there], results)
-            await self._store.write(release_job([record.id for record in found]))
+            ids = [record.id for record in found]
+            there = await asyncio.to_thread(partial(known_turns, self._store, ids, waiting=False))
+            fresh = [record for record in found if record.id not in there]
+            results = await asyncio.gather(*map(self._store.append, fresh), return_exceptions=True)
+            await self._check(fresh, results)
+            await self._store.write(release_job(ids))
             written += len(found)
         return written
-
-    def _written(self, records: list[TurnRecord]) -> set[str]:
-        return {record.id for record in records if self._store.turn(record.id) is not None}
 
     async def forget(self) -> None:
         """Forget traces of which nothing was heard for a day.

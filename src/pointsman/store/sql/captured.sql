@@ -1,8 +1,11 @@
 -- name: known_traces
 SELECT trace_id, conversation_id FROM captured_trace WHERE key_id = ? AND trace_id IN ({marks})
 
--- name: known_turns
-SELECT id FROM turn WHERE id IN ({marks}) UNION ALL SELECT turn_id FROM captured_waiting WHERE turn_id IN ({marks})
+-- name: stored
+SELECT id FROM turn WHERE id IN ({marks})
+
+-- name: held
+SELECT turn_id FROM captured_waiting WHERE turn_id IN ({marks})
 
 -- name: put_trace
 INSERT INTO captured_trace (trace_id, key_id, conversation_id, seen_us) VALUES (:trace_id, :key_id, :conversation_id, :now_us)

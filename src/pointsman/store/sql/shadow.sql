@@ -1,14 +1,14 @@
 -- name: candidates
 SELECT seq, id, at_us, route, intent, confidence, simulated,
-    status = 'ok' AND reply_hash IS NOT NULL AND dialect != 'batch' AS whole, detail, conversation_id, key_id
+    status = 'ok' AND reply_hash IS NOT NULL AND dialect NOT IN ('batch', 'otlp') AS whole, detail, conversation_id, key_id
 FROM turn WHERE seq > ? ORDER BY seq LIMIT ?
 
 -- name: behind
 SELECT count(*) FROM turn WHERE seq > ?
 
 -- name: turn_before
-SELECT at_us, route, intent, simulated FROM turn
-WHERE conversation_id = ? AND at_us < ? AND coalesce(key_id, '') = coalesce(?, '') AND dialect != 'batch'
+SELECT at_us, route, intent, simulated, tier FROM turn
+WHERE conversation_id = ? AND at_us < ? AND coalesce(key_id, '') = coalesce(?, '') AND dialect NOT IN ('batch', 'otlp')
 ORDER BY at_us DESC LIMIT 1
 
 -- name: last_seq
@@ -57,7 +57,7 @@ FROM shadow WHERE spent_at_us >= :since_us AND spent_at_us < :until_us AND (:sim
 
 -- name: routed
 SELECT coalesce(sum(cost_pico), 0), count(*), count(*) - count(cost_pico) FROM turn
-WHERE at_us >= :since_us AND at_us < :until_us AND (:simulated IS NULL OR simulated = :simulated)
+WHERE at_us >= :since_us AND at_us < :until_us AND (:simulated IS NULL OR simulated = :simulated) AND dialect <> 'otlp'
     AND NOT (dialect = 'batch' AND EXISTS (SELECT 1 FROM step WHERE step.turn_seq = turn.seq AND purpose = 'shadow'))
 
 -- name: states
