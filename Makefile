@@ -83,13 +83,14 @@ test: $(STAMP) local chromium ## all of it: unit, laws, conformance and integrat
 test-all: $(STAMP) local chromium ## every test, slow ones too
 	$(PYTEST) tests --hypothesis-profile=thorough
 
-# Its dependencies would bring gigabytes; only its checker is wanted, hence --no-deps, a folder of its own, and no lock entry.
-.cache/oracles/.installed: | $(STAMP)
-	$(UV) pip install --quiet --no-deps --target .cache/oracles bfcl-eval==2026.3.23
+# Their dependencies would bring gigabytes; only a checker and a few formulas are wanted, hence --no-deps, a folder of their own,
+# and no lock entry.
+.cache/oracles/.installed-2: | $(STAMP)
+	$(UV) pip install --quiet --no-deps --target .cache/oracles bfcl-eval==2026.3.23 inspect-ai==0.3.285
 	@touch $@
 
-oracle-test: $(STAMP) .cache/oracles/.installed ## compare our graders with the originals they follow (fetches bfcl-eval)
-	$(RUN)pytest tests/conformance/graders tests/integration/test_recorded_grades.py -q -s
+oracle-test: $(STAMP) .cache/oracles/.installed-2 ## compare our graders and formulas with the originals (fetches bfcl-eval, inspect-ai)
+	$(RUN)pytest tests/conformance/graders tests/conformance/statistics tests/integration/test_recorded_grades.py -q -s
 
 # Phoenix brings a few hundred megabytes: an environment of its own, and no lock entry.
 .cache/phoenix/.installed: | $(STAMP)
