@@ -21,6 +21,7 @@ _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 300.0
 SERVICES: Final[tuple[str, ...]] = (
     "pointsman.server.policy_watch",
+    "pointsman.monitoring.fold_service",
     "pointsman.monitoring.canary",
     "pointsman.monitoring.prometheus_service",
     "pointsman.monitoring.capture_service",
