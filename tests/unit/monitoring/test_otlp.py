@@ -31,6 +31,7 @@ from pointsman.store import Store, open_store
 from pointsman.store.bodies import Codec
 from pointsman.store.captured import settle_waiting
 from pointsman.store.rows import gather_bodies, step_row, turn_row
+from pointsman.store.spend import SpendBook, list_spend
 from support.otlp import START_NS, TRACE, a_span, as_json, as_protobuf, pairs, request
 
 CATALOG = Catalog.load(None)
@@ -315,6 +316,14 @@ def test_odd_messages_leave_the_figures(taking: Taking) -> None:
         taking.take(as_json(request(a_span({**NEW, "gen_ai.input.messages": odd}, n))))
     assert [turn.usage for turn in taking.turns()] == [Usage(600, 50, cache_read=400)] * 5
     assert pairs({"a": 1}) == [{"key": "a", "value": {"intValue": "1"}}]
+
+
+def test_budgets_leave_out_what_pointsman_did_not_spend(taking: Taking) -> None:
+    taking.take(as_json(request(a_span(NEW))))
+    assert taking.one().cost_usd
+    book = SpendBook(taking.store, simulated=False)
+    book.seed({("all", "total"): 0, ("key", "total"): 0, ("conversation", "total"): 0})
+    assert list_spend(taking.store, "2026-11-22", "2026-11") == []
 
 
 def test_who_must_see_all_turns_can_have_the_waiting_ones_written(taking: Taking) -> None:

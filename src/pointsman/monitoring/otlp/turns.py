@@ -12,7 +12,7 @@ import msgspec
 from pointsman.catalog.book import Catalog
 from pointsman.domain.captured import CAPTURED, EXTERNAL
 from pointsman.domain.chat_json import messages_from_openai, tools_from_openai
-from pointsman.domain.decision import Decision
+from pointsman.domain.decision import Decision, Reason
 from pointsman.domain.message import Message, Reasoning, Refusal, Text, ToolCall
 from pointsman.domain.record import Status, StepRecord, TurnRecord
 from pointsman.domain.reply import Reply, StopReason
@@ -26,6 +26,7 @@ from pointsman.monitoring.otlp.wire import Received
 
 SPAN: Final = "span"
 """The name of the request part that holds what else the span said."""
+_REASONS: Final = (Reason("captured", CAPTURED, "a call of another program, taken in from its traces"),)
 _FAILED_STATUS: Final = 500
 _STOPS: Final = frozenset({"end_turn", "stop_sequence", "max_tokens", "tool_use", "refusal", "pause"})
 _WORDS: Final = (
@@ -58,7 +59,7 @@ def turn_of_span(span: Received, catalog: Catalog, key_id: str | None, conversat
     turn, reply = _said(span, answered or asked)
     step = _step(span, model, usage, _cost(catalog, model, usage, span.start_ns), answered)
     user = reading.user_of(span)
-    decision = Decision(turn_id(span), EXTERNAL, model, "none", EXTERNAL)
+    decision = Decision(turn_id(span), EXTERNAL, model, "none", EXTERNAL, reasons=_REASONS)
     return TurnRecord(
         id=decision.id,
         conversation_id=conversation,
