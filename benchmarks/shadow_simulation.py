@@ -48,11 +48,11 @@ SCENARIOS: Final = (
     Scenario("misroutes 1 %, floor 5 %", 10_000, 0.01, 0.05),
     Scenario("misroutes 8 %, floor 1 %", 20_000, 0.08, 0.01),
     Scenario("misroutes 8 %, floor 20 %, long conversations", 3_000, 0.08, 0.2, spread=2.0, size=12.0),
-    Scenario("misroutes 30 %, floor 1 %, small", 8_000, 0.30, 0.01),
+    Scenario("misroutes 23 %, floor 1 %, small", 8_000, 0.30, 0.01),
     Scenario("misroutes 5 %, a third not checked", 20_000, 0.05, 0.03, lost=0.33),
     Scenario("misroutes 8 %, judge 85 / 97 %", 20_000, 0.08, 0.05, sensitivity=0.85, specificity=0.97, review=0.2),
     Scenario("misroutes 3 %, judge 90 / 95 %", 40_000, 0.03, 0.05, sensitivity=0.90, specificity=0.95, review=0.2),
-    Scenario("misroutes 20 %, judge 80 / 90 %", 12_000, 0.20, 0.05, sensitivity=0.80, specificity=0.90, review=0.3),
+    Scenario("misroutes 17 %, judge 80 / 90 %", 12_000, 0.20, 0.05, sensitivity=0.80, specificity=0.90, review=0.3),
 )
 
 

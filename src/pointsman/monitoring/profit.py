@@ -7,7 +7,8 @@
     = net
 
 What the turns cost has the calls of routers, planners and retries in it; they are shown, and not taken off again. Rework is all
-of it: how much the flagship would have had as well is not known, so net errs against the router. Only harm is an estimate with an
+that came after turns of other tiers than the flagship: how much of it the flagship would have had as well is not known, so net
+errs against the router. Only harm is an estimate with an
 interval, and the net has that interval. Unknown stays unknown: without prices or checks there is no net, and it says why.
 """
 
@@ -59,11 +60,16 @@ class Line(msgspec.Struct, frozen=True):
         return self.shadow_usd + self.judge_usd + self.lost_usd
 
     @property
+    def rework_usd(self) -> Decimal:
+        """What re-asks and handoffs cost, as far as they have a price."""
+        return (self.reask_usd or Decimal(0)) + (self.handoff_usd or Decimal(0))
+
+    @property
     def before_harm_usd(self) -> Decimal | None:
         """What is left before harm; rework that has no price counts as nothing here. None: what was saved is unknown."""
         if self.saved_usd is None:
             return None
-        return self.saved_usd - self.watching_usd - (self.reask_usd or 0) - (self.handoff_usd or 0)
+        return self.saved_usd - self.watching_usd - self.rework_usd
 
     @property
     def net(self) -> Estimate:
@@ -143,7 +149,11 @@ def in_words(line: Line) -> str:
     if low > 0:
         return f"The router earned {_dollars(net.value)} {span}."
     if high < 0:
-        return f"The router LOST {_dollars(-net.value)} {span}: all turns on the flagship would have been better."
+        rework = float(line.rework_usd)
+        if high + rework < 0:
+            return f"The router LOST {_dollars(-net.value)} {span}: all turns on the flagship would have been better."
+        lost = f"The router LOST {_dollars(-net.value)} {span}, {_dollars(rework)} of it rework"
+        return f"{lost}; how much of that the flagship would have had as well is not known."
     kept = "earned" if net.value >= 0 else "lost"
     return f"The router {kept} {_dollars(abs(net.value))} {span}: too few checks to say whether it pays."
 

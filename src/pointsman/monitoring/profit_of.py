@@ -44,12 +44,12 @@ _COLUMNS = """
 """
 _HANDOFFS = """
     WITH handed AS (SELECT conv, handoff_cost FROM outcome WHERE escalated), last AS (
-        SELECT turn.route, coalesce(turn.intent, '') AS intent, handed.handoff_cost, turn.at_us,
+        SELECT turn.route, coalesce(turn.intent, '') AS intent, turn.tier, handed.handoff_cost, turn.at_us,
             row_number() OVER (PARTITION BY turn.conv ORDER BY turn.at_us DESC, turn.seq DESC) AS place
         FROM turn JOIN handed ON handed.conv = turn.conv WHERE {where}
     )
     SELECT {by} AS name, count(*) AS n, sum(handoff_cost) AS pico, count(handoff_cost) AS known
-    FROM last WHERE place = 1 GROUP BY 1
+    FROM last WHERE place = 1 AND tier <> 'flagship' GROUP BY 1
 """
 
 

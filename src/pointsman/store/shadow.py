@@ -74,7 +74,8 @@ class Place(msgspec.Struct, frozen=True):
 class Candidate(msgspec.Struct, frozen=True):
     """A turn as the sampler sees it. ``whole``: a routed turn with a whole reply, so that it can be checked.
 
-    ``asked_again``: the turn before it, where the customer asks in this one what was asked before; None: not so.
+    ``asked_again``: the turn before it, where the customer asks in this one what was asked before; None: not
+    so, or the flagship had answered that one.
     """
 
     seq: int
@@ -193,7 +194,8 @@ class Shadows:
         again = None
         if row[7] and _asks_again(row[8]):
             before = connection.execute(self._sql["turn_before"], (row[9], row[2], row[10])).fetchone()
-            again = None if before is None else Place(before[0] // _DAY_US, before[1], before[2] or "", bool(before[3]))
+            if before is not None and before[4] != "flagship":  # what the flagship left unclear is not routing's doing
+                again = Place(before[0] // _DAY_US, before[1], before[2] or "", bool(before[3]))
         return Candidate(row[0], row[1], row[2], row[3], row[4], row[5], bool(row[6]), bool(row[7]), again)
 
     def last_seq(self) -> int:
