@@ -20,6 +20,7 @@ from pointsman.domain.decision import TIERS
 from pointsman.errors import Forbidden, MethodNotAllowed, NotFound, PointsmanError, RequestError, RequestTooLarge
 from pointsman.monitoring.asking.asker import Asker
 from pointsman.server.dashboard.answers import Answers
+from pointsman.server.dashboard.catching_up import CatchingUp
 from pointsman.server.dashboard.door import Door
 from pointsman.server.dashboard.filters import FIELDS, TIME, read_filter
 from pointsman.server.dashboard.guard import Guard
@@ -49,6 +50,7 @@ class Dashboard:
         self._door = Door(router.store.path, keys)
         tiers: dict[str, str] = {tier: models[0] for tier in TIERS if (models := router.policy.tiers.models(tier))}
         self._asker = Asker(router.store, router.catalog, tiers, now_us)
+        self._catching_up = CatchingUp(router.store, self._asker)
         self._answers = Answers(self._door, signs_in=keys is not None)
 
     def routes(self) -> list[Route]:
@@ -114,7 +116,8 @@ class Dashboard:
                 raise MethodNotAllowed(f"/{found.slug} takes no form", allowed="GET, HEAD")
             answer = await act(view)
         else:
-            answer = await module.show(view)
+            waiting = await view.ask(self._catching_up.page, view.now_us) if found.filtered else None
+            answer = waiting or await module.show(view)
         response = self._answers.answer(view, answer, request)
         if self._door.session_of(request) is None:  # loopback: the session that binds this page's forms
             self._door.keep(request, response, session)
