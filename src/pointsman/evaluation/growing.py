@@ -7,6 +7,7 @@ answer to it passed and another did not, of two models or of two repeats. Each c
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import msgspec
@@ -19,32 +20,41 @@ from pointsman.evaluation.importers.case_source import Read
 from pointsman.evaluation.importers.cases_store import store_rows
 from pointsman.evaluation.run_log import read_grades, read_head
 from pointsman.store import Store
+from pointsman.store.incidents import IncidentReader
 from pointsman.store.shadow import Shadows
 
 TROUBLE = "trouble"
-"""The tag: ``rejected``, ``complaint``, ``misrouted`` or ``disagreement``."""
+"""The tag: ``rejected``, ``complaint``, ``misrouted``, ``incident`` or ``disagreement``."""
+_INCIDENTS = 1000
+"""The newest incidents that are looked at."""
 
 
 def troubled_turns(store: Store, since_us: int | None = None) -> Iterator[Read]:
     """Yield the turns of a store that went wrong, as cases; and what could not be read, with its problem.
 
-    A turn that a shadow check found misrouted went wrong, too, unless a person found otherwise.
+    A turn that a shadow check found misrouted went wrong, too, unless a person found otherwise; and one that an incident points
+    to.
     """
-    misrouted = Shadows(store).material_ids()
+    misrouted, incidents = Shadows(store).material_ids(), IncidentReader(store)
+    linked = frozenset(turn for one in incidents.all(limit=_INCIDENTS) for turn in incidents.turns(one.id))
     for read in store_rows(store, since_us):
         if read.problem is not None:
             yield read
             continue
-        words = [(one, _trouble(one.case) or ("misrouted" if one.case.id in misrouted else None)) for one in read.found]
+        words = [(one, _trouble(one.case, misrouted, linked)) for one in read.found]
         found = tuple(_tagged(one, **{TROUBLE: word}) for one, word in words if word is not None)
         if found:
             yield msgspec.structs.replace(read, found=found)
 
 
-def _trouble(case: Case) -> str | None:
+def _trouble(case: Case, misrouted: AbstractSet[str], linked: AbstractSet[str]) -> str | None:
     if "feedback" in case.tags:
         return "complaint"
-    return "rejected" if "rejected" in case.tags else None
+    if "rejected" in case.tags:
+        return "rejected"
+    if case.id in misrouted:
+        return "misrouted"
+    return "incident" if case.id in linked else None
 
 
 def _tagged(found: Found, **tags: str) -> Found:

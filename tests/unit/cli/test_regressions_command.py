@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pointsman.evaluation.case_file import encode_case, read_cases
 from pointsman.evaluation.cases import Case
 from pointsman.evaluation.run_log import GradeHead, GradeRow, RunHead
 from pointsman.store import open_store
+from pointsman.store.incidents import Incident, link_turns, put
 from pointsman.store.rejections import Rejection, record_rejection_sync
 from support.trained import WEAK, Shop, user
 
@@ -58,6 +60,22 @@ def test_rejected_and_disliked_turns_go_in_once(url: str, tmp_path: Path) -> Non
     before = to.read_bytes()
     assert run("--to", to, "--store", url)["new"] == 0
     assert to.read_bytes() == before
+
+
+def test_the_turns_an_incident_points_to_go_in(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'turns.db'}?durability=normal"
+    with open_store(url) as store:
+        turn = Shop(store).turn(user("Cancel it"))
+        incident = Incident("inc_1", "quality", WEAK, True, "page", "resolved", "Quality", 1)
+
+        def job(connection: sqlite3.Connection) -> None:
+            put(connection, incident)
+            link_turns(connection, incident.id, [turn])
+
+        store.write_sync(job)
+    to = tmp_path / "regression.jsonl"
+    assert run("--to", to, "--store", url)["found"] == {"incident": 1}
+    assert [case.turn.messages[0].text for case in cases(to)] == ["Cancel it"]
 
 
 def test_where_nothing_went_wrong_no_file_is_made(tmp_path: Path) -> None:
