@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "contracts": ("pointsman.cli.contracts", "Sum up rejected replies; check replies against a schema."),
     "outcomes": ("pointsman.cli.outcomes", "Import and show how conversations ended."),
     "forget": ("pointsman.cli.forget", "Delete everything stored of a customer or a conversation."),
+    "retain": ("pointsman.cli.retain", "Let old turns leave the store as the policy says."),
     "archive": ("pointsman.cli.archive", "Write the figures of past days as Parquet files."),
     "memory": ("pointsman.cli.memory", "Show and delete what is remembered of conversations."),
     "prompts": ("pointsman.cli.prompts", "List, compare, change and roll back prompts."),

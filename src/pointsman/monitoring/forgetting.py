@@ -70,7 +70,7 @@ def forget(store: Store, asker: Asker, wanted: Wanted, *, dry_run: bool = False)
 def _erase(store: Store, asker: Asker, doomed: Doomed) -> Forgotten:
     ready = with_bodies(store, doomed)
     rows = store.write_sync(lambda connection: erase(connection, ready))
-    columns = _erase_columns(store, asker, ready)
+    columns = erase_columns(store, asker, ready)
     archived = erase_archived(store.path, [turn_id for _, turn_id in ready.turns])
     return Forgotten(len(ready.conversations), len(ready.turns), rows, columns, archived)
 
@@ -142,7 +142,7 @@ def _conditions(doomed: Doomed) -> list[tuple[str, str, list[Any]]]:
     return made
 
 
-def _erase_columns(store: Store, asker: Asker, doomed: Doomed) -> int:
+def erase_columns(store: Store, asker: Asker, doomed: Doomed) -> int:
     """Delete from the column file and write it anew: what DuckDB deletes stays in the file's free blocks."""
     with store.reading() as connection:
         uid = connection.execute("SELECT uid FROM store_identity").fetchone()[0]

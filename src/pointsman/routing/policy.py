@@ -42,6 +42,8 @@ from pointsman.routing.sections_hedge import HedgeSection
 from pointsman.routing.sections_llm_router import LlmRouter
 from pointsman.routing.sections_memory import MemorySection
 from pointsman.routing.sections_monitors import Monitors
+from pointsman.routing.sections_replay import ReplaySection
+from pointsman.routing.sections_retention import Retention
 from pointsman.routing.sections_shadow import DistillSection, Economics, ShadowSection
 from pointsman.routing.sections_signals import OwnFields
 from pointsman.routing.sections_telemetry import TelemetrySection
@@ -68,6 +70,7 @@ class Policy(Section):
     context: Context = Context()
     safety: Safety = Safety()
     memory: MemorySection = MemorySection()
+    retention: Retention = Retention()
     llm_router: LlmRouter | None = Field(
         default=None, description="A model that sorts the turns nothing else is sure of."
     )
@@ -85,6 +88,7 @@ class Policy(Section):
     telemetry: TelemetrySection | None = Field(
         default=None, description="What OpenTelemetry receivers are sent; absent: what OTEL_* variables ask for."
     )
+    replay: ReplaySection = ReplaySection()
     canaries: dict[str, Canary] = Field(default={}, max_length=20, description="Models on trial, by the trial's name.")
 
     _version: str = PrivateAttr("")
@@ -105,6 +109,11 @@ class Policy(Section):
     def catalogue_path(self) -> Path | None:
         """Where the user's own models file is; a relative path starts at the policy file's folder."""
         return None if self.catalogue is None else Path(self._source).parent / self.catalogue
+
+    @property
+    def runs_path(self) -> Path | None:
+        """Where replay runs are kept; a relative path starts at the policy file's folder. None: the policy does not say."""
+        return None if self.replay.runs is None else Path(self._source).parent / self.replay.runs
 
     def where(self, *path: str | int) -> str:
         """Return ``file:line`` of a field, for messages."""

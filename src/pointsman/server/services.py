@@ -22,6 +22,7 @@ _LONGEST_PAUSE_S: Final = 300.0
 SERVICES: Final[tuple[str, ...]] = (
     "pointsman.server.policy_watch",
     "pointsman.monitoring.fold_service",
+    "pointsman.monitoring.retention_service",
     "pointsman.monitoring.canary",
     "pointsman.monitoring.prometheus_service",
     "pointsman.monitoring.capture_service",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,7 @@ from pointsman.store.connection import empty_log, open_writer
 from pointsman.store.store import Store
 
 _AT_ONCE: Final = 400
+_MANY: Final = 200
 _COMPACT_BELOW: Final = 512 * 1024 * 1024
 """Bytes. Writing the file anew takes a second or two up to there, and writers wait for five."""
 
@@ -81,13 +83,19 @@ def erase(connection: sqlite3.Connection, doomed: Doomed) -> dict[str, int]:
             n += _delete_conversations(connection, table, doomed.conversations, keyed="key_id" in columns)
         gone[table] = n
     gone["turn"] = _delete(connection, "turn", "seq", seqs)
-    still = _not_in(connection, set(doomed.unique), set(), doomed.scanned, last)
-    gone["body"] = _delete(connection, "body", "hash", sorted(still))
+    gone["body"] = erase_bodies(connection, doomed)
     # What the deletions told the fold names what is to be forgotten; the column file is seen to by the caller.
     names = [*ids, *(name for name, _ in doomed.conversations)]
     _delete(connection, "fold_change", "id", names)
     gone.pop("fold_change", None)
     return {table: n for table, n in gone.items() if n}
+
+
+def erase_bodies(connection: sqlite3.Connection, doomed: Doomed) -> int:
+    """Delete the bodies that only the doomed turns refer to, but for those that a turn took up since; return how many."""
+    last = connection.execute("SELECT coalesce(max(seq), 0) FROM turn").fetchone()[0]
+    still = _not_in(connection, set(doomed.unique), set(), doomed.scanned, last)
+    return _delete(connection, "body", "hash", sorted(still))
 
 
 def scrub(store: Store) -> bool:
@@ -121,22 +129,26 @@ def _not_in(
     if not left:
         return left
     pattern = _pattern(left)
+    many = len(left) > _MANY  # then nearly every manifest holds one, and taking it apart is quicker than searching it
     rows = connection.execute(
         "SELECT seq, manifest, reply_hash FROM turn WHERE seq > ? AND seq <= ? ORDER BY seq DESC", (after, until)
     )
     for seq, manifest, reply in rows:
-        if (pattern.search(manifest) is None and reply not in left) or seq in leaving:
+        if seq in leaving or not (many or reply in left or pattern.search(manifest)):
             continue
+        before = len(left)
         left -= _hashes((manifest, reply))
         if not left:
             break
-        pattern = _pattern(left)
+        if len(left) < before:
+            many = len(left) > _MANY
+            pattern = pattern if many else _pattern(left)
     return left
 
 
 def _pattern(hashes: Iterable[bytes]) -> re.Pattern[bytes]:
     """Return a search for any of the hashes: most manifests hold none, and are not taken apart."""
-    joined = b"|".join(re.escape(key) for key in hashes if len(key) == HASH_SIZE)
+    joined = b"|".join(re.escape(key) for key in islice(hashes, _MANY + 1) if len(key) == HASH_SIZE)
     return re.compile(joined or rb"(?!)", re.DOTALL)
 
 
