@@ -72,8 +72,6 @@ def keep_job(
     def job(connection: sqlite3.Connection) -> None:
         connection.executemany(queries["put_trace"], named)
         connection.executemany(queries["put_waiting"], held)
-        # Turns that were given a name of their own because their trace's came too late.
-        connection.executemany(queries["rename"], [one for one in named if one["conversation_id"] is not None])
 
     return job
 

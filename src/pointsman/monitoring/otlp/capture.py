@@ -1,6 +1,6 @@
 """Takes an export request in: spans become turns, durable before the sender hears that they were taken.
 
-A call whose conversation is not told waits in the store for its trace's outermost span, half a minute at most. What is sent
+A call whose conversation is not told waits in the store for its trace's outermost span, two minutes at most. What is sent
 again is taken once. Where the policy redacts, that is done before anything is written.
 """
 
@@ -24,7 +24,8 @@ from pointsman.monitoring.telemetry.conventions import SCOPE
 from pointsman.store import Store
 from pointsman.store.captured import TraceRow, due, forget_job, keep_job, known_traces, known_turns, release_job
 
-_JOIN_US: Final = 30_000_000
+_JOIN_US: Final = 120_000_000
+"""How long a call waits for its trace's outermost span. Turns are never changed later: readers have seen them by then."""
 _REMEMBERED_US: Final = 24 * 3600 * 1_000_000
 
 

@@ -14,10 +14,6 @@ ON CONFLICT (trace_id, key_id) DO UPDATE SET conversation_id = coalesce(conversa
 -- name: put_waiting
 INSERT OR IGNORE INTO captured_waiting (turn_id, trace_id, key_id, record, since_us) VALUES (?, ?, ?, ?, ?)
 
--- name: rename
-UPDATE turn SET conversation_id = :conversation_id
-WHERE conversation_id = 'trace-' || :trace_id AND coalesce(key_id, '') = :key_id
-
 -- name: due
 SELECT record, conversation_id FROM captured_waiting
 LEFT JOIN captured_trace USING (trace_id, key_id)
