@@ -253,7 +253,7 @@ class Tallies:
         ``measure`` is ``misroutes``, ``resolutions``, ``handoffs`` or ``grades``.
         """
         return [
-            (row[0] or "unknown", row[1], row[2], bool(row[3]))
+            ("unknown" if row[0] is None else row[0], row[1], row[2], bool(row[3]))
             for row in self._chosen(measure, chosen, start_us, end_us)
         ]
 

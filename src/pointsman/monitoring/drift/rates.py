@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Final
 
 import msgspec
@@ -60,11 +62,11 @@ def discoveries(values: Sequence[float | None], false_share: float) -> list[bool
     None (nothing could be said) never stands, and does not count as a test.
     """
     known = sorted(value for value in values if value is not None)
-    bar = 0.0
+    bar = -1.0  # none stands
     for rank, value in enumerate(known, 1):
         if value <= false_share * rank / len(known):
             bar = value
-    return [value is not None and bar > 0 and value <= bar for value in values]
+    return [value is not None and value <= bar for value in values]
 
 
 def _hours(counts: Counts, source: Source, start: int, end: int) -> Mapping[str, list[tuple[int, Tally]]]:
@@ -93,12 +95,14 @@ def _of(measure: str, series: str, hours: Sequence[tuple[int, Tally]]) -> RateCh
 def _split(hours: Sequence[tuple[int, Tally]], seen: int) -> int:
     """Return where the level changed, by likelihood, in the hours up to where a detector saw it and a day after."""
     last = min(len(hours) - 1, seen + 24)
-    return min(range(1, max(2, last)), key=lambda at: _tail_both(hours[:at], hours[at:]))
+    sums = list(accumulate((tally for _, tally in hours), initial=NONE))
+    return max(range(1, max(2, last)), key=lambda at: _likelihood(sums[at]) + _likelihood(sums[-1] - sums[at]))
 
 
-def _tail_both(one: Sequence[tuple[int, Tally]], other: Sequence[tuple[int, Tally]]) -> float:
-    before, after = (sum((tally for _, tally in part), NONE) for part in (one, other))
-    return min(_tail(after, before), _tail(before, after))
+def _likelihood(tally: Tally) -> float:
+    """Return the logarithm of how likely these counts are at their own share."""
+    parts = (tally.hits, tally.n - tally.hits)
+    return sum(part * math.log(part / tally.n) for part in parts if part)
 
 
 def _tail(high: Tally, low: Tally) -> float:

@@ -39,8 +39,10 @@ class SilenceWatch:
             if usual is None:
                 break
             came = self._came(counts, max(now - window, known.since), now)
+            if came > usual * _NEARLY_NONE:
+                break  # they come again, whatever was before
             p = poisson_low(came, usual)
-            if known.since <= now - window and came <= usual * _NEARLY_NONE and p < self.spec.p:
+            if known.since <= now - window and p < self.spec.p:
                 text = (
                     f"{came} turns in the last {length(window)}; in these hours there were never fewer than {usual:,.0f} "
                     f"({chance(p)})"
