@@ -11,6 +11,8 @@ import fcntl
 import hashlib
 import os
 import time
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -147,6 +149,36 @@ class Lines:
         self._stream.close()
 
 
+class Places:
+    """Where things stand, by a number that names them: sixteen bytes each. Filled first, settled, then asked."""
+
+    def __init__(self) -> None:
+        self._names, self._places = array("Q"), array("Q")
+
+    def add(self, name: int, place: int) -> None:
+        """Take one; of two with one name the later counts."""
+        self._names.append(name)
+        self._places.append(place)
+
+    def settle(self) -> None:
+        """Put them in order, for asking."""
+        order = sorted(range(len(self._names)), key=self._names.__getitem__)
+        last = [
+            n for n, row in enumerate(order) if n + 1 == len(order) or self._names[order[n + 1]] != self._names[row]
+        ]
+        self._places = array("Q", (self._places[order[n]] for n in last))
+        self._names = array("Q", (self._names[order[n]] for n in last))
+
+    def find(self, name: int) -> int | None:
+        """Return where it stands; None: nowhere."""
+        row = bisect_left(self._names, name)
+        return self._places[row] if row < len(self._names) and self._names[row] == name else None
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield every place."""
+        return iter(self._places)
+
+
 class RunLog:
     """A run that is being made. One process at a time may have it open. ``retry_errors``: failed calls are to be made again.
 
@@ -166,8 +198,7 @@ class RunLog:
             stack.callback(self._answers.close)
             self._grades = Lines(folder / "grades.jsonl")
             stack.callback(self._grades.close)
-            self._offsets: dict[int, int] = {}
-            self._graded: set[int] = set()
+            self._offsets, self._graded = Places(), Places()
             self._read_answers()
             self._read_grades()
             _write_head(folder, self.head)
@@ -190,10 +221,11 @@ class RunLog:
             if one.answer is not None:
                 if self._retry_errors and one.answer.error is not None and one.answer.origin != "recorded":
                     continue
-                self._offsets[_short(one.key)] = offset
+                self._offsets.add(_short(one.key), offset)
                 self.pending.pop(one.key, None)
             elif one.sent_usd is not None:
                 self.pending[one.key] = one.sent_usd
+        self._offsets.settle()
 
     def _read_grades(self) -> None:
         lines = self._grades.scan()
@@ -209,12 +241,13 @@ class RunLog:
             return
         for _, line in lines:
             row = _ROW.decode(line)
-            self._graded.add(_place(row.case, row.model, row.repeat))
+            self._graded.add(_place(row.case, row.model, row.repeat), 0)
+        self._graded.settle()
 
     def spent(self) -> Decimal:
         """Return what the answers kept here have cost, and what calls that were cut off may have."""
         total = sum(self.pending.values(), Decimal(0))
-        for offset in self._offsets.values():
+        for offset in self._offsets:
             answer = _LOGGED.decode(self._answers.at(offset)).answer
             if answer is not None and answer.origin != "recorded" and answer.cost_usd is not None:
                 total += answer.cost_usd
@@ -222,7 +255,7 @@ class RunLog:
 
     def find(self, key: str) -> Answer | None:
         """Return the answer kept under ``key``."""
-        offset = self._offsets.get(_short(key))
+        offset = self._offsets.find(_short(key))
         return None if offset is None else _LOGGED.decode(self._answers.at(offset)).answer
 
     def sent(self, key: str, worst: Decimal) -> None:
@@ -235,7 +268,7 @@ class RunLog:
 
     def is_graded(self, case: str, model: str, repeat: int) -> bool:
         """Tell whether a grade is kept."""
-        return _place(case, model, repeat) in self._graded
+        return self._graded.find(_place(case, model, repeat)) is not None
 
     def keep_grade(self, row: GradeRow) -> None:
         """Keep a grade."""

@@ -12,14 +12,12 @@ from statistics import NormalDist
 import msgspec
 
 from pointsman.domain.intervals import Z_95, wilson
-from pointsman.evaluation.case_file import order_of
+from pointsman.evaluation.run_columns import CaseCounts, Columns
 from pointsman.evaluation.run_log import GradeRow
 from pointsman.evaluation.statistics.clustered import clustered_mean
 from pointsman.evaluation.statistics.repeats import mean_pass_hat_k
 
 _MOST_K = 8
-_MOST_VALUES = 40
-"""A tag with more values than this (ids, dates) is no way to cut a report."""
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -63,23 +61,11 @@ class ModelSum(msgspec.Struct, frozen=True):
     by_tag: dict[str, tuple[tuple[str, Share], ...]]
 
 
-class _Seen(msgspec.Struct):
-    """One case of one model: counts over its repeats. A hash stands for its conversation, whose name would fill the memory."""
-
-    place: int
-    tags: dict[str, str]
-    right: int = 0
-    graded: int = 0
-    conform: int = 0
-    checked: int = 0
-
-
 class _Model:
     """What is gathered of one model."""
 
-    def __init__(self, tags: dict[tuple[tuple[str, str], ...], dict[str, str]]) -> None:
-        self._known_tags = tags
-        self.groups: dict[int, _Seen] = {}
+    def __init__(self) -> None:
+        self.columns = Columns()
         self.origins: set[str] = set()
         self.answers = self.graded = self.priced = self.write_errors = self.diverged = 0
         self.usd = Decimal(0)
@@ -91,18 +77,8 @@ class _Model:
     def add(self, row: GradeRow, group: str) -> None:
         self.answers += 1
         self.origins.add(row.origin)
-        key = order_of(group, 0)
-        seen = self.groups.get(key)
-        if seen is None:
-            tags = self._known_tags.setdefault(tuple(sorted(row.tags.items())), row.tags)
-            seen = self.groups[key] = _Seen(order_of(row.conversation, 0), tags)
-        if row.passed is not None:
-            self.graded += 1
-            seen.right += row.passed
-            seen.graded += 1
-        if row.conforms is not None:
-            seen.conform += row.conforms
-            seen.checked += 1
+        self.columns.add(row, group)
+        self.graded += row.passed is not None
         if row.usd is not None:
             self.priced += 1
             self.usd += row.usd
@@ -117,22 +93,24 @@ class _Model:
         self.diverged += row.diverged_at is not None
 
     def summed(self, name: str) -> ModelSum:
-        seen = [self.groups[key] for key in sorted(self.groups)]
-        graded = [one for one in seen if one.graded]
-        most = min(_MOST_K, max((one.graded for one in graded), default=0))
+        found = self.columns.cases()
+        graded = [case for case, n in enumerate(found.graded) if n]
+        most = min(_MOST_K, max(found.graded, default=0))
         pass_hat = []
         for k in range(1, most + 1):
-            share, n = mean_pass_hat_k(((one.right, one.graded) for one in graded), k)
+            share, n = mean_pass_hat_k(((found.right[case], found.graded[case]) for case in graded), k)
             if share is not None:
                 pass_hat.append((k, share, n))
         return ModelSum(
             model=name,
             origins=tuple(sorted(self.origins)),
-            cases=len(seen),
+            cases=len(found.places),
             answers=self.answers,
             graded=self.graded,
-            accuracy=_share([(one.right, one.graded, one.place) for one in graded]),
-            conformance=_share([(one.conform, one.checked, one.place) for one in seen if one.checked]),
+            accuracy=_share(found.right, found.graded, found.places, graded),
+            conformance=_share(
+                found.conform, found.checked, found.places, [case for case, n in enumerate(found.checked) if n]
+            ),
             pass_hat=tuple(pass_hat),
             usd=self.usd if self.priced else None,
             priced=self.priced,
@@ -143,20 +121,18 @@ class _Model:
             errors=tuple(sorted(self.errors.items(), key=lambda one: (-one[1], one[0]))),
             write_errors=self.write_errors,
             diverged=self.diverged,
-            by_tag=_by_tag(graded),
+            by_tag=_by_tag(found),
         )
 
 
-def _by_tag(graded: list[_Seen]) -> dict[str, tuple[tuple[str, Share], ...]]:
-    groups: dict[str, dict[str, list[tuple[int, int, int]]]] = {}
-    for one in graded:
-        for name, value in one.tags.items():
-            groups.setdefault(name, {}).setdefault(value, []).append((one.right, one.graded, one.place))
-    return {
-        name: tuple((value, _share(found)) for value, found in sorted(values.items()))
-        for name, values in sorted(groups.items())
-        if 1 < len(values) <= _MOST_VALUES
-    }
+def _by_tag(found: CaseCounts) -> dict[str, tuple[tuple[str, Share], ...]]:
+    tables = {}
+    for name in sorted(found.tags):
+        cut = [(value, [case for case in cases if found.graded[case]]) for value, cases in found.cases_by(name)]
+        shares = tuple((value, _share(found.right, found.graded, found.places, cases)) for value, cases in cut if cases)
+        if len(shares) > 1:
+            tables[name] = shares
+    return tables
 
 
 def summarise(rows: Iterable[GradeRow], *, repeats_by: str | None = None) -> tuple[ModelSum, ...]:
@@ -165,30 +141,29 @@ def summarise(rows: Iterable[GradeRow], *, repeats_by: str | None = None) -> tup
     ``repeats_by`` names a tag: cases that share it count as repeats of one case (the trials of a benchmark's task).
     """
     models: dict[str, _Model] = {}
-    tags: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
     for row in rows:
         group = row.case if repeats_by is None else row.tags.get(repeats_by, row.case)
         model = models.get(row.model)
         if model is None:
-            model = models[row.model] = _Model(tags)
+            model = models[row.model] = _Model()
         model.add(row, group)
     return tuple(models[name].summed(name) for name in sorted(models))
 
 
-def _share(counts: list[tuple[int, int, int]]) -> Share:
-    """Return the mean over cases (right, graded, conversation) of the share of right repeats.
+def _share(hits: Sequence[int], counts: Sequence[int], places: Sequence[int], cases: Sequence[int]) -> Share:
+    """Return the mean over ``cases`` of the share of right repeats; ``places`` are their conversations.
 
     Wilson's interval where every case stands alone and was asked once, or nothing differs; else the mean with its clustered
     error.
     """
-    if not counts:
+    if not cases:
         return Share(None, None, None, 0)
-    clusters = [place for _, _, place in counts]
-    if len(set(clusters)) == len(counts) and all(n == 1 for _, n, _ in counts):
-        hits = sum(hit for hit, _, _ in counts)
-        low, high = wilson(hits, len(counts)) or (None, None)
-        return Share(hits / len(counts), low, high, len(counts))
-    mean = clustered_mean([hit / n for hit, n, _ in counts], clusters)
+    clusters = array("Q", (places[case] for case in cases))
+    if all(counts[case] == 1 for case in cases) and len(set(clusters)) == len(cases):
+        right = sum(hits[case] for case in cases)
+        low, high = wilson(right, len(cases)) or (None, None)
+        return Share(right / len(cases), low, high, len(cases))
+    mean = clustered_mean(array("d", (hits[case] / counts[case] for case in cases)), clusters)
     if mean.error is None:
         return Share(mean.mean, None, None, mean.n)
     if mean.error == 0:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from array import array
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import groupby
 
 import msgspec
 
@@ -36,11 +37,19 @@ def clustered_mean(values: Sequence[float], clusters: Sequence[Hashable] | None 
     if clusters is not None and len(clusters) != n:
         raise UsageError(f"{n} values, but {len(clusters)} cluster names")
     mean = math.fsum(values) / n
-    residuals: dict[Hashable, list[float]] = defaultdict(list)
-    for index, value in enumerate(values):
-        residuals[index if clusters is None else clusters[index]].append(value - mean)
-    groups = len(residuals)
+    if clusters is None:
+        groups, squares = n, math.fsum((value - mean) ** 2 for value in values)
+    else:
+        numbers: dict[Hashable, int] = {}
+        places = array("L", (numbers.setdefault(cluster, len(numbers)) for cluster in clusters))
+        groups, squares = len(numbers), math.fsum(_squares(values, places, mean))
     if groups == 1:
         return Mean(mean, None, n, groups)
-    squares = math.fsum(math.fsum(group) ** 2 for group in residuals.values())
     return Mean(mean, math.sqrt(squares * groups / (groups - 1)) / n, n, groups)
+
+
+def _squares(values: Sequence[float], places: Sequence[int], mean: float) -> Iterator[float]:
+    """Yield the square of each cluster's sum of residuals, one cluster after the other: none of them is kept."""
+    order = sorted(range(len(values)), key=places.__getitem__)
+    for _, members in groupby(order, key=places.__getitem__):
+        yield math.fsum(values[member] - mean for member in members) ** 2
