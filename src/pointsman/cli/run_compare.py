@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pointsman.cli.figures import for_json
+from pointsman.cli.gate import measured_beside
 from pointsman.evaluation.flip_views import flip_views
 from pointsman.evaluation.gate import Gate, judge
 from pointsman.evaluation.gate_arms import Arm, pairs_of, read_arm
@@ -15,6 +16,7 @@ from pointsman.evaluation.gate_policy import GatePolicy, read_gate_policy
 from pointsman.evaluation.run_extent import Extent, extents
 from pointsman.evaluation.run_log import read_grades
 from pointsman.evaluation.run_summary import ModelSum, summarise
+from pointsman.store import DEFAULT_URL
 
 if TYPE_CHECKING:
     from pointsman.evaluation.run_page import Comparison
@@ -91,4 +93,5 @@ def compare(asked: Asked) -> Compared:
     """
     terms = GatePolicy() if asked.policy is None else read_gate_policy(asked.policy)
     old, new = read_arm(asked.baseline), read_arm(asked.candidate)
-    return Compared(asked, old, new, judge(old, new, pairs_of(old, new), terms))
+    beside = measured_beside(old, new, DEFAULT_URL)
+    return Compared(asked, old, new, judge(old, new, pairs_of(old, new), terms, outside=beside))

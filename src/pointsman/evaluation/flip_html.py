@@ -26,27 +26,6 @@ _WORDS: Final = 600
 _LATEST: Final = 6
 """Messages shown at once; what was said before is behind a toggle."""
 
-FLIPS_CSS: Final = """
-.flip{border-top:1px solid var(--rule);padding:16px 0;margin:0}.flip h3{margin:0;font-size:15px;overflow-wrap:anywhere}
-.flip header p{margin:2px 0;color:var(--dim)}.flip header .why{color:var(--ink);overflow-wrap:anywhere}
-.said{max-width:80%;margin:8px 0;padding:8px 12px;border-radius:8px;background:var(--card)}
-.said,.raw{overflow-wrap:anywhere;white-space:pre-wrap}
-.said b{display:block;font-size:12px;color:var(--dim);font-weight:600}
-.said.assistant{margin-left:auto;border-right:3px solid var(--rule)}
-.said.user{border-left:3px solid var(--dim)}.said.system{max-width:100%;font-size:13px}
-.call{margin:8px 0;padding:8px 12px;border:1px solid var(--rule);border-radius:8px;overflow-wrap:anywhere}
-.call,.call dd,.call dt,.raw{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12.5px}
-.call dl{display:grid;grid-template-columns:fit-content(40%) 1fr;gap:2px 12px;margin:4px 0 0}
-.call dd{margin:0;white-space:pre-wrap}
-.call dt{color:var(--dim)}.call .result{border-top:1px solid var(--rule);margin-top:6px;padding-top:6px;white-space:pre-wrap}
-.call.alone,mark{background:color-mix(in srgb,var(--hold) 22%,transparent);color:inherit}mark{border-radius:3px;padding:0 2px}
-.sides{display:grid;grid-template-columns:1fr 1fr;gap:16px}.sides>section{min-width:0}
-.sides h4{margin:8px 0 4px;overflow-wrap:anywhere}
-.sides .said{max-width:100%;margin-left:0}
-.flip details>summary{color:var(--dim);cursor:pointer}
-@media (max-width:759px){.sides{grid-template-columns:1fr}.said{max-width:92%}}
-"""
-
 
 def flip_html(view: FlipView, place: int) -> str:
     """Return one flip as an article. ``place`` counts from 1 and is its anchor."""
@@ -58,7 +37,7 @@ def flip_html(view: FlipView, place: int) -> str:
         went = "right before, wrong now" if view.lost else "wrong before, right now"
     head = (
         f"<header><h3>{place}. {safe(flip.case)}</h3><p>{mark} {went}{safe(f' · {tags}') if tags else ''}</p>"
-        f'<p class="why">{safe(_clip(flip.why, _VALUE))}</p></header>'
+        f'<p class="flip-why">{safe(_clip(flip.why, _VALUE))}</p></header>'
     )
     before = _conversation(view.case) if view.case is not None else ""
     return f'<article class="flip" id="flip-{place}">{head}{before}{_gold(view.case)}{_sides(view)}</article>'
@@ -79,11 +58,11 @@ def _messages(messages: Iterable[Message]) -> Iterable[str]:
     for message in messages:
         if message.role == "system":
             text = f"<details><summary>Instructions</summary>{safe(_clip(message.text, _TEXT))}</details>"
-            yield f'<div class="said system">{text}</div>'
+            yield f'<div class="flip-said system">{text}</div>'
             continue
         if message.text:
             who = {"user": "Customer", "assistant": "Agent", "tool": "Tool"}[message.role]
-            yield f'<div class="said {message.role}"><b>{who}</b>{safe(_clip(message.text, _TEXT))}</div>'
+            yield f'<div class="flip-said {message.role}"><b>{who}</b>{safe(_clip(message.text, _TEXT))}</div>'
         for part in message.parts:
             if isinstance(part, ToolCall):
                 shown.add(part.id)
@@ -91,7 +70,7 @@ def _messages(messages: Iterable[Message]) -> Iterable[str]:
             elif isinstance(part, ToolResult) and part.call_id not in shown:
                 yield _card(part.name or "tool result", {}, result=part)
             elif isinstance(part, Refusal):
-                yield f'<div class="said {message.role}"><b>Refused</b>{safe(_clip(part.text, _TEXT))}</div>'
+                yield f'<div class="flip-said {message.role}"><b>Refused</b>{safe(_clip(part.text, _TEXT))}</div>'
 
 
 def _gold(case: Case | None) -> str:
@@ -104,7 +83,7 @@ def _gold(case: Case | None) -> str:
     if gold.kind == "no_call":
         told = "<p>No tool call: none of the tools fits.</p>"
     elif gold.reply and not told:
-        told = f'<div class="said">{safe(_clip(gold.reply, _TEXT))}</div>'
+        told = f'<div class="flip-said">{safe(_clip(gold.reply, _TEXT))}</div>'
     phrases = _phrases(gold)
     return f"<details open><summary>What is right</summary>{told}{phrases}</details>" if told or phrases else ""
 
@@ -132,7 +111,7 @@ def _sides(view: FlipView) -> str:
             f"<section><h4>{name}: {safe(side.model)}</h4>{_state(side, right=view.lost is (place == 0))}"
             f"{_body(side.answer, marked[place], cards)}</section>"
         )
-    return f'<div class="sides">{"".join(drawn)}</div>'
+    return f'<div class="flip-sides">{"".join(drawn)}</div>'
 
 
 def _state(side: Side, *, right: bool) -> str:
@@ -152,8 +131,8 @@ def _body(answer: Answer | None, text: str, cards: str) -> str:
         ended = f"<p>{safe(answer.way.divergence)}</p>" if answer.way.divergence else ""
         return "".join(_messages(answer.way.messages)) + ended
     failed = f"<p>Failed: {safe(_clip(answer.error, _VALUE))}</p>" if answer.error else ""
-    raw = f'<div class="call raw">{text}</div>' if answer.text_calls and text else ""
-    said = f'<div class="said assistant"><b>Agent</b>{text}</div>' if text and not raw else ""
+    raw = f'<div class="flip-call flip-raw">{text}</div>' if answer.text_calls and text else ""
+    said = f'<div class="flip-said assistant"><b>Agent</b>{text}</div>' if text and not raw else ""
     return failed + said + raw + cards or "<p>It said nothing.</p>"
 
 
@@ -225,7 +204,9 @@ def _card(  # noqa: PLR0913 - what may be marked on a card, by name
         failed = verdict_mark("fail", "error") + " " if result.is_error else ""
         back = f'<div class="result">{failed}{safe(_clip(text, _VALUE))}</div>'
     body = f"<dl>{rows}</dl>" if rows else ""
-    return f'<div class="call{" alone" if alone else ""}"><strong>{safe(_clip(name, 120))}</strong>{body}{back}</div>'
+    return (
+        f'<div class="flip-call{" alone" if alone else ""}"><strong>{safe(_clip(name, 120))}</strong>{body}{back}</div>'
+    )
 
 
 def _arguments(text: str) -> dict[str, Any]:

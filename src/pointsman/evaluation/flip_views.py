@@ -67,7 +67,7 @@ def flip_views(gate: Gate, old: Arm, new: Arm, most: int, cases: Path | None = N
     if not chosen:
         return FlipViews(())
     wanted = {flip.case: lost for flip, lost in chosen}
-    path = Path(new.head.cases_file) if cases is None else cases
+    path = _case_file(new) if cases is None else cases
     found, missing = _cases(path, {flip.case: new.cases[flip.case].content for flip, _ in chosen})
     sides = [_answers(arm, _repeats(arm, wanted, passed=passed)) for arm, passed in ((old, True), (new, False))]
     views: list[FlipView] = []
@@ -77,6 +77,13 @@ def flip_views(gate: Gate, old: Arm, new: Arm, most: int, cases: Path | None = N
         before, after = Side(old.model, flip.before, told[0]), Side(new.model, flip.after, told[1])
         views.append(FlipView(flip, lost, case, before, after))
     return FlipViews(tuple(views), missing)
+
+
+def _case_file(arm: Arm) -> Path:
+    """Return where the case file is: as the run names it, else beside the run, whoever reads it from wherever."""
+    told = Path(arm.head.cases_file)
+    beside = Path(arm.folder).parent / told.name
+    return beside if not told.is_file() and beside.is_file() else told
 
 
 def _cases(path: Path, wanted: Mapping[str, str]) -> tuple[dict[str, Case], str]:

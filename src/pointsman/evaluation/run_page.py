@@ -11,13 +11,14 @@ from pointsman.charts.figure import verdict_mark
 from pointsman.charts.numbers import UNKNOWN, count, duration, money, percent, with_interval
 from pointsman.charts.style import CHARTS_CSS, PALETTE_CSS
 from pointsman.charts.svg import safe
-from pointsman.evaluation.flip_html import FLIPS_CSS, flip_html
+from pointsman.evaluation.flip_html import flip_html
+from pointsman.evaluation.flip_style import FLIPS_CSS
 from pointsman.evaluation.flip_views import FlipViews
 from pointsman.evaluation.gate import Gate
 from pointsman.evaluation.gate_papers import figures
 from pointsman.evaluation.run_extent import Extent
 from pointsman.evaluation.run_log import RunHead
-from pointsman.evaluation.run_plots import cost_plot, kind_plot, margin_plots, repeat_plot, time_plot
+from pointsman.evaluation.run_plots import cost_plot, kind_plot, level, margin_plots, repeat_plot, time_plot
 from pointsman.evaluation.run_summary import ModelSum, Quantile, Share
 
 _ALONE: Final = "default-src 'none'; style-src 'unsafe-inline'"
@@ -148,7 +149,7 @@ def _verdict(comparison: Comparison | None) -> str:
     rows = []
     for metric in gate.metrics:
         _, _, change, margin = figures(metric)
-        old, new = (_level(metric.name, value) for value in (metric.baseline, metric.candidate))
+        old, new = (level(metric.name, value) for value in (metric.baseline, metric.candidate))
         cells = [safe(metric.name.replace("_", " ")), verdict_mark(metric.answer)]
         cells += [safe(cell) for cell in (old, new, change, margin, count(metric.n), metric.text)]
         rows.append(cells)
@@ -159,12 +160,6 @@ def _verdict(comparison: Comparison | None) -> str:
         f"{count(gate.conversations)} conversations.</p>"
     )
     return base + _sheet(names, rows, text={7}) + left + margin_plots(gate)
-
-
-def _level(metric: str, value: float | None) -> str:
-    if metric == "cost":
-        return money(value)
-    return duration(value) if metric.endswith("_p95") else percent(value)
 
 
 def _flips(comparison: Comparison | None) -> str:

@@ -9,7 +9,7 @@ from pointsman.charts.bars import Bar, bars, bars_table
 from pointsman.charts.distributions import Spread, ecdf, ecdf_table
 from pointsman.charts.figure import figure
 from pointsman.charts.forest import Interval, forest, forest_table
-from pointsman.charts.numbers import Unit
+from pointsman.charts.numbers import Unit, duration, money, percent
 from pointsman.charts.scatter import Spot, front_of, scatter, scatter_table
 from pointsman.evaluation.gate import Gate
 from pointsman.evaluation.gate_seam import MetricVerdict
@@ -146,6 +146,13 @@ def _margins(metrics: Sequence[MetricVerdict], unit: Unit) -> str:
         forest_table(rows, unit=unit),
         note="The dashed mark is the margin. An interval that stays clear of it, on the side of the upright line, passes.",
     )
+
+
+def level(metric: str, value: float | None) -> str:
+    """Return an arm's own figure of a metric, in its unit."""
+    if metric == "cost":
+        return money(value)
+    return duration(value) if metric.endswith("_p95") else percent(value)
 
 
 def _interval(metric: MetricVerdict) -> Interval:

@@ -7,24 +7,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pointsman.domain.message import Message, Text, ToolCall, ToolResult
+from pointsman.domain.message import Text, ToolCall
 from pointsman.domain.reply import Reply
-from pointsman.domain.turn import Turn
 from pointsman.evaluation.answers import Answer
 from pointsman.evaluation.case_file import HEAD, encode_case
-from pointsman.evaluation.cases import Case, CaseVersion, Gold, GoldCall
 from pointsman.evaluation.flip_html import flip_html
 from pointsman.evaluation.flip_views import FlipView, FlipViews, Side, flip_views
 from pointsman.evaluation.gate import Flip, Gate, judge
 from pointsman.evaluation.gate_arms import Arm, pairs_of, read_arm
 from pointsman.evaluation.gate_policy import GatePolicy
 from pointsman.evaluation.run_extent import extents
-from pointsman.evaluation.run_log import GradeHead, GradeRow, Logged, RunHead
+from pointsman.evaluation.run_log import GradeRow, RunHead
 from pointsman.evaluation.run_page import Comparison, page
 from pointsman.evaluation.run_summary import summarise
-
-HOSTILE = "<script>alert(1)</script>'\"& </title><img src=x onerror=alert(2)> \x00\u202e"
-CASES = 40
+from support.replay_runs import CASES, HOSTILE, hostile_case, write_runs
 
 
 def rows(model: str, usd: str, right: int) -> list[GradeRow]:
@@ -94,50 +90,10 @@ def test_a_run_of_nothing_is_a_page_too() -> None:
     seen(page(RunHead("c", "v", 0, 0, "fixed", (), 1, "strict@1"), ()))
 
 
-def _case(n: int, say: str = HOSTILE) -> Case:
-    call = ToolCall("t1", "look_up", '{"id": "K1"}')
-    messages = (
-        Message("system", (Text(f"rules {say}"),)),
-        Message("user", (Text(f"{n}: {say}"),)),
-        Message("assistant", (call,)),
-        Message("tool", (ToolResult("t1", (Text(f"found {say}"),), "look_up", is_error=True),)),
-    )
-    gold = Gold("calls", (GoldCall("refund", {"amount": (5, "5"), "id": ("K1",)}),))
-    return Case(f"c{n}", f"k{n}", "test", Turn(messages), gold, tags={"intent": "refund"})
-
-
-def _run(folder: Path, cases: list[Case], model: str, wrong: set[int]) -> None:
-    folder.mkdir()
-    version = CaseVersion()
-    for case in cases:
-        version.add(case)
-    head = RunHead(
-        str(folder.parent / "cases.jsonl"), version.text, len(cases), len(cases), "fixed", (model,), 1, "strict@1"
-    )
-    (folder / "run.json").write_bytes(msgspec.json.encode(head))
-    grades, answers = [msgspec.json.encode(GradeHead("strict@1", version.text))], []
-    for n, case in enumerate(cases):
-        amount = 6 if n in wrong else 5
-        call = ToolCall("x", "refund", msgspec.json.encode({"amount": amount, "id": "K1"}).decode())
-        reply = Reply("", model, (Text(f"I refund {amount} euro {HOSTILE}"), call), "tool_use")
-        answers.append(msgspec.json.encode(Logged(f"k{n}", Answer(case.id, model, 1, "recorded", reply))))
-        row = GradeRow(
-            case.id, case.content.hex()[:12], case.conversation_id, model, 1, "recorded", n not in wrong,
-            "wrong_value" if n in wrong else None, text=f"amount: {HOSTILE}" if n in wrong else "", tags=case.tags,
-        )  # fmt: skip
-        grades.append(msgspec.json.encode(row))
-    (folder / "grades.jsonl").write_bytes(b"\n".join(grades) + b"\n")
-    (folder / "answers.jsonl").write_bytes(b"\n".join(answers) + b'\n{"key": "torn')
-
-
 @pytest.fixture(scope="module")
 def arms(tmp_path_factory: pytest.TempPathFactory) -> tuple[Arm, Arm, Gate]:
     folder = tmp_path_factory.mktemp("runs")
-    cases = [_case(n) for n in range(CASES)]
-    (folder / "cases.jsonl").write_bytes(HEAD + b"".join(map(encode_case, cases)))
-    _run(folder / "old", cases, "old", {7})
-    _run(folder / "new", cases, "new", {1, 2, 3})
-    old, new = read_arm(str(folder / "old")), read_arm(str(folder / "new"))
+    old, new = (read_arm(str(run)) for run in write_runs(folder))
     return old, new, judge(old, new, pairs_of(old, new), GatePolicy())
 
 
@@ -187,7 +143,7 @@ def test_flips_without_their_case_file_say_so(arms: tuple[Arm, Arm, Gate], tmp_p
     assert "gone.jsonl is not there" in gone.missing
     assert gone.views[0].case is None
     changed = tmp_path / "changed.jsonl"
-    changed.write_bytes(HEAD + encode_case(_case(1, "other words")))
+    changed.write_bytes(HEAD + encode_case(hostile_case(1, "other words")))
     assert "changed" in flip_views(gate, old, new, 5, changed).missing
 
 

@@ -50,6 +50,7 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("router", "Router", "r", "Move a threshold, change or retrain a rule?", DECIDE),
     Page("shadow", "Shadow and P&L", "s", "Which intents may go cheaper, which must go up, and does it pay?", DECIDE),
     Page("conversation", "Conversation", "v", "What went wrong in this one?", LOOK),
+    Page("replay", "Replay and gates", "x", "Promote, reject, or run more?", PROVE, filtered=False),
     Page("review", "Review queue", "l", "May this judge gate, and what should I look at next?", PROVE, filtered=False),
     Page("prompts", "Prompts", "p", "Which words are in force, and may the new ones go out?", KEEP, filtered=False),
     Page("catalogue", "Catalogue", "m", "Which model for which tier, at what price?", KEEP, filtered=False),

@@ -19,6 +19,7 @@ from pointsman.charts import numbers
 from pointsman.charts.style import CHARTS_CSS, PALETTE_CSS
 from pointsman.charts.svg import clean
 from pointsman.domain.figures import Estimate, Rate
+from pointsman.evaluation.flip_style import FLIPS_CSS
 from pointsman.server.dashboard.figures import Value, interval, quantity, unit_of
 from pointsman.server.dashboard.plots import mark, markup
 from pointsman.server.dashboard.tables import Column, cell
@@ -51,7 +52,7 @@ def static_files() -> Mapping[str, Static]:
         if ending in MEDIA:
             body = entry.read_bytes()
             found[entry.name] = _static(body, ending)
-    found["charts.css"] = _static((PALETTE_CSS + CHARTS_CSS).encode(), "css")
+    found["charts.css"] = _static((PALETTE_CSS + CHARTS_CSS + FLIPS_CSS).encode(), "css")
     return found
 
 
