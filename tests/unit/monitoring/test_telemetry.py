@@ -176,8 +176,8 @@ class TestTools:  # agents that Pointsman runs
             yield opened
 
     def test_an_agents_calls_stand_under_the_turn_that_asked_for_them(self, store: Store) -> None:
-        step = msgspec.structs.replace(BASE.steps[0], prompt="agent/refunds@2")
-        first, second = a_turn(1, steps=(step,)), a_turn(2, steps=(step,))
+        of_run = {"dialect": "agent", "metadata": {"agent": "refunds", "run_id": "run_1"}}
+        first, second, third = (a_turn(n, **of_run) for n in (1, 2, 3))
         found = agent_turn(store, second)
         assert found is not None
         done, refused = tool_spans(second, found, trace_of(second, found.run_id), None)
@@ -190,7 +190,11 @@ class TestTools:  # agents that Pointsman runs
         assert start.calls == ()
         assert trace_of(first, start.run_id).trace_id == done.trace_id
         assert spans_of(first)[0].name == "invoke_agent refunds"
+        noted_later = agent_turn(store, third)
+        assert noted_later is not None
+        assert noted_later.calls == (), "the step before it made none"
         assert agent_turn(store, a_turn(1)) is None
+        assert agent_turn(store, a_turn(1, metadata=of_run["metadata"])) is None, "a client's own word of an agent"
 
 
 def _a_run(connection: sqlite3.Connection) -> None:

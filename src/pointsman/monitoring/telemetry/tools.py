@@ -20,6 +20,7 @@ from pointsman.store.reading import mappings
 from pointsman.store.sql import load_queries
 
 _DONE: Final = "done"
+_LATER: Final = 1 << 31
 
 
 class ToolRun(msgspec.Struct, frozen=True):
@@ -58,14 +59,15 @@ def agent_turn(store: Store, record: TurnRecord) -> AgentTurn | None:
     Raises:
         StoreError: the store cannot be read.
     """
-    if agent_of(record) is None:
+    run_id = record.metadata.get("run_id")
+    if agent_of(record) is None or run_id is None:
         return None
     queries = load_queries("telemetry")
     with store.reading() as connection:
-        place = connection.execute(
-            queries["run_of_turn"], {"turn_id": record.id, "conversation_id": record.conversation_id}
-        ).fetchone()
-        return None if place is None else AgentTurn(place[0], _calls(connection, queries["calls_before"], *place))
+        place = connection.execute(queries["place_in_run"], {"run_id": run_id, "turn_id": record.id}).fetchone()
+        # A turn is on record a moment before it is noted as a step of its run: then all noted steps came before it.
+        n = _LATER if place is None else int(place[0])
+        return AgentTurn(run_id, _calls(connection, queries["calls_before"], run_id, n))
 
 
 def tool_spans(record: TurnRecord, found: AgentTurn, trace: Trace, content: Content | None) -> list[Span]:

@@ -14,7 +14,8 @@ from pointsman.monitoring.telemetry.content import Content
 from pointsman.monitoring.telemetry.spans import Event, Span, Trace, Value, span_id
 
 _NS: Final = 1_000_000
-_AGENT: Final = "agent/"
+_AGENT: Final = "agent"
+"""The dialect of the turns of its runs."""
 
 
 def turn_spans(record: TurnRecord, trace: Trace, prices: PricesOf, content: Content | None = None) -> list[Span]:
@@ -39,11 +40,7 @@ def turn_spans(record: TurnRecord, trace: Trace, prices: PricesOf, content: Cont
 
 def agent_of(record: TurnRecord) -> str | None:
     """Return the agent that Pointsman ran the turn for, None where the client runs its own."""
-    for step in record.steps:
-        for prompt in (step.prompt or "").split():
-            if prompt.startswith(_AGENT):
-                return prompt.removeprefix(_AGENT).rpartition("@")[0]
-    return None
+    return record.metadata.get("agent") if record.dialect == _AGENT else None
 
 
 def told(pairs: Mapping[str, Value | None]) -> dict[str, Value]:

@@ -1,8 +1,5 @@
--- name: run_of_turn
-SELECT agent_run.id, agent_step.n
-FROM agent_run JOIN agent_step ON agent_step.run_id = agent_run.id
-WHERE agent_run.conversation_id = :conversation_id AND agent_step.turn_id = :turn_id
-LIMIT 1
+-- name: place_in_run
+SELECT n FROM agent_step WHERE run_id = :run_id AND turn_id = :turn_id
 
 -- name: calls_before
 -- The calls that the run's model step before this one asked for, as far as they were made.
