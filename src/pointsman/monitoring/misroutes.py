@@ -216,11 +216,12 @@ def _strata(units: Sequence[Unit], turns: int) -> list[tuple[float, list[Unit]]]
 
 def _design_effect(units: Sequence[Unit], weights: Sequence[float], deviations: Sequence[float]) -> float:
     """Return by how much conversations make answers worth less than independent ones; at least 1."""
-    by_cluster: dict[str, float] = defaultdict(float)
+    by_cluster: dict[str, float] = {}
     plain = 0.0
     for unit, weight, deviation in zip(units, weights, deviations, strict=True):
-        by_cluster[unit.cluster or str(id(unit))] += weight * deviation
-        plain += (weight * deviation) ** 2
+        part = weight * deviation
+        by_cluster[unit.cluster] = by_cluster.get(unit.cluster, 0.0) + part
+        plain += part * part
     if plain <= 0 or len(by_cluster) < 2:  # noqa: PLR2004 - one cluster tells nothing of how clusters differ
         return 1.0
     return max(1.0, math.fsum(value * value for value in by_cluster.values()) / plain)
@@ -229,6 +230,9 @@ def _design_effect(units: Sequence[Unit], weights: Sequence[float], deviations: 
 def _with_missing(strata: Sequence[tuple[float, list[Unit]]], assumed: bool) -> float:
     total = 0.0
     for weight, members in strata:
-        part = share(members, lambda unit: assumed if unit.material is None else unit.material)
-        total += weight * (part.value if part is not None else float(assumed))
+        if not members:
+            total += weight * assumed
+            continue
+        known = [(1 / unit.probability, assumed if unit.material is None else unit.material) for unit in members]
+        total += weight * sum(one for one, bad in known if bad) / sum(one for one, _ in known)
     return total
