@@ -112,7 +112,8 @@ class Watched:
         self.status = status
         answer = self.page.goto(self.base_url + path, wait_until="load")
         assert answer is not None
-        assert status is None or answer.status == status, f"{path}: {answer.status}"
+        said = "" if answer.status == status else self.page.locator("main").inner_text()[:400]
+        assert status is None or answer.status == status, f"{path}: {answer.status}: {said}"
 
     def check(self) -> None:
         """Fail on what went wrong since the page was opened, and on what every page must have."""

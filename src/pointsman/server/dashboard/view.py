@@ -96,6 +96,11 @@ class View(msgspec.Struct, frozen=True):
             return self.link("turns", **{name: "unknown" if value is None else value for name, value in chosen.items()})
         return "/turns?" + urlencode(narrowed.only(**chosen).query())
 
+    def tier_of(self, model: str, decided: str) -> str:
+        """Return the tier of a model: a plan's worker is of another than its decision. ``decided`` where nobody knows it."""
+        known = self.router.catalog.find(model)
+        return decided if known is None else self.router.routing.tier(known.id)
+
     def require(self, role: Role) -> None:
         """Check that the person may do what ``role`` may.
 

@@ -49,6 +49,7 @@ class TurnShown(msgspec.Struct, frozen=True):
     read: Read
     why: str
     model: str
+    tier: str
     plan: dict[str, Any]
     handoffs: list[tuple[str, str, str, Any]]
     grades: list[TurnGrade]
@@ -174,11 +175,13 @@ def _turn(view: View, record: TurnRecord, read: Read, *, opened: bool) -> TurnSh
     handoffs = [(one.kind, one.source, one.target, _json(one.artifact)) for one in record.handoffs]
     plan = next((one[3] for one in handoffs if one[0] == "plan" and isinstance(one[3], dict)), {})
     store = view.router.store
+    model = record.steps[-1].model if record.steps else decision.model
     return TurnShown(
         record=record,
         read=read,
         why=why,
-        model=record.steps[-1].model if record.steps else decision.model,
+        model=model,
+        tier=view.tier_of(model, decision.tier),
         plan=plan,
         handoffs=handoffs,
         grades=grades_of(store, record.id),
