@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pointsman.domain.message import Message, Refusal, Text, ToolCall, ToolResult
+from pointsman.domain.message import Refusal, Text, ToolCall, ToolResult
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
 from pointsman.evaluation.grading_turn import result_text
@@ -21,13 +21,13 @@ class Said:
 
     def __init__(self, prefix: Turn, reply: Reply) -> None:
         self.reply = tuple(_texts(reply.parts))
-        self._before: dict[str, list[str]] = {}
-        for message in prefix.messages:
-            self._before.setdefault(_SPEAKERS[message.role], []).extend(_of(message))
+        self._messages = prefix.messages
 
     def by(self, speaker: str) -> tuple[str, ...]:
         """Return everything a speaker said, oldest first."""
-        before = tuple(self._before.get(speaker, ()))
+        before = tuple(
+            text for message in self._messages if _SPEAKERS[message.role] == speaker for text in _texts(message.parts)
+        )
         return (*before, *self.reply) if speaker == "agent" else before
 
     def quote(self, text: str, speaker: str) -> Quote | None:
@@ -36,10 +36,6 @@ class Said:
             if wanted and any(wanted in said for said in self.by(speaker)):
                 return Quote(speaker, wanted[:_LONGEST])
         return None
-
-
-def _of(message: Message) -> Iterable[str]:
-    return _texts(message.parts)
 
 
 def _texts(parts: tuple[Any, ...]) -> Iterable[str]:

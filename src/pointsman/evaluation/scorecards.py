@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -166,19 +166,19 @@ class Card(Block):
             raise ValueError(f"plan: {odd}: a plan is graded by field or ask")
         return self
 
-    @property
+    @cached_property
     def version(self) -> str:
         """12 hex digits of what the card says and of the rules' versions it uses."""
         used = sorted({f"{one.rule}@{grader(one.rule).version}" for one in self.criteria() if one.rule is not None})
         content = msgspec.json.encode([self.model_dump(mode="json"), used], order="deterministic")
         return hashlib.sha256(content).hexdigest()[:12]
 
-    @property
+    @cached_property
     def asks(self) -> bool:
         """Whether a judge is needed for replies."""
         return any(one.ask is not None for one in self.criteria())
 
-    @property
+    @cached_property
     def asks_of_plans(self) -> bool:
         """Whether a judge is needed for plans."""
         return self.plan is not None and any(one.ask is not None for one in self.plan.criteria())
