@@ -13,14 +13,14 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
 from pointsman.errors import BudgetExceeded, StoreError
+from pointsman.evaluation.judges.model_judge import ModelJudge
 from pointsman.evaluation.judges.seam import Comparison
 from pointsman.execution.agents.owner import Owner
 from pointsman.execution.work import Held
@@ -33,12 +33,12 @@ from pointsman.monitoring.shadow.purse import Purse, purse_of
 from pointsman.monitoring.shadow.verdicts import Found, by_judge, by_rule, without_judge
 from pointsman.routing.sections_shadow import ShadowSection
 from pointsman.store.labels import Labels
-from pointsman.store.money import from_pico
 from pointsman.store.shadow import Reservation, ShadowRow, Shadows, State
 
 _log = logging.getLogger(__name__)
 _TRIES: Final = 3
 _AT_A_TIME: Final = 200
+_FRESH_S: Final = 60.0
 _REPLY = msgspec.json.Decoder(Reply)
 
 
@@ -51,6 +51,23 @@ class Ready(msgspec.Struct, frozen=True):
     worst: int
     simulated: bool
     most_output: int
+
+
+class Case(msgspec.Struct, frozen=True):
+    """A pair to be judged. ``judge`` None: ``found`` is all that will be found. ``worst`` is in pico-dollars."""
+
+    shipped: Shipped
+    shadow: Reply
+    found: Found
+    judge: ModelJudge | None = None
+    worst: int | None = None
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How a check ends without a call."""
+
+    state: State
+    fields: dict[str, Any]
 
 
 class Short(Exception):
@@ -69,19 +86,29 @@ class Runner:
         self._labels = Labels(house.store)
         self._access = Access(house)
         self._bench = Bench(house, self._access)
+        self._purses: dict[bool | None, tuple[float, Purse]] = {}
         self.caller = Caller(house.engine.dispatch, house.policy.budgets.bytes_per_token)
 
-    def purse(self, *, simulated: bool | None = None) -> Purse:
-        """Return how the money of the current period stands."""
-        now = datetime.fromtimestamp(self._now(), UTC)
-        return purse_of(self.shadows, self._section.budget, now, simulated=simulated)
+    async def purse(self, *, simulated: bool | None = None) -> Purse:
+        """Return how the money of the current period stands, as of a minute ago at most.
+
+        What may be spent grows with the traffic: an old figure errs on the side of spending less.
+        """
+        now = self._now()
+        known = self._purses.get(simulated)
+        if known is not None and now - known[0] < _FRESH_S and now * 1e6 < known[1].period.until_us:
+            return known[1]
+        at = datetime.fromtimestamp(now, UTC)
+        found = await asyncio.to_thread(purse_of, self.shadows, self._section.budget, at, simulated=simulated)
+        self._purses[simulated] = (now, found)
+        return found
 
     # -- after a crash --------------------------------------------------------------------------------------------------
 
     async def recover(self) -> int:
         """Settle the notes of processes that have ended; return how many. Their money counts as spent: it may be billed."""
         left = 0
-        for row in self.shadows.under_way():
+        for row in await asyncio.to_thread(self.shadows.under_way):
             if row.owner is None or not self.owner.is_gone(row.owner, row.asked_at_us or 0):
                 continue
             left += await self._settle_note(row)
@@ -104,7 +131,7 @@ class Runner:
 
     async def answer(self) -> int:
         """Have chosen turns answered by the stronger model, the oldest first; return how many were taken on."""
-        rows = self.shadows.due("waiting", _AT_A_TIME)
+        rows = await asyncio.to_thread(self.shadows.due, "waiting", _AT_A_TIME)
         return await self._side_by_side(rows, self._answer_one)
 
     async def _answer_one(self, row: ShadowRow) -> None:
@@ -117,33 +144,37 @@ class Runner:
 
     async def ready(self, row: ShadowRow) -> Ready | None:
         """Return a check that may be sent; None where it cannot be, which is written down."""
+        found = await asyncio.to_thread(self._look, row)  # in a thread: the gateway's loop has turns to serve
+        if isinstance(found, Ended):
+            await self.shadows.change(row.turn_id, was="waiting", state=found.state, **found.fields)
+            return None
+        return found
+
+    def _look(self, row: ShadowRow) -> Ready | Ended | None:
+        """Return what is to be sent, or how the check ends without; None: not now."""
         try:
             shipped = shipped_of(self._house.store, row.turn_id, redacted=self._house.redactor is not None)
         except NotCheckable as why:
-            await self._end(row, "failed", str(why))
-            return None
+            return Ended("failed", {"error_text": str(why)})
         against = self._access.models(self._section.against)
         if not against or set(against) & set(shipped.models):
-            await self._nothing_stronger(row, shipped)
-            return None
+            return _nothing_stronger(row, shipped)
         refusals = [(name, self._access.refusal(name, shipped.turn, shipped.record)) for name in against]
         model = next((name for name, refusal in refusals if refusal is None), None)
         if model is None:
-            await self._end(row, "not_allowed", "; ".join(text for _, text in refusals if text)[:400])
-            return None
+            return Ended("not_allowed", {"error_text": "; ".join(text for _, text in refusals if text)[:400]})
         if self.caller.set_aside(model) is not None:
             return None  # it is ill: asked again when it is well
-        return await self._priced(row, shipped, model)
+        return self._priced(row, shipped, model)
 
-    async def _priced(self, row: ShadowRow, shipped: Shipped, model: str) -> Ready | None:
+    def _priced(self, row: ShadowRow, shipped: Shipped, model: str) -> Ready | Ended:
         facts = self._house.catalog.get(model)
         endpoint = self._house.engine.dispatch.endpoints[facts.provider]
         most = facts.max_output or 1_000_000
         ready = Ready(row, shipped, model, 0, endpoint.simulated, most)
         worst = self.caller.worst(self.turn_of(ready), batch=self._section.batch)
         if worst is None:
-            await self._end(row, "failed", f"the price of {model} is unknown, so no budget could be held")
-            return None
+            return Ended("failed", {"error_text": f"the price of {model} is unknown, so no budget could be held"})
         return msgspec.structs.replace(ready, worst=worst)
 
     def turn_of(self, ready: Ready) -> Turn:
@@ -171,7 +202,7 @@ class Runner:
     async def _reserve(
         self, row: ShadowRow, state: State, worst: int, *, simulated: bool, model: str | None = None
     ) -> bool:
-        purse = self.purse(simulated=simulated)
+        purse = await self.purse(simulated=simulated)
         asked = Reservation(
             turn_id=row.turn_id,
             state=state,
@@ -232,12 +263,6 @@ class Runner:
         redactor = self._house.redactor
         return raw if redactor is None else redactor.json_bytes(raw)
 
-    async def _nothing_stronger(self, row: ShadowRow, shipped: Shipped) -> None:
-        why = f"{shipped.models[-1]} answered: there is nothing stronger to compare with"
-        fields = {"verdict": "same", "material": False, "decided_by": "rule", "cost_pico": 0, "judge_cost_pico": 0}
-        detail = _detail(row, why=why)
-        await self.shadows.change(row.turn_id, was="waiting", state="judged", detail=detail, **fields)
-
     async def _end(self, row: ShadowRow, state: State, why: str) -> None:
         await self.shadows.change(row.turn_id, was="waiting", state=state, error_text=why)
 
@@ -245,32 +270,43 @@ class Runner:
 
     async def judge(self) -> int:
         """Give answered turns their verdict; return how many were taken on."""
-        return await self._side_by_side(self.shadows.due("answered", _AT_A_TIME), self._judge_one)
+        rows = await asyncio.to_thread(self.shadows.due, "answered", _AT_A_TIME)
+        return await self._side_by_side(rows, self._judge_one)
 
     async def _judge_one(self, row: ShadowRow) -> None:
-        try:
-            shipped = shipped_of(self._house.store, row.turn_id, redacted=self._house.redactor is not None)
-        except NotCheckable as error:
-            await self.shadows.change(row.turn_id, was="answered", state="failed", error_text=str(error))
+        case = await asyncio.to_thread(self._case, row)
+        if isinstance(case, str):
+            await self.shadows.change(row.turn_id, was="answered", state="failed", error_text=case)
             return
-        shadow = _REPLY.decode(row.reply or b"")
-        found = by_rule(shipped.turn, shipped.reply, shadow)
-        if found.verdict is not None:
+        shipped, found, judge, worst = case.shipped, case.found, case.judge, case.worst
+        if judge is None or worst is None:
             await self._decided(row, shipped, found)
-            return
-        judge = self._bench.judge(shipped, row.model or "")
-        worst = None if isinstance(judge, str) else worst_of(judge, shipped.turn, shipped.reply, shadow)
-        if isinstance(judge, str) or worst is None:
-            why = judge if isinstance(judge, str) else f"the price of {judge.model} is unknown"
-            await self._decided(row, shipped, without_judge(found, why))
             return
         if not await self._reserve(row, "answered", worst, simulated=row.simulated):
             if self._now() * 1e6 - row.chosen_at_us > self._section.give_up_hours * 3.6e9:
                 await self._decided(row, shipped, without_judge(found, "the budget left no room for a judge in time"))
             raise Short
-        said, cost = await ask(judge, shipped.turn, shipped.reply, shadow)
+        said, cost = await ask(judge, shipped.turn, shipped.reply, case.shadow)
         lost = row.lost_pico + (worst if cost is None else 0)
         await self._decided(row, shipped, by_judge(found, said), said, lost=lost, cost=cost)
+
+    def _case(self, row: ShadowRow) -> Case | str:
+        """Return what is to be judged, by whom and for how much at most; or why it cannot be."""
+        try:
+            shipped = shipped_of(self._house.store, row.turn_id, redacted=self._house.redactor is not None)
+            shadow = _REPLY.decode(row.reply or b"")
+        except (NotCheckable, msgspec.MsgspecError) as error:
+            return str(error)
+        found = by_rule(shipped.turn, shipped.reply, shadow)
+        if found.verdict is not None:
+            return Case(shipped, shadow, found)
+        judge = self._bench.judge(shipped, row.model or "")
+        if isinstance(judge, str):
+            return Case(shipped, shadow, without_judge(found, judge))
+        worst = worst_of(judge, shipped.turn, shipped.reply, shadow)
+        if worst is None:
+            return Case(shipped, shadow, without_judge(found, f"the price of {judge.model} is unknown"))
+        return Case(shipped, shadow, found, judge, worst)
 
     async def _decided(  # noqa: PLR0913 - what is known of one verdict, by name
         self,
@@ -334,9 +370,10 @@ class Runner:
         return done
 
 
-def spent_usd(purse: Purse) -> Decimal:
-    """Return what a period's checks cost so far, money set aside included."""
-    return from_pico(purse.money.total) or Decimal(0)
+def _nothing_stronger(row: ShadowRow, shipped: Shipped) -> Ended:
+    why = f"{shipped.models[-1]} answered: there is nothing stronger to compare with"
+    fields = {"verdict": "same", "material": False, "decided_by": "rule", "cost_pico": 0, "judge_cost_pico": 0}
+    return Ended("judged", {**fields, "detail": _detail(row, why=why)})
 
 
 def _detail(row: ShadowRow, **more: object) -> str:

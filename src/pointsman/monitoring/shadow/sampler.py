@@ -6,6 +6,10 @@ repeats no draw and loses no turn.
 
 from __future__ import annotations
 
+import asyncio
+
+import msgspec
+
 from pointsman.monitoring.shadow.draw import Recent, Shares, draw
 from pointsman.store.cursors import read_cursor
 from pointsman.store.shadow import CURSOR, Candidate, Choice, Shadows
@@ -13,6 +17,12 @@ from pointsman.store.store import Store
 
 BATCH = 500
 """Turns read at a time."""
+
+
+class _Look(msgspec.Struct, frozen=True):
+    after: int
+    read: list[Candidate]
+    choices: list[Choice]
 
 
 class Sampler:
@@ -35,21 +45,27 @@ class Sampler:
         Raises:
             StoreError: the store cannot be read or written.
         """
+        found = await asyncio.to_thread(self._look, limit)  # in a thread: the gateway's loop has turns to serve
+        if found is None:
+            await self.begin(from_first=False)
+            return 0
+        if not found.read:
+            return 0
+        self._known_at = None
+        if await self._shadows.choose(found.after, found.read, found.choices, self._recent.values()):
+            self._known_at = found.read[-1].seq
+        return len(found.read)
+
+    def _look(self, limit: int) -> _Look | None:
         after = read_cursor(self._store, CURSOR)
         memory = self._shadows.memory()
         if after is None or memory is None:
-            await self.begin(from_first=False)
-            return 0
+            return None
         read = self._shadows.candidates(after, limit)
-        if not read:
-            return 0
-        if self._known_at != after:  # a restart, or another process went on meanwhile
+        if read and self._known_at != after:  # a restart, or another process went on meanwhile
             self._recent = Recent(memory.recent)
         choices = [choice for one in read if (choice := self._chosen(one, memory.salt)) is not None]
-        self._known_at = None
-        if await self._shadows.choose(after, read, choices, self._recent.values()):
-            self._known_at = read[-1].seq
-        return len(read)
+        return _Look(after, read, choices)
 
     def _chosen(self, one: Candidate, salt: bytes) -> Choice | None:
         if not one.whole:

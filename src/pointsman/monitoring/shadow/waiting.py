@@ -6,6 +6,7 @@ between the desk's note and ours is mended by looking the turn up among the batc
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Final
 
@@ -41,7 +42,7 @@ class Batches:
         """Send what waits and can go by batch; return how many. What cannot is left for ordinary calls."""
         groups: dict[str, list[tuple[Ready, Held | None]]] = {}
         try:
-            for row in self._runner.shadows.due("waiting", _MOST):
+            for row in await asyncio.to_thread(self._runner.shadows.due, "waiting", _MOST):
                 ready = await self._runner.ready(row)
                 if ready is None or not self._has_api(ready.model):
                     continue
@@ -69,7 +70,7 @@ class Batches:
     async def hear(self) -> int:
         """Look at every batch that is out; return how many checks came back."""
         back = 0
-        for batch_id in self._runner.shadows.batches():
+        for batch_id in await asyncio.to_thread(self._runner.shadows.batches):
             try:
                 await self._desk.advance(batch_id)
             except PointsmanError as error:

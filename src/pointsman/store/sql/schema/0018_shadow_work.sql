@@ -26,3 +26,7 @@ ALTER TABLE shadow ADD COLUMN asked_at_us INTEGER;              -- a call is und
 ALTER TABLE shadow ADD COLUMN owner TEXT;                       -- the process that made it
 ALTER TABLE shadow ADD COLUMN review REAL;                      -- with which chance people were to see it; NULL: they were not
 ALTER TABLE shadow ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0;   -- 1: an emulator answered as the stronger model
+
+-- What is asked before every call, inside the writer's transaction, and what is looked for every two seconds.
+CREATE INDEX shadow_spent ON shadow (spent_at_us, simulated, held_pico, cost_pico, judge_cost_pico, lost_pico);
+CREATE INDEX shadow_asked ON shadow (asked_at_us) WHERE asked_at_us IS NOT NULL;
