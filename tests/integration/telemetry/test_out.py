@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from pointsman.catalog.book import Catalog
+from pointsman.emulator.serving import Handle
 from pointsman.monitoring.telemetry.reader import CURSOR, TelemetryService
 from pointsman.monitoring.telemetry.settings import Settings
 from pointsman.store import Store, open_store
 from pointsman.store.cursors import move_cursor, read_cursor
+from support.agents import TOOLS, Ledger, agent, answer, ask, emulated, running, says
 from support.otlp import Receiver, flat, receiver
 from support.records import HAIKU, a_turn
 
@@ -109,3 +111,35 @@ def test_history_is_not_sent_and_nor_is_what_is_not_sampled(tmp_path: Path, away
         run(store, away, share=0.0)
     assert [span["flat"]["pointsman.turn.id"] for span in away.named("invoke_workflow")] == ["turn_3"]
     assert away.named("invoke_workflow")[0]["status"]["code"] == "STATUS_CODE_ERROR"
+
+
+def test_the_run_of_an_agent_is_one_trace_with_its_tools(tmp_path: Path, away: Receiver) -> None:
+    path = tmp_path / "agent.db"
+
+    async def run_it(handle: Handle) -> None:
+        async with running(path, handle, agent(TOOLS), Ledger()) as router:
+            await router.store.write(partial(move_cursor, name=CURSOR, seq=0))
+            await answer(router, ask("Where is A7?"))
+
+    with emulated(
+        says("", ("look_up", {"order": "A7"}), results=False), says("It was shipped.", results=True)
+    ) as handle:
+        asyncio.run(run_it(handle))
+    with open_store(f"sqlite:///{path}") as store:
+        run(store, away)
+    assert len({span["ids"][0] for span in away.spans}) == 1
+    asked, _ = sorted(away.named("invoke_agent clerk"), key=lambda span: int(span["startTimeUnixNano"]))
+    (tool,) = away.named("execute_tool look_up")
+    assert tool["ids"][2] == asked["ids"][1]
+    assert int(tool["startTimeUnixNano"]) >= int(asked["startTimeUnixNano"])
+    assert tool["flat"]["pointsman.tool.state"] == "done"
+    assert "A7" not in str(away.spans)
+
+
+def test_redacted_content_makes_no_key_beside_a_store_that_is_not_redacted(store: Store, away: Receiver) -> None:
+    said = (("params", b"{}"), ("message", b'{"role":"user","content":"I am zoe@example.com"}'))
+    store.append_sync(a_turn(1, request=said))
+    run(store, away, content=True)
+    (turn,) = away.named("invoke_workflow")
+    assert turn["flat"]["input.value"].startswith("I am [EMAIL_")
+    assert not Path(f"{store.path}.redaction-key").exists()

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -22,7 +25,7 @@ from opentelemetry.sdk.resources import Resource
 from pointsman.catalog.book import Catalog
 from pointsman.domain.captured import CAPTURED
 from pointsman.domain.record import StepRecord, TurnRecord
-from pointsman.execution.privacy.redaction import Redactor, redaction_key
+from pointsman.execution.privacy.redaction import KEY_VARIABLE, Redactor, redaction_key
 from pointsman.monitoring.telemetry.content import Content
 from pointsman.monitoring.telemetry.meters import Meters
 from pointsman.monitoring.telemetry.sending import Sender
@@ -59,7 +62,7 @@ class TelemetryService:
         self._settings = settings
         self._pause = pause
         self._resource = _resource(settings.resource)
-        self._redactor = Redactor(key=redaction_key(store.path)) if settings.content else None
+        self._redactor = Redactor(key=_token_key(store)) if settings.content else None
         self._sender = Sender(settings.traces, self._resource) if settings.traces else None
         self._meters: Meters | None = None
 
@@ -151,6 +154,16 @@ class TelemetryService:
             self._sender.close()
         if self._meters is not None:
             self._meters.provider.shutdown(5_000)
+
+
+def _token_key(store: Store) -> bytes:
+    """Return the store's own key, so that its tokens are the receiver's too; where it has none, one for this process.
+
+    None is made beside the store: its being there says that the words in the store are redacted.
+    """
+    if os.environ.get(KEY_VARIABLE) or Path(f"{store.path}.redaction-key").exists():
+        return redaction_key(store.path)
+    return secrets.token_bytes(32)
 
 
 def _resource(own: Mapping[str, str]) -> Resource:
