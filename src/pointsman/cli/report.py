@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from pointsman.catalog.book import Catalog
 from pointsman.cli.calls_view import show_calls
 from pointsman.cli.console import TIER_STYLE, out, plain, print_json
 from pointsman.cli.figures import UNKNOWN, count, dollars, for_json, usd
@@ -28,7 +29,11 @@ from pointsman.cli.store_options import (
 )
 from pointsman.cli.turn_view import ms
 from pointsman.errors import UsageError
-from pointsman.store import DEFAULT_URL, ReportRow, TurnFilter, open_store
+from pointsman.monitoring.asking.asker import Asker
+from pointsman.monitoring.asking.slice import Slice
+from pointsman.monitoring.questions import calls as calls_question
+from pointsman.monitoring.questions import report as report_question
+from pointsman.store import DEFAULT_URL, ReportRow, open_store
 from pointsman.store.reports import DIMENSIONS, ENOUGH
 
 
@@ -52,13 +57,23 @@ def command(
     A dash (null in JSON) means unknown, never zero. Exit codes: 0 done, 2 the input was wrong.
     """
     dimensions = _dimensions(by)
-    chosen = TurnFilter(status=status, route=route, model=model, conversation=conversation)
+    chosen = Slice(
+        since_us(since),
+        until_us(until),
+        status=_only(status),
+        route=_only(route),
+        model=_only(model),
+        conversation=_only(conversation),
+    )
     with open_store(store, must_exist=True) as opened:
-        if calls:
-            show_calls(opened.calls(since_us(since), until_us(until), chosen), limit, json=json)
-            return
-        groups = opened.report(dimensions, since_us(since), until_us(until), chosen)
-        whole = opened.report((), since_us(since), until_us(until), chosen)
+        asker = Asker(opened, Catalog.load())
+        asker.fold()
+        with asker.board() as board:
+            if calls:
+                show_calls(list(calls_question.ask(board, chosen).rows), limit, json=json)
+                return
+            groups = list(report_question.ask(board, chosen, dimensions).rows)
+            whole = report_question.ask(board, chosen).rows
     if json:
         total = _row_json(whole[0]) if whole else None
         rows = [_row_json(row) for row in groups[:limit]]
@@ -68,6 +83,10 @@ def command(
         out().print(plain("No turn matches. Point an agent at `pointsman serve`, or widen the filters."))
         return
     _show(dimensions, groups, whole[0], limit)
+
+
+def _only(value: str | None) -> tuple[str, ...]:
+    return () if value is None else (value,)
 
 
 def _show(dimensions: tuple[str, ...], groups: list[ReportRow], whole: ReportRow, limit: int) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -39,7 +42,9 @@ class Asker:
         self._catalog = catalog
         self._tiers = dict(tiers or {})
         self._clock = clock
-        self.file = ColumnFile(store.path)
+        # On a read-only disk the columns are made anew somewhere else, for as long as this object lives.
+        self._scratch = None if os.access(store.path.parent, os.W_OK) else tempfile.TemporaryDirectory()
+        self.file = ColumnFile(store.path, folder=None if self._scratch is None else Path(self._scratch.name))
 
     def fold(self) -> Folded:
         """Bring the columns up to the store, until nothing is left.

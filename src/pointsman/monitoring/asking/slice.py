@@ -34,6 +34,10 @@ FIELDS: Final = (
 _DIMENSIONS: Final = {
     **{name: f"turn.{name}" for name in FIELDS},
     "dialect": "turn.dialect",
+    "outcome": (
+        "(SELECT CASE WHEN o.escalated THEN 'escalated' WHEN o.resolved THEN 'resolved' WHEN NOT o.resolved THEN 'unresolved' END"
+        " FROM outcome AS o WHERE o.conv = turn.conv)"
+    ),
     "simulated": "CASE WHEN turn.simulated THEN 'yes' ELSE 'no' END",
     "error": "turn.error_code",
     "tools": "CASE WHEN turn.tool_calls THEN 'tool calls' WHEN NOT turn.tool_calls THEN 'text' END",

@@ -47,11 +47,12 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class ColumnFile:
-    """The column file of the store at ``store``. Holds nothing open; one object may be used by many threads."""
+    """The column file of the store at ``store``, beside it or in ``folder``. Holds nothing open; many threads may use one."""
 
-    def __init__(self, store: Path, *, patience_s: float = _PATIENCE_S) -> None:
-        self.path = store.with_name(store.name + ".duckdb")
-        self._lock = store.with_name(store.name + ".duckdb.lock")
+    def __init__(self, store: Path, *, folder: Path | None = None, patience_s: float = _PATIENCE_S) -> None:
+        place = folder or store.parent
+        self.path = place / (store.name + ".duckdb")
+        self._lock = place / (store.name + ".duckdb.lock")
         self._patience_s = patience_s
 
     def files(self) -> list[Path]:

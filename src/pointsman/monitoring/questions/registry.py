@@ -14,6 +14,8 @@ from pointsman.monitoring.asking.slice import By, Slice
 
 QUESTIONS: Final[dict[str, str]] = {
     "turns": "Which turns are these?",
+    "report": "How do turns sum up: errors, first tokens, tokens, cost, the flagship, outcomes?",
+    "calls": "What was each model called for?",
     "mix": "How many turns take which route, model and tier?",
     "cost": "What is the money spent on?",
     "savings": "What does routing save against one model for everything?",
