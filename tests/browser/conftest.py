@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
-from browser import reviewed
+from browser import reviewed, watched_incidents
 from browser.hostile import records
 from browser.looking import ARGS, CHROMIUM, Watched
 from pointsman.app import build_router
@@ -38,10 +38,14 @@ PATHS: dict[str, Callable[[Store], str]] = {
 }
 """Slug of a page -> where it is opened. The others are opened at ``/<slug>``."""
 
-SEEDS: tuple[Callable[[Store], None], ...] = (reviewed.seed, seed_shadows)
+SEEDS: tuple[Callable[[Store], None], ...] = (reviewed.seed, watched_incidents.seed, seed_shadows)
 """Each is called with the store of the demo's turns, before it is served."""
 
-HOSTILE_SEEDS: tuple[Callable[[Store], None], ...] = (reviewed.seed_hostile, seed_hostile_shadows)
+HOSTILE_SEEDS: tuple[Callable[[Store], None], ...] = (
+    reviewed.seed_hostile,
+    watched_incidents.seed_hostile,
+    seed_hostile_shadows,
+)
 """Each is called with the store of the hostile turns."""
 
 

@@ -43,6 +43,7 @@ KEEP: Final = "Keep"
 PAGES: Final[tuple[Page, ...]] = (
     Page("overview", "Overview", "o", "Is the router paying, and may I leave it alone today?", LOOK),
     Page("health", "Live health", "h", "Fail over, roll back, or wait?", LOOK),
+    Page("incidents", "Incidents", "i", "Is it over, and was the page deserved?", LOOK, filtered=False),
     Page("turns", "Turns", "t", "Which turns stand behind this number?", LOOK),
     Page("latency", "Latency", "w", "Drop a hop, change a default, fold the classifier in?", DECIDE),
     Page("cost", "Cost", "c", "Where is the next dollar, and is caching broken?", DECIDE),
@@ -50,6 +51,7 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("router", "Router", "r", "Move a threshold, change or retrain a rule?", DECIDE),
     Page("shadow", "Shadow and P&L", "s", "Which intents may go cheaper, which must go up, and does it pay?", DECIDE),
     Page("conversation", "Conversation", "v", "What went wrong in this one?", LOOK),
+    Page("drift", "Drift and canary", "d", "Did we, the provider, or the customers change?", PROVE, filtered=False),
     Page("replay", "Replay and gates", "x", "Promote, reject, or run more?", PROVE, filtered=False),
     Page("review", "Review queue", "l", "May this judge gate, and what should I look at next?", PROVE, filtered=False),
     Page("prompts", "Prompts", "p", "Which words are in force, and may the new ones go out?", KEEP, filtered=False),
