@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Final
+
+import msgspec
 
 from pointsman.charts import numbers
 from pointsman.charts.calibration import Bucket, reliability, reliability_table
 from pointsman.charts.lines import Line, Point, time_lines, time_table
 from pointsman.charts.svg import Tone
 from pointsman.domain.figures import Rate
-from pointsman.monitoring.asking.board import Board, usd
+from pointsman.monitoring.asking.board import Board, Row, usd
 from pointsman.monitoring.asking.slice import Slice
-from pointsman.monitoring.questions import escalations, mix, series
+from pointsman.monitoring.questions import escalations, series
 from pointsman.server.dashboard import what_if
 from pointsman.server.dashboard.figures import Figure, counted, figure, said
 from pointsman.server.dashboard.plots import Plot, plot
@@ -20,10 +23,15 @@ from pointsman.server.dashboard.view import Shown, View
 
 _TONES: Final[dict[str, Tone]] = {"small": "small", "mid": "mid", "flagship": "flagship"}
 _DAY_US: Final = 86_400_000_000
-_BUCKETS: Final = 10
+_MOST_RULES: Final = 100
 _CONFUSED: Final = """
     SELECT feedback.route AS best, turn.route AS route, count(DISTINCT turn.seq) AS n FROM feedback
     JOIN turn ON turn.id = feedback.turn_id WHERE feedback.route IS NOT NULL AND {where} GROUP BY ALL ORDER BY n DESC LIMIT 50
+"""
+_SUMS: Final = """
+    turn.route AS route, turn.tier AS tier, turn.reason AS reason, turn.reason_name AS name,
+    count(*) FILTER (turn.status IN ('error', 'broken')) AS errors, count(*) FILTER (turn.status <> 'cancelled') AS ended,
+    count(*) FILTER (turn.escalated) AS up, count(turn.cost) AS known, sum(turn.cost) AS cost
 """
 _JUDGED: Final = """
     SELECT least(floor(turn.confidence * 10), 9) AS bucket, avg(turn.confidence) AS confidence, count(*) AS n,
@@ -41,28 +49,63 @@ def _show(view: View) -> Shown:
     chosen = view.slice
     wish = what_if.read_wish(dict(view.query))
     with view.asker.board() as board:
-        routes = mix.ask(board, chosen, ("route", "tier"))
-        reasons = mix.ask(board, chosen, ("reason",))
-        rules = _rules(view, board, chosen)
+        # One pass over the turns; what the tables need is summed from its few groups.
+        groups = board.groups(_SUMS, chosen, (), group=("route", "tier", "reason", "name"))
+        if not groups:
+            return Shown({"any": False})
         up = escalations.ask(board, chosen, ("route",))
         judged = _judged(board, chosen)
         confused = _confused(view, board, chosen)
         shares = _shares(view, board, chosen)
         other = what_if.ask(board, chosen, wish)
-    if routes.total is None:
-        return Shown({"any": False})
-    tables = (_mix_table(view, routes), _reason_table(view, reasons), rules, _up_table(view, up), confused)
+    tables = (
+        _mix_table(view, groups),
+        _reason_table(view, groups),
+        _rules(view, groups),
+        _up_table(view, up),
+        confused,
+    )
     data = {
         "any": True,
-        "figures": _figures(view, routes, up, judged),
+        "figures": _figures(view, groups, up, judged),
         "shares": shares,
         "calibration": _calibration(judged, wish),
         "wish": wish,
         "other": other,
         "signals": _SIGNALS,
-        "runner_up": _causes(up),
+        "causes": ", ".join(f"{one.check} ({numbers.count(one.turns)})" for one in up.causes),
     }
-    return Shown(data, _verdict(view, routes), tables)
+    return Shown(data, _verdict(view, groups), tables)
+
+
+class _Sum(msgspec.Struct):
+    """Turns of some groups together; money in pico-dollars."""
+
+    turns: int = 0
+    errors: int = 0
+    ended: int = 0
+    up: int = 0
+    known: int = 0
+    cost: int = 0
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """What they cost, as far as it is known."""
+        return usd(self.cost) if self.known else None
+
+
+def _by(groups: list[Row], *names: str) -> list[tuple[tuple[Any, ...], _Sum]]:
+    """Return the groups added up by some of their fields, the largest first."""
+    sums: dict[tuple[Any, ...], _Sum] = {}
+    for row in groups:
+        one = sums.setdefault(tuple(row[name] for name in names), _Sum())
+        one.turns += row["turns"]
+        one.errors += row["errors"]
+        one.ended += row["ended"]
+        one.up += row["up"]
+        one.known += row["known"]
+        one.cost += int(row["cost"] or 0)
+    return sorted(sums.items(), key=lambda item: -item[1].turns)
 
 
 _SIGNALS: Final = {
@@ -73,45 +116,35 @@ _SIGNALS: Final = {
 }
 
 
-def _verdict(view: View, routes: mix.Mix) -> str:
-    total = routes.total
-    if total is None:
-        return ""
-    tiers: dict[str, int] = {}
-    for row in routes.rows:
-        tiers[row.by["tier"] or "unknown"] = tiers.get(row.by["tier"] or "unknown", 0) + row.turns
-    parts = [
-        f"{numbers.percent(n / total.turns)} to {tier}" for tier, n in sorted(tiers.items(), key=lambda one: -one[1])
-    ]
-    unpriced = total.turns - total.cost_known
+def _verdict(view: View, groups: list[Row]) -> str:
+    [(_, total)] = _by(groups)
+    tiers = _by(groups, "tier")
+    parts = [f"{numbers.percent(one.turns / total.turns)} to {tier or 'unknown'}" for (tier,), one in tiers]
+    unpriced = total.turns - total.known
     cost = "" if total.cost_usd is None else f", for {numbers.money(total.cost_usd)}"
     missing = f" (the cost of {numbers.count(unpriced)} is unknown)" if unpriced else ""
     return f"In {view.filter.words}, {numbers.count(total.turns)} turns went {', '.join(parts)}{cost}{missing}."
 
 
-def _figures(view: View, routes: mix.Mix, up: escalations.Escalations, judged: list[dict[str, Any]]) -> list[Figure]:
-    total = routes.total
-    if total is None or up.total is None:
-        return []
+def _figures(view: View, groups: list[Row], up: escalations.Escalations, judged: list[dict[str, Any]]) -> list[Figure]:
+    [(_, total)] = _by(groups)
     n = sum(row["n"] for row in judged)
     good = sum(row["good"] for row in judged)
     hint = "Of the turns a shadow check has judged and whose confidence is known; the Shadow page weighs them for all traffic"
+    people = up.total.to_people if up.total else Rate(0, 0)
+    cost = None if total.cost_usd is None else numbers.money(total.cost_usd)
     return [
         counted("Turns", total.turns, link=view.turns()),
-        figure("Sent up by a check", up.total.to_model, hint="Turns that a check sent to a stronger model"),
-        figure("Handed to a person", up.total.to_people, why="no conversation's end was reported"),
-        figure("Turns without a reply", total.errors, hint="Errors and broken streams"),
+        figure("Sent up by a check", Rate(total.up, total.turns), hint="Turns that a check sent to a stronger model"),
+        figure("Handed to a person", people, why="no conversation's end was reported"),
+        figure("Turns without a reply", Rate(total.errors, total.ended), link=view.turns(status="error")),
         figure("Shadow agrees", Rate(good, n), hint=hint, why="no judged turn has a confidence"),
-        said(
-            "Cost",
-            None if total.cost_usd is None else numbers.money(total.cost_usd),
-            n=total.cost_known,
-            why="no price is known",
-        ),
+        said("Cost", cost, n=total.known, why="no price is known"),
     ]
 
 
-def _mix_table(view: View, routes: mix.Mix) -> Table:
+def _mix_table(view: View, groups: list[Row]) -> Table:
+    [(_, total)] = _by(groups)
     columns = (
         Column("route", "Route"),
         Column("tier", "Tier", "tier"),
@@ -123,20 +156,21 @@ def _mix_table(view: View, routes: mix.Mix) -> Table:
     )
     rows = [
         [
-            row.by["route"],
-            row.by["tier"],
-            Cell(row.turns, view.turns(route=row.by["route"], tier=row.by["tier"])),
-            row.share,
-            row.errors,
-            row.cost_usd,
-            None if row.cost_usd is None or not row.cost_known else row.cost_usd / row.cost_known,
+            route,
+            tier,
+            Cell(one.turns, view.turns(route=route, tier=tier)),
+            Rate(one.turns, total.turns),
+            Rate(one.errors, one.ended),
+            one.cost_usd,
+            None if one.cost_usd is None else one.cost_usd / one.known,
         ]
-        for row in routes.rows
+        for (route, tier), one in _by(groups, "route", "tier")
     ]
     return Table("mix", "Routes", columns, rows)
 
 
-def _reason_table(view: View, reasons: mix.Mix) -> Table:
+def _reason_table(view: View, groups: list[Row]) -> Table:
+    [(_, total)] = _by(groups)
     columns = (
         Column("reason", "Decided by"),
         Column("turns", "Turns", "count"),
@@ -144,20 +178,15 @@ def _reason_table(view: View, reasons: mix.Mix) -> Table:
         Column("escalated", "Sent up later", "figure"),
     )
     rows = [
-        [row.by["reason"], Cell(row.turns, view.turns(reason=row.by["reason"])), row.share, row.escalated]
-        for row in reasons.rows
+        [reason, Cell(one.turns, view.turns(reason=reason)), Rate(one.turns, total.turns), Rate(one.up, one.turns)]
+        for (reason,), one in _by(groups, "reason")
     ]
     return Table("reasons", "What decided", columns, rows)
 
 
-def _rules(view: View, board: Board, chosen: Slice) -> Table:
-    rows = board.groups(
-        "turn.reason_name AS name, turn.route AS route, count(*) FILTER (turn.escalated) AS up, sum(turn.cost) AS cost",
-        chosen,
-        (),
-        group=("name", "route"),
-    )
-    hit = {str(row["name"]) for row in rows}
+def _rules(view: View, groups: list[Row]) -> Table:
+    rows = _by(groups, "name", "route")
+    hit = {str(name) for (name, _), _ in rows}
     columns = (
         Column("rule", "Rule or reason"),
         Column("route", "Route"),
@@ -166,13 +195,12 @@ def _rules(view: View, board: Board, chosen: Slice) -> Table:
         Column("cost_usd", "Cost", "usd"),
     )
     cells: list[list[Any]] = [
-        [row["name"], row["route"], row["turns"], Rate(row["up"], row["turns"]), usd(row["cost"])] for row in rows[:100]
+        [name, route, one.turns, Rate(one.up, one.turns), one.cost_usd] for (name, route), one in rows[:_MOST_RULES]
     ]
     silent = [rule.name for rule in view.router.policy.rules if rule.name and rule.name not in hit]
     cells += [[name, None, 0, Rate(0, 0), None] for name in silent]
-    return Table(
-        "rules", "Rule hits (rules of the policy that nothing met stand last)", columns, cells, len(rows) + len(silent)
-    )
+    caption = "Rule hits (rules of the policy that nothing met stand last)"
+    return Table("rules", caption, columns, cells, len(rows) + len(silent))
 
 
 def _up_table(view: View, up: escalations.Escalations) -> Table:
@@ -187,11 +215,6 @@ def _up_table(view: View, up: escalations.Escalations) -> Table:
         for row in up.rows
     ]
     return Table("escalations", "Escalations", columns, rows)
-
-
-def _causes(up: escalations.Escalations) -> str:
-    said_ = [f"{one.check} ({numbers.count(one.turns)})" for one in up.causes]
-    return ", ".join(said_)
 
 
 def _confused(view: View, board: Board, chosen: Slice) -> Table:
