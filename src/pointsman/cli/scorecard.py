@@ -15,7 +15,6 @@ import typer
 from pointsman.cli.console import err, out, plain, print_json
 from pointsman.cli.figures import for_json
 from pointsman.cli.replay_options import Emulated, MaxUsd, PolicyFile, ScriptFile
-from pointsman.cli.replay_view import counted
 from pointsman.cli.scorecard_view import show_card, show_run, show_sums, show_turns
 from pointsman.cli.store_options import AsJson, Since, StoreUrl, since_us
 from pointsman.errors import UsageError
@@ -53,7 +52,12 @@ def check(card: CardFile, json: AsJson = False) -> None:
         return
     asks = "; needs a judge" if found.asks or found.asks_of_plans else ""
     plans = f", {plan} for plans" if plan else ""
-    out().print(plain(f"{card}: {found.name}@{found.version}, {criteria:,} {'criterion' if criteria == 1 else 'criteria'}{plans}{asks}.", "bold"))
+    out().print(
+        plain(
+            f"{card}: {found.name}@{found.version}, {criteria:,} {'criterion' if criteria == 1 else 'criteria'}{plans}{asks}.",
+            "bold",
+        )
+    )
 
 
 @app.command()
@@ -226,8 +230,8 @@ async def _turns(
                 break
             done.append(one)
             now = time.time_ns() // 1000
-            grades = [] if one.reply is None else turn_grades(one.reply, one.turn_id, "shipped", now)
-            grades += [] if one.plan is None else turn_grades(one.plan, one.turn_id, "plan", now)
+            found = one.by_subject()
+            grades = [grade for subject, scored in found for grade in turn_grades(scored, one.turn_id, subject, now)]
             # Kept one by one: what a judge was paid for is not lost with the process.
             await store.write(partial(put_grades, grades=grades))
     told = {"card": asked.card.name, "graded": len(done), "known": known, "own_model": len(own), "stopped": stopped}
@@ -239,5 +243,5 @@ async def _turns(
 def _no_money(one: ScoredTurn) -> bool:
     from pointsman.evaluation.judges.model_judge import NO_MONEY
 
-    marks: list[Any] = [mark for scored in (one.reply, one.plan) if scored is not None for mark in scored.marks]
+    marks: list[Any] = [mark for _, scored in one.by_subject() for mark in scored.marks]
     return any(mark.reason == NO_MONEY for mark in marks)

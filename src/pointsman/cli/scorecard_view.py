@@ -142,10 +142,11 @@ def show_turns(card: Card, done: Sequence[ScoredTurn], told: dict[str, Any], *, 
         sum(one.passed is not None for one in replies),
         sum(one.passed is None for one in replies),
     )
-    costs = [scored.cost_usd for one in done for scored in (one.reply, one.plan) if scored is not None]
+    costs = [scored.cost_usd for one in done for _, scored in one.by_subject()]
     total = None if None in costs else sum(cost for cost in costs if cost is not None)
     problems = [one for one in done if one.problem]
     plans = [one.plan for one in done if one.plan is not None]
+    shadows = [one.shadow for one in done if one.shadow is not None]
     if json:
         from pointsman.cli.figures import for_json
 
@@ -156,6 +157,7 @@ def show_turns(card: Card, done: Sequence[ScoredTurn], told: dict[str, Any], *, 
             "unknown": passed.unknown,
             "criteria": dict(marks),
             "plans": {"graded": len(plans), "passed": sum(one.passed is True for one in plans)},
+            "shadows": {"graded": len(shadows), "passed": sum(one.passed is True for one in shadows)},
             "cost_usd": total,
             "problems": [{"turn": one.turn_id, "problem": one.problem} for one in problems],
         }
@@ -177,9 +179,10 @@ def show_turns(card: Card, done: Sequence[ScoredTurn], told: dict[str, Any], *, 
         )
         cost = "the judge's cost is unknown" if total is None else f"{usd(Decimal(total))} for judging"
         console.print(plain(f"{unknown}{sum(marks.values()):,} criteria: {each}; {cost}"))
-    if plans:
-        good = sum(one.passed is True for one in plans)
-        console.print(plain(f"{good:,} of {counted(len(plans), 'plan')} pass"))
+    for noun, others in (("plan", plans), ("shadow", shadows)):
+        if others:
+            good = sum(one.passed is True for one in others)
+            console.print(plain(f"{good:,} of {counted(len(others), noun)} pass"))
     if told["own_model"]:
         console.print(plain(f"{counted(told['own_model'], 'turn')} left out: the judge's own model answered them"))
     if told["stopped"]:

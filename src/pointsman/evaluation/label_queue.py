@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 _UNSURE_EVERY = 1.5
 _REST_EVERY = 3.0
+_REST_FIRST = 2.0
+"""Two unsure ones come first, at 0 and 1.5."""
 
 
 def places(items: Iterable[tuple[str, bool]], *, seed: str = "") -> dict[str, float]:
@@ -21,6 +23,6 @@ def places(items: Iterable[tuple[str, bool]], *, seed: str = "") -> dict[str, fl
     found: dict[str, float] = {}
     for unsure, names in groups.items():
         names.sort(key=lambda name: hashlib.blake2b(f"{seed}\x00{name}".encode(), digest_size=8).digest())
-        step = _UNSURE_EVERY if unsure else _REST_EVERY
-        found |= {name: number * step for number, name in enumerate(names)}
+        step, first = (_UNSURE_EVERY, 0.0) if unsure else (_REST_EVERY, _REST_FIRST)
+        found |= {name: first + number * step for number, name in enumerate(names)}
     return found

@@ -139,6 +139,9 @@ def turn_items(store: Store, at_us: int, terms: TurnTerms) -> Found:
     known = sorted(row.confidence for row in rows if row.confidence is not None)
     low = known[len(known) // 5] if known else None
     ids = {row.id: item_id("turn", row.id, terms.metric, terms.version) for row in rows}
+    # What stands for a judge's metric must be a random sample; a question of its own may look at the doubtful ones first.
+    if terms.metric.startswith(("scorecard:", "criterion:")):
+        low = None
     unsure = {row.id: low is not None and row.confidence is not None and row.confidence <= low for row in rows}
     order = places((ids[row.id], unsure[row.id]) for row in rows)
     items = (
