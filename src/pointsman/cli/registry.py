@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keys": ("pointsman.cli.keys", "Create, list and revoke client keys."),
     "contracts": ("pointsman.cli.contracts", "Sum up rejected replies; check replies against a schema."),
     "outcomes": ("pointsman.cli.outcomes", "Import and show how conversations ended."),
+    "fold": ("pointsman.cli.fold", "Bring the columns beside a store up to date."),
     "forget": ("pointsman.cli.forget", "Delete everything stored of a customer or a conversation."),
     "retain": ("pointsman.cli.retain", "Let old turns leave the store as the policy says."),
     "archive": ("pointsman.cli.archive", "Write the figures of past days as Parquet files."),
