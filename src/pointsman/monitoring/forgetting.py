@@ -13,6 +13,7 @@ from pointsman.monitoring.columns.schema import TABLES
 from pointsman.store import Store
 from pointsman.store.captured import settle_waiting
 from pointsman.store.erasing import Doomed, erase, scrub, with_bodies
+from pointsman.store.shadow import shadow_conversation
 
 _ROUNDS = 3
 """How often it is looked again for turns that came in meanwhile."""
@@ -109,8 +110,13 @@ def _doomed(asker: Asker, wanted: Wanted) -> Doomed:
             "SELECT seq, id, conversation, key, customer FROM turn WHERE conv IN (SELECT unnest(?::UBIGINT[])) ORDER BY seq",
             [[row["conv"] for row in convs]],
         )
-    stay = [row for row in found if _another(row, wanted)]
-    leave = [row for row in found if not _another(row, wanted)]
+        stay = [row for row in found if _another(row, wanted)]
+        leave = [row for row in found if not _another(row, wanted)]
+        # What was asked again of a stronger model by batch is a turn of its own, with the same words in it.
+        leave += board.rows(
+            "SELECT seq, id, conversation, key, customer FROM turn WHERE conversation IN (SELECT unnest(?::VARCHAR[]))",
+            [[shadow_conversation(row["id"]) for row in leave]],
+        )
     mixed = {(row["conversation"], row["key"] or "") for row in stay}
     whole = {(row["conversation"], row["key"] or "") for row in leave} - mixed
     whole |= {(name, "") for name in wanted.conversations} - mixed

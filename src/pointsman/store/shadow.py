@@ -28,6 +28,11 @@ _DAY_US = 86_400_000_000
 _SALT = 16
 
 
+def shadow_conversation(turn_id: str) -> str:
+    """Return the conversation under which the shadow of a turn is kept where it was sent by batch."""
+    return f"shadow-{turn_id}"
+
+
 class ShadowRow(msgspec.Struct, frozen=True):
     """One chosen turn. Money in pico-dollars, None unknown; ``reply`` is the stronger model's as JSON, ``detail`` JSON text.
 

@@ -18,6 +18,8 @@ from pointsman.domain.record import TurnRecord
 from pointsman.emulator.app import Emulator
 from pointsman.emulator.script import BatchesSaid, Fault, Rule, SaidCall, Say, Script, When
 from pointsman.emulator.serving import Handle, serve_in_thread
+from pointsman.monitoring.asking.asker import Asker
+from pointsman.monitoring.forgetting import Wanted, forget
 from pointsman.monitoring.shadow.service import Pass, ShadowChecks, build
 from pointsman.store.labels import Labels
 from pointsman.store.shadow import ShadowRow, Shadows
@@ -327,6 +329,28 @@ def test_by_batch_the_results_are_picked_up_after_a_restart(tmp_path: Path) -> N
         assert bureau.row(1).cost_pico == bureau.row(2).cost_pico
 
     at(tmp_path, work, make(1, cost=RICH), make(2, cost=RICH), section=section, batches=BatchesSaid())
+
+
+def test_a_forgotten_customer_leaves_no_copy_in_a_batch(tmp_path: Path) -> None:
+    section = "shadow: {everyone: 1.0, batch: true}\n"
+    word = "zanzibarometer"
+    asked = {"role": "user", "content": f"Where is my {word}?"}
+    parts = (("params", b"{}"), ("message", msgspec.json.encode(asked)))
+
+    async def work(bureau: Bureau) -> None:
+        checks = bureau.checks()
+        await checks.begin(from_first=True)
+        for _ in range(4):
+            await checks.once(look=True)
+        bureau.router.store.append_sync(make(2, cost=RICH, request=parts))
+        await checks.once()  # this one still waits in its batch
+        assert (bureau.row(1).state, bureau.row(2).state) == ("judged", "batched")
+        asker = Asker(bureau.router.store, bureau.router.catalog)
+        forget(bureau.router.store, asker, Wanted(conversations=("conv00001", "conv00002")))
+
+    at(tmp_path, work, make(1, cost=RICH, request=parts), section=section, batches=BatchesSaid())
+    left = [path for path in tmp_path.rglob("*") if path.is_file() and word.encode() in path.read_bytes()]
+    assert left == []
 
 
 def test_without_the_section_there_is_no_service(tmp_path: Path) -> None:

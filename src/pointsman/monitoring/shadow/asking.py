@@ -23,6 +23,7 @@ from pointsman.execution.limits.worst_case import Measure
 from pointsman.execution.work import Held, Wish
 from pointsman.providers.transport_errors import was_never_sent
 from pointsman.store.money import to_pico
+from pointsman.store.shadow import shadow_conversation
 
 PURPOSE: Final = "shadow"
 _SHORTEST: Final = 1_024
@@ -67,7 +68,7 @@ def shadow_turn(turn: Turn, record: TurnRecord, model: str, *, thinks: bool, mos
         logprobs=False,
         top_logprobs=None,
         max_output_tokens=limit,
-        metadata={"conversation_id": f"shadow-{record.id}"},
+        metadata={"conversation_id": shadow_conversation(record.id)},
         extras={},
     )
 
