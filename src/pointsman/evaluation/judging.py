@@ -12,10 +12,8 @@ from typing import Self
 
 import msgspec
 
-from pointsman.domain.message import Text
 from pointsman.domain.reply import Reply
 from pointsman.errors import UsageError
-from pointsman.evaluation.answers import Answer
 from pointsman.evaluation.case_file import CaseIndex
 from pointsman.evaluation.cases import Case
 from pointsman.evaluation.judges.model_judge import NO_MONEY
@@ -23,6 +21,7 @@ from pointsman.evaluation.judges.seam import Comparison, Judge, Verdict, compare
 from pointsman.evaluation.judges.wording import with_rubric
 from pointsman.evaluation.recorded import PREFIX, Shelf, open_recorded
 from pointsman.evaluation.run_log import RunHead, read_head
+from pointsman.evaluation.scorecard_evidence import reply_of
 from pointsman.store.labels import item_id
 
 FOLDER = "judged"
@@ -157,14 +156,8 @@ class BothArms:
 
     async def answered(self, case: Case) -> Answered:
         """Return the first answers of both arms."""
-        found = [_reply(await arm.answer(case, case.turn, 1)) for arm in self._arms]
+        found = [reply_of(await arm.answer(case, case.turn, 1)) for arm in self._arms]
         return Answered(case, found[0], found[1])
-
-
-def _reply(answer: Answer) -> Reply | None:
-    if answer.reply is None and answer.text_calls:
-        return Reply("", answer.model, (Text(answer.text_calls),), "end_turn")
-    return answer.reply
 
 
 def _parts(reply: Reply | None) -> bytes:

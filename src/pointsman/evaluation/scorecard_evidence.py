@@ -8,12 +8,20 @@ from typing import Any
 from pointsman.domain.message import Refusal, Text, ToolCall, ToolResult
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
+from pointsman.evaluation.answers import Answer
 from pointsman.evaluation.grading_turn import result_text
 from pointsman.evaluation.scorecard_marks import Quote
 
 _SPEAKERS = {"user": "customer", "assistant": "agent", "tool": "tool", "system": "instructions"}
 _MARKS = "\"'“”‘’«» \t\r\n"
 _LONGEST = 500
+
+
+def reply_of(answer: Answer) -> Reply | None:
+    """Return an answer's reply; of a recorded model that wrote its calls as text, that text. None: there was none."""
+    if answer.reply is None and answer.text_calls:
+        return Reply("", answer.model, (Text(answer.text_calls),), "end_turn")
+    return answer.reply
 
 
 class Said:

@@ -16,7 +16,7 @@ from pointsman.evaluation.answers import Answer
 from pointsman.evaluation.cases import Case
 from pointsman.evaluation.graders.registry import grader
 from pointsman.evaluation.judges.seam import Judge
-from pointsman.evaluation.scorecard_evidence import Said
+from pointsman.evaluation.scorecard_evidence import Said, reply_of
 from pointsman.evaluation.scorecard_marks import NO_EVIDENCE, Mark, Quote, Scored, Status, add_up
 from pointsman.evaluation.scorecards import Block, Card, Category, Criterion, PlanField, Says, compiled
 
@@ -33,11 +33,14 @@ def version_with(card: Card, judge: Judge | None) -> str:
 
 
 async def score_reply(card: Card, case: Case, answer: Answer, judge: Judge | None = None) -> Scored:
-    """Apply a card to an answer. Criteria that ask a judge are unknown where there is none, or where it cannot be read."""
-    reply = answer.reply
+    """Apply a card to an answer. Criteria that ask a judge are unknown where there is none, or where it cannot be read.
+
+    No reply fails every criterion, as it fails the graders: who drops out when it is hard must not look better for it.
+    """
+    reply = reply_of(answer)
     if reply is None:
         marks = [
-            Mark(one.name, category.name, "unknown", reason="there is no reply")
+            Mark(one.name, category.name, "fail", reason=f"no_answer: {answer.error or 'there is no reply'}"[:300])
             for category in card.categories
             for one in category.criteria
         ]

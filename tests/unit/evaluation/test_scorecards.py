@@ -15,7 +15,7 @@ from pointsman.evaluation.judges.seam import Finding
 from pointsman.evaluation.scorecard_marks import Mark, Quote, Status, add_up, count, turn_grades
 from pointsman.evaluation.scorecard_scoring import score_plan, score_reply
 from pointsman.evaluation.scorecards import Card, card_from, read_card
-from support.judged import ListedJudge, answered, reply, said
+from support.judged import ListedJudge, answered, said
 
 HEAD = "name: care\ncategories:\n  - name: Words\n    criteria:\n"
 STATUSES: tuple[Status, ...] = ("pass", "fail", "unknown", "not_applicable")
@@ -163,9 +163,11 @@ def test_without_a_judge_its_criteria_are_unknown_and_plans_are_graded_apart() -
     assert asyncio.run(score_plan(card(ASK), case.turn, {})) is None
 
 
-def test_no_reply_is_unknown_everywhere() -> None:
+def test_no_reply_fails_as_it_fails_the_graders() -> None:
     case, answer = answered("x")
     gone = type(answer)("c1", "m", 1, "live", error="timeout")
     found = asyncio.run(score_reply(card(THREE), case, gone))
-    assert (found.passed, found.score, found.counts["unknown"]) == (None, None, 3)
-    assert reply("x").text == "x"
+    assert (found.passed, found.score, found.counts["fail"]) == (False, 0.0, 3)
+    assert found.marks[0].reason == "no_answer: timeout"
+    written = type(answer)("c1", "m", 1, "recorded", text_calls="[x(a=1)]")
+    assert asyncio.run(score_reply(card(THREE), case, written)).passed is True
