@@ -199,6 +199,31 @@ def test_sent_again_is_taken_once_and_packages_that_wrap_each_other_count_once(t
     assert taking.one().id == f"otlp-{TRACE}-{2:016x}"
 
 
+def test_what_two_packages_know_of_one_call_is_put_together(taking: Taking) -> None:
+    library = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "anthropic",
+        "gen_ai.request.model": "claude-haiku-4-5",
+        "gen_ai.response.id": "msg_1",
+        "gen_ai.usage.input_tokens": 100,
+        "gen_ai.usage.output_tokens": 5,
+        "gen_ai.usage.cache_write.input_tokens": 60,
+        "anthropic.usage.cache_creation.ephemeral_1h_input_tokens": 40,
+        "anthropic.message.stop_reason": "max_tokens",
+    }
+    words = {name: held for name, held in NEW.items() if "usage" not in name and "finish" not in name}
+    beside = a_span(words | {"gen_ai.response.id": "msg_1"}, 1)
+    around = a_span(OPENINFERENCE, 3, traceId="a" * 32)
+    inside = a_span(library, 4, traceId="a" * 32, parentSpanId=f"{3:016x}")
+    taking.take(as_json(request(beside, a_span(library, 2), around, inside)))
+    assert len(taking.turns()) == 2
+    for turn in taking.turns():
+        assert turn.usage is not None
+        assert (turn.usage.cache_write, turn.usage.cache_write_1h) == (60, 40)
+        assert turn_of(turn).messages[-1].text == "My refund?"
+        assert turn.steps[0].stop_reason == "max_tokens"
+
+
 def test_other_spans_are_no_turns(taking: Taking) -> None:
     kinds = ["embeddings", "execute_tool", "invoke_agent"]
     spans = [a_span({"gen_ai.operation.name": kind, "gen_ai.request.model": "m"}, n) for n, kind in enumerate(kinds, 1)]

@@ -18,6 +18,7 @@ from pointsman.catalog.book import Catalog
 from pointsman.domain.record import TurnRecord
 from pointsman.execution.privacy.redaction import Redactor
 from pointsman.monitoring.otlp import reading
+from pointsman.monitoring.otlp.doubles import each_once
 from pointsman.monitoring.otlp.turns import turn_id, turn_of_span
 from pointsman.monitoring.otlp.wire import Received, content_type_of, spans_of, unpacked
 from pointsman.monitoring.telemetry.conventions import SCOPE
@@ -97,7 +98,7 @@ class Capture:
         sound = [span for span in spans if span.sound]
         # What Pointsman itself sent and a collector sent on is in a store already.
         foreign = [span for span in sound if span.scope != SCOPE]
-        calls = _innermost([span for span in foreign if reading.is_model_call(span)])
+        calls = each_once([span for span in foreign if reading.is_model_call(span)])
         traces = self._traces(foreign)
         known = known_traces(self._store, (span.trace_id for span in calls), key_id) if calls else {}
         known |= {trace.trace_id: trace.conversation_id or known.get(trace.trace_id) for trace in traces}
@@ -160,9 +161,3 @@ class Capture:
             StoreError: the store cannot be written.
         """
         await self._store.write(forget_job(self._now_us() - _REMEMBERED_US))
-
-
-def _innermost(calls: list[Received]) -> list[Received]:
-    """Leave out calls that only wrap another one: two packages that watch one call would count it twice."""
-    parents = {(span.trace_id, span.parent_id) for span in calls}
-    return [span for span in calls if (span.trace_id, span.span_id) not in parents]

@@ -35,11 +35,13 @@ _READ: Final = (
 )
 _WRITTEN: Final = (
     "gen_ai.usage.cache_creation.input_tokens",
+    "gen_ai.usage.cache_write.input_tokens",
     "gen_ai.usage.cache_creation_input_tokens",
     "gen_ai.usage.details.cache_creation_input_tokens",
     "llm.token_count.prompt_details.cache_write",
     "llm.usage.cache_creation_input_tokens",
 )
+_WRITTEN_1H: Final = ("anthropic.usage.cache_creation.ephemeral_1h_input_tokens",)
 _REASONED: Final = (
     "gen_ai.usage.reasoning.output_tokens",
     "gen_ai.usage.reasoning_tokens",
@@ -49,7 +51,12 @@ _REASONED: Final = (
     "llm.usage.reasoning_tokens",
 )
 _TOTALS: Final = ("gen_ai.usage.total_tokens", "llm.token_count.total", "llm.usage.total_tokens")
-_REASONS: Final = ("gen_ai.response.finish_reasons", "gen_ai.response.finish_reason", "llm.finish_reason")
+_REASONS: Final = (
+    "gen_ai.response.finish_reasons",
+    "gen_ai.response.finish_reason",
+    "llm.finish_reason",
+    "anthropic.message.stop_reason",
+)
 _FIRST_S: Final = (
     "gen_ai.response.time_to_first_chunk",
     "gen_ai.server.time_to_first_token",
@@ -126,7 +133,10 @@ def usage_of(flat: Mapping[str, Any]) -> Usage | None:
     uncached = given if beside else given - cached
     if max(uncached, output, cached) > _MOST_TOKENS:
         return None
-    return Usage(uncached, output, read, written, None, reasoned)
+    hour = _count(first_of(flat, _WRITTEN_1H))
+    return Usage(
+        uncached, output, read, written, hour if hour is not None and hour <= (written or 0) else None, reasoned
+    )
 
 
 def first_token_ms(span: Received) -> float | None:
