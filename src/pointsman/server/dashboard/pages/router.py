@@ -18,6 +18,7 @@ from pointsman.monitoring.questions import escalations, series
 from pointsman.server.dashboard import what_if
 from pointsman.server.dashboard.figures import Figure, counted, figure, said
 from pointsman.server.dashboard.plots import Plot, plot
+from pointsman.server.dashboard.runner_ups import runner_ups
 from pointsman.server.dashboard.tables import Cell, Column, Table
 from pointsman.server.dashboard.view import Shown, View
 
@@ -64,6 +65,7 @@ def _show(view: View) -> Shown:
         _rules(view, groups),
         _up_table(view, up),
         confused,
+        runner_ups(view.router.store),
     )
     data = {
         "any": True,
