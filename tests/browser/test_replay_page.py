@@ -11,6 +11,7 @@ import pytest
 
 from browser.looking import NARROW, WIDE, Watched
 from pointsman.app import build_router
+from pointsman.store.promotions import Promotions
 from support.gateway import GatewayUnderTest
 from support.replay_runs import write_runs
 
@@ -61,3 +62,37 @@ def test_from_no_run_to_a_verdict(browser: Browser, served: tuple[GatewayUnderTe
             tab.open(f"/replay?baseline={way_out}&candidate=new", status=400)
     finally:
         tab.close()
+
+
+POLICY = """version: 1
+providers: {anthropic: {host: anthropic}, google: {host: google}}
+tiers: {small: [anthropic/claude-haiku-4-5]}
+routes: {direct: {tiers: [small]}}
+default_route: direct
+"""
+
+
+def test_a_passing_gate_is_promoted_from_the_page(browser: Browser, tmp_path: Path, screens: Path) -> None:
+    policy = tmp_path / "pointsman.yaml"
+    policy.write_text(POLICY, encoding="utf-8")
+    old, new = "anthropic/claude-haiku-4-5", "google/gemini-3.5-flash"
+    write_runs(tmp_path / "runs", (old, new), cases=900)
+    router = build_router(policy, store=f"sqlite:///{tmp_path}/data.db", simulate_at="http://127.0.0.1:9")
+    with GatewayUnderTest(router, None) as running:
+        tab = Watched(browser, running.base_url)
+        try:
+            _look(tab, "/replay?baseline=old&candidate=new", screens, "replay-promote")
+            tab.page.get_by_text("Promote", exact=True).click()
+            confirm = tab.page.locator("details.confirm")
+            assert "google/gemini-3.5-flash takes the place of anthropic/claude-haiku-4-5" in confirm.inner_text()
+            confirm.get_by_label("Why, for the record").fill("cheaper")
+            confirm.get_by_role("button").click()
+            assert "stands in place of" in tab.page.inner_text("main")
+            tab.check()
+        finally:
+            tab.close()
+    assert "small: [google/gemini-3.5-flash]" in policy.read_text(encoding="utf-8")
+    kept = Promotions(router.store).history()[0]
+    assert (kept.action, kept.reason, kept.forced) == ("promote", "cheaper", False)
+    assert kept.gate is not None
+    assert kept.gate["answer"] == "pass"

@@ -54,11 +54,11 @@ def _run(folder: Path, cases: list[Case], model: str, wrong: set[int]) -> None:
     (folder / "answers.jsonl").write_bytes(b"\n".join(answers) + b'\n{"key": "torn')
 
 
-def write_runs(folder: Path) -> tuple[Path, Path]:
+def write_runs(folder: Path, models: tuple[str, str] = ("old", "new"), cases: int = CASES) -> tuple[Path, Path]:
     """Write a case file and two runs, ``old`` (wrong in one case) and ``new`` (wrong in three others); return the runs."""
     folder.mkdir(parents=True, exist_ok=True)
-    cases = [hostile_case(n) for n in range(CASES)]
-    (folder / "cases.jsonl").write_bytes(HEAD + b"".join(map(encode_case, cases)))
-    _run(folder / "old", cases, "old", {7})
-    _run(folder / "new", cases, "new", {1, 2, 3})
+    made = [hostile_case(n) for n in range(cases)]
+    (folder / "cases.jsonl").write_bytes(HEAD + b"".join(map(encode_case, made)))
+    _run(folder / "old", made, models[0], {7})
+    _run(folder / "new", made, models[1], {1, 2, 3})
     return folder / "old", folder / "new"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,9 +11,9 @@ from pointsman.cli.console import out, plain, print_json
 from pointsman.cli.gate import EXIT_CODES, measured_beside
 from pointsman.cli.promote_history import Actor, actor_of, show_history
 from pointsman.cli.store_options import AsJson, StoreUrl
-from pointsman.errors import PolicyError, UsageError
+from pointsman.errors import UsageError
 from pointsman.routing.policy import Policy, parse_policy
-from pointsman.store import DEFAULT_URL, Store, open_store
+from pointsman.store import DEFAULT_URL, open_store
 
 if TYPE_CHECKING:
     from pointsman.evaluation.promoting import Evidence, Swap
@@ -46,6 +45,8 @@ def command(
 
     Running gateways follow within seconds. Exit codes: 0 promoted, 1 the gate fails, 2 wrong input, 3 not enough evidence.
     """
+    from pointsman.evaluation.promotion_writing import Doing, carry_out, read_whole
+
     if history:
         show_history(store, json=json)
         return
@@ -54,13 +55,15 @@ def command(
     found = None if model else _judged(baseline, candidate, gate, store)
     if found is None and not force:
         raise UsageError("--model OLD=NEW has no evidence: give --baseline and --candidate, or --force --why")
-    text = _read(policy)
+    text = read_whole(policy)
     now = parse_policy(text.removeprefix("\ufeff"), str(policy))
     names = _pair(model) if found is None else (found.old.model, found.new.model)
     swap = _swap(text, now, names, (to, at), store)
     refused = _refused(found, simulated=simulated, force=force)
     if refused is None and not dry_run:
-        _carry_out(policy, text, now, swap, found, store, (actor_of(by), why), forced=force and not _passes(found))
+        doing = Doing(policy, text, now, swap, found, actor_of(by), why, forced=force and not _passes(found))
+        with open_store(store) as opened:
+            carry_out(opened, doing)
     _tell(swap, found, refused, dry_run=dry_run, json=json)
     if refused is not None:
         raise typer.Exit(EXIT_CODES[found.gate.answer] if found is not None else 2)
@@ -99,21 +102,11 @@ def _pair(model: str | None) -> tuple[str, str]:
     return old, new
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise PolicyError(f"{path}: no such file; name the policy with --policy") from None
-    except UnicodeDecodeError:
-        raise PolicyError(f"{path}: not UTF-8 text") from None
-    except OSError as error:
-        raise PolicyError(f"{path}: cannot be read: {error.strerror or error}") from None
-
-
 def _swap(text: str, now: Policy, names: tuple[str, str], wish: tuple[Path | None, str | None], store: str) -> Swap:
     from pointsman.catalog.book import Catalog
     from pointsman.cli.replay_policies import prompts_in_force
     from pointsman.evaluation.promoting import is_policy, model_swap, policy_swap
+    from pointsman.evaluation.promotion_writing import read_whole
     from pointsman.routing.router import Routing
     from pointsman.store.location import parse_url
 
@@ -124,7 +117,11 @@ def _swap(text: str, now: Policy, names: tuple[str, str], wish: tuple[Path | Non
         known = prompts_in_force(store) if parse_url(store).path.exists() else {}
         versions = {role: prompt.version for role, prompt in known.items()}
         # Read as if it stood where it is going to stand: a path in it starts at its folder.
-        new = None if to is None else (new_text := _read(to), parse_policy(new_text.removeprefix("\ufeff"), now.source))
+        new = (
+            None
+            if to is None
+            else (new_text := read_whole(to), parse_policy(new_text.removeprefix("\ufeff"), now.source))
+        )
         swap = policy_swap(now, versions, names, new)
     else:
         catalog = Catalog.load(now.catalogue_path)
@@ -134,52 +131,6 @@ def _swap(text: str, now: Policy, names: tuple[str, str], wish: tuple[Path | Non
             swap.policy, Catalog.load(swap.policy.catalogue_path)
         )  # unknown models are told before anything is written
     return swap
-
-
-def _carry_out(
-    path: Path,
-    before: str,
-    now: Policy,
-    swap: Swap,
-    found: Evidence | None,
-    store: str,
-    who: tuple[str, str],
-    *,
-    forced: bool,
-) -> None:
-    from pointsman.cli.promote_history import write_whole
-    from pointsman.store.promotions import Kind, Promotion, Promotions
-
-    kind: Kind = "prompt" if swap.text is None else "model" if swap.changes[0][0] != now.source else "policy"
-    with open_store(store) as opened:
-        _point(opened, swap.prompts, who)
-        Promotions(opened).add(
-            Promotion(
-                action="promote",
-                kind=kind,
-                actor=who[0],
-                reason=who[1],
-                changes=swap.changes,
-                policy_file="" if swap.text is None else str(path.resolve()),
-                before_version=now.version,
-                after_version=None if swap.policy is None else swap.policy.version,
-                before_text=None if swap.text is None else before,
-                after_text=swap.text,
-                gate=None if found is None else found.for_history(),
-                forced=forced,
-                simulated=found is not None and found.simulated,
-            )
-        )
-    if swap.text is not None:
-        write_whole(path, swap.text)
-
-
-def _point(store: Store, prompts: Mapping[str, str], who: tuple[str, str]) -> None:
-    from pointsman.execution.prompts import PromptBook
-
-    book = PromptBook(store)
-    for role, version in prompts.items():
-        book.promote(role, version, agent=None, who=who)
 
 
 def _tell(swap: Swap, found: Evidence | None, refused: str | None, *, dry_run: bool, json: bool) -> None:

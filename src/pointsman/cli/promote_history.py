@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import os
-import tempfile
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +11,6 @@ from rich.table import Table
 from pointsman.cli.console import out, plain, print_json
 from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import at
-from pointsman.errors import PolicyError
 from pointsman.store import open_store
 from pointsman.store.location import parse_url
 from pointsman.store.promotions import Promotion, Promotions
@@ -30,30 +26,6 @@ def actor_of(by: str | None) -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
         return "unknown"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace a file's content in one step: who reads it meanwhile sees the old or the new text, never a part.
-
-    Raises:
-        PolicyError: it cannot be written; the old content stands.
-    """
-    target = path.resolve()  # a link stays a link
-    try:
-        mode = target.stat().st_mode if target.exists() else 0o644
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(text.encode())
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(name).chmod(mode & 0o777)
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise PolicyError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def show_history(store: str, *, json: bool) -> None:

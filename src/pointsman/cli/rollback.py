@@ -9,7 +9,7 @@ import typer
 
 from pointsman.cli.console import out, plain, print_json
 from pointsman.cli.promote import DEFAULT, Why
-from pointsman.cli.promote_history import Actor, actor_of, write_whole
+from pointsman.cli.promote_history import Actor, actor_of
 from pointsman.cli.store_options import AsJson, StoreUrl
 from pointsman.errors import UsageError
 from pointsman.execution.prompts import PromptBook
@@ -33,6 +33,8 @@ def command(
 
     Running gateways follow within seconds. Exit codes: 0 done, 2 there is nothing to take back, or the file was edited since.
     """
+    from pointsman.evaluation.promotion_writing import write_whole
+
     with open_store(store, must_exist=True, read_only=False) as opened:
         book = Promotions(opened)
         last = book.standing(str(policy.resolve()))

@@ -237,7 +237,11 @@ def traffic(board: Board, chosen: Slice, known: frozenset[str], baseline: str | 
         "baseline": baseline or "",
     }
     groups = [one for one in board.groups(_TRAFFIC, chosen, ("route", "model")) if one["by"]["model"] in known]
-    return {name: value for name, value in {**found, **_routes(groups[:ROUTES])}.items() if value}
+    routes = _routes(groups[:ROUTES])
+    if not routes:
+        # Nothing was answered by a model of today's catalogue: the baseline is what a bill can be made for.
+        found["models"] = found["baseline"]
+    return {name: value for name, value in {**found, **routes}.items() if value}
 
 
 def _routes(groups: list[Any]) -> Fields:

@@ -77,7 +77,7 @@ def _worked_out(view: View) -> tuple[Filled, Estimate | None, tuple[Remark, ...]
     """Return what is in the form and its bill; no bill where the form is empty or wrong."""
     now = datetime.fromtimestamp(view.now_us / 1e6, UTC)
     catalog, preset = view.router.catalog, view.query.get("preset", "")
-    fields = workload_form.given(view.query)
+    fields, source = workload_form.given(view.query), ""
     try:
         if preset and not fields:
             known = load_preset(preset)
@@ -87,13 +87,13 @@ def _worked_out(view: View) -> tuple[Filled, Estimate | None, tuple[Remark, ...]
                 found,
                 remarks(preset, known, catalog, now),
             )
-        source = "the form" if fields else f"the traffic of {view.filter.words}"
+        source = "what was written" if fields else f"the traffic of {view.filter.words}"
         fields = fields or _traffic(view)
         if not fields:
             return Filled({}, "", ""), None, ()
         found = estimate(workload_form.workload_of(fields, catalog), catalog, now)
     except (RequestError, CatalogError) as error:
-        return Filled(fields, "the form", str(error)), None, ()
+        return Filled(fields, source, str(error)), None, ()
     except PointsmanError as error:
         raise RequestError(str(error), param="preset") from None
     return Filled(fields, source), found, ()

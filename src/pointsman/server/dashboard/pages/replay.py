@@ -19,14 +19,25 @@ from pointsman.evaluation.run_log import RunHead, read_grades, read_head
 from pointsman.evaluation.run_plots import cost_plot, level, margin_plots, repeat_plot, time_plot
 from pointsman.evaluation.run_shelf import KeptRun, Shelf, read_shelf, run_folder
 from pointsman.evaluation.run_summary import ModelSum, Share, summarise
+from pointsman.server.dashboard import promotion
 from pointsman.server.dashboard.plots import Plot
 from pointsman.server.dashboard.tables import Cell, Column, Table
-from pointsman.server.dashboard.view import Shown, View
+from pointsman.server.dashboard.view import Moved, Shown, View
 from pointsman.store.labels import Labels
 
 _FLIPS: Final = 20
 _ARMS: Final = 400
 _TEXT: Final = 300
+
+
+async def act(view: View) -> Moved:
+    """Put the candidate in the baseline's place."""
+    view.require("operator")
+    return await view.ask(_promote, view)
+
+
+def _promote(view: View) -> Moved:
+    return promotion.promote(view, _judged(view, (view.form.get("baseline", ""), view.form.get("candidate", ""))))
 
 
 async def show(view: View) -> Shown:
@@ -181,6 +192,7 @@ def _compared(view: View) -> Shown:
         more=total - len(views.views),
         report=f"pointsman run-report {new.folder}#{new.model} --against {old.folder}#{old.model} --html gate.html",
         promote=f"pointsman promote {command}" if gate.answer == "pass" else "",
+        **promotion.offer(view, found),
     )
     title = f"{new.model[:60]} in place of {old.model[:60]}"
     return Shown(
