@@ -26,7 +26,7 @@ _LONGEST = 2000
 _PAIR_KEYS = {"1": "first", "2": "second", "a": "first", "b": "second", "0": "tie", "t": "tie", "s": "skip"}
 _REPLY_KEYS = {"p": "pass", "f": "fail", "s": "skip"}
 _ASKED = {
-    "pair": "1 or 2 is better, 0 no difference, s skip, n note, i should be, q stop",
+    "pair": "1 or 2 (a or b) is better, 0 (t) no difference, s skip, n note, i should be, q stop",
     "reply": "p pass, f fail, s skip, n note, i should be, q stop",
 }
 
@@ -68,7 +68,7 @@ def _answer(item: Item, shown: Shown, labeller: str, ask: Callable[[str], str], 
     """Show an item and return what is said of it; None: stop."""
     console = out()
     first, second, _ = shown.in_order(item.id, labeller)
-    console.rule(f"{waiting:,} waiting")
+    console.rule(f"{waiting:,} waiting", style="dim")
     _conversation(console, shown.messages)
     if second is None:
         _reply(console, "the reply", first)
