@@ -50,9 +50,9 @@ def command(
     picked = None if sample is None else Stratified(sample, groups, seed)
     if to is not None and to.resolve() == file.resolve():
         raise UsageError(f"--to {to}: is the file that is read. Give another one.")
-    summary = _pass(file, chosen, picked, to)
-    if not summary.cases:
-        raise UsageError(f"{file}: no case {'is left by --filter' if filter_ else 'can be read'}.")
+    problems: list[str] = []
+    summary = _pass(file, chosen, picked, to, problems)
+    _complain(problems)
     if json:
         import msgspec
 
@@ -61,7 +61,7 @@ def command(
         _show(summary, to or file)
 
 
-def _pass(file: Path, chosen: Filter, picked: Stratified | None, to: Path | None) -> Summary:
+def _pass(file: Path, chosen: Filter, picked: Stratified | None, to: Path | None, problems: list[str]) -> Summary:
     from pointsman.evaluation.case_choice import Counting
     from pointsman.evaluation.case_file import encode_case
 
@@ -69,17 +69,24 @@ def _pass(file: Path, chosen: Filter, picked: Stratified | None, to: Path | None
         for case in _wanted(file, chosen, []):
             picked.count(case)
     counting = Counting()
-    problems: list[str] = []
     with _writing(to) as write:
         for case in _wanted(file, chosen, problems):
             if picked is None or picked.takes(case):
                 counting.add(case)
                 write(encode_case(case))
+        summary = counting.summary()
+        if not summary.cases:
+            # A file that holds none is no case file: its first line says enough. Nothing is written.
+            first = f" {problems[0].removeprefix(f'{file}: ')}" if problems else ""
+            raise UsageError(f"{file}: no case {'is left by --filter' if chosen.wanted else 'can be read'}.{first}")
+    return summary
+
+
+def _complain(problems: list[str]) -> None:
     for problem in problems[:_SHOWN]:
         err().print(plain(problem))
     if len(problems) > _SHOWN:
         err().print(f"... and {len(problems) - _SHOWN:,} more lines left out")
-    return counting.summary()
 
 
 def _wanted(file: Path, chosen: Filter, problems: list[str]) -> Iterator[Case]:
@@ -108,6 +115,8 @@ def _writing(to: Path | None) -> Iterator[Callable[[bytes], object]]:
         new.replace(to)
     except OSError as error:
         raise UsageError(f"{to}: cannot be written: {error.strerror}.") from error
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _show(summary: Summary, file: Path) -> None:

@@ -97,7 +97,7 @@ def command(
         pool=pool_of(pool, processes),
         cap=dollars(max_usd),
         dry_run=dry_run,
-        where=LiveWhere(policy, emulated, script, seed, prompts),
+        where=LiveWhere(policy, emulated, script, seed, prompts, only_priced=dry_run),
         price=prices_of(prices),
         retry_errors=retry_errors,
         json=json,

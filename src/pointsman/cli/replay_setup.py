@@ -34,7 +34,7 @@ _USUAL_TOKENS = 200
 
 
 class LiveWhere(msgspec.Struct, frozen=True):
-    """Where live models are asked, as the flags say."""
+    """Where live models are asked, as the flags say. ``only_priced``: nowhere, only their prices are wanted."""
 
     policy: Path | None = None
     emulated: bool = False
@@ -42,6 +42,7 @@ class LiveWhere(msgspec.Struct, frozen=True):
     seed: int = 0
     prompts: str | None = None
     """The store whose prompts policies answer with; None: the shipped ones."""
+    only_priced: bool = False
 
 
 class Models(msgspec.Struct, frozen=True):
@@ -110,6 +111,7 @@ async def _live(
             paces.setdefault(model.provider, Pace()),
             where.seed,
             router.catalog.rates(model.id, datetime.now(UTC)),
+            only_priced=where.only_priced,
         )
     return found
 

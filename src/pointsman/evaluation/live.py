@@ -43,11 +43,21 @@ class LiveModel:
     """One model of the catalogue.
 
     ``seed`` plus the number of a repeat is sent along, to the providers that take one: repeats differ, and can be repeated.
+    ``only_priced``: it will not be asked, so it needs no key.
     """
 
-    def __init__(self, asker: Asker, model: str, pace: Pace, seed: int = 0, rates: Rates | None = None) -> None:
+    def __init__(  # noqa: PLR0913 - what a model is asked with, by name
+        self,
+        asker: Asker,
+        model: str,
+        pace: Pace,
+        seed: int = 0,
+        rates: Rates | None = None,
+        *,
+        only_priced: bool = False,
+    ) -> None:
         self.name = model
-        self.origin = asker.origin(model)
+        self.origin = asker.known_origin(model) if only_priced else asker.origin(model)
         # What an emulator said must never stand in for a model.
         self.settings = f"{self.origin} seed {seed}"
         self._asker = asker
