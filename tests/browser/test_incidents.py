@@ -36,8 +36,9 @@ def test_an_incident_is_looked_after_to_its_end(
     tab.page.locator("details.confirm button").click()
     tab.page.wait_for_load_state("load")
     tab.check()
-    kinds = [event.kind for event in reader.timeline(one.id)]
-    assert kinds == ["opened", "acknowledged", "silenced", "note", "resolved"]
+    # The gateway's own watch may write lines of its own meanwhile.
+    done = [event.kind for event in reader.timeline(one.id) if event.who]
+    assert done == ["acknowledged", "silenced", "note", "resolved"]
 
 
 @pytest.mark.parametrize("path", ["/incidents", "/drift"])

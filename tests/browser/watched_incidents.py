@@ -52,6 +52,9 @@ def _seed(store: Store, model: str, word: str) -> None:
     )
     slow = {"rule": "first-token", "measure": "first_token", "family": "service", "text": f"{word} is slow"}
 
+    key = '["tool_calls",[],"model",""]'
+    places = Tallies(store).places([key, "served"])  # where the demo's own gateway has counted up to
+
     def write(connection: sqlite3.Connection) -> None:
         for fields, at in (({}, now - 40 * _MINUTE_US), (slow, now - 300 * _MINUTE_US)):
             one = Finding(**{**{name: getattr(firing, name) for name in firing.__struct_fields__}, **fields})
@@ -61,13 +64,12 @@ def _seed(store: Store, model: str, word: str) -> None:
         )
         book.apply(connection, [Judged(over, True)], now - 200 * _MINUTE_US)
         minute = now // _MINUTE_US
-        key = '["tool_calls",[],"model",""]'
         counted = {Cell(key, True, minute - 160 + n, model): Tally(14, 13 if n < 110 else 11) for n in range(150)}
         seen = [
             Sighting(model, True, name, now - days * 1440 * _MINUTE_US, now, 400)
             for name, days in (("mini-1", 9), (word, 2))
         ]
-        Tallies(store).add(connection, {key: None, "served": None}, counted, seen, 0)
+        Tallies(store).add(connection, places, counted, seen, max(place or 0 for place in places.values()))
         for days, passed in ((3, 48), (2, 49), (1, 37)):
             at = now - days * 1440 * _MINUTE_US
             keep(connection, Night(at, model, "v1", True, 50, passed, ("case-1",), {word: 50}, Decimal("0.02")))

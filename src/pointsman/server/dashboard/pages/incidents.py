@@ -16,7 +16,7 @@ from pointsman.monitoring.monitors.finding import length
 from pointsman.monitoring.monitors.measures import WORDS, from_tables
 from pointsman.monitoring.monitors.rulebook import rules_of
 from pointsman.monitoring.monitors.stored_counts import StoredCounts
-from pointsman.server.dashboard.figures import Figure, counted, figure, said
+from pointsman.server.dashboard.figures import Figure, counted, figure
 from pointsman.server.dashboard.plots import Plot, plot
 from pointsman.server.dashboard.tables import Cell, Column, Table
 from pointsman.server.dashboard.view import Moved, Shown, View
@@ -118,18 +118,18 @@ def _one(view: View) -> Shown:
     data = {
         "one": one,
         "lasted": _lasted(one, view.now_us),
-        "figures": _figures(one, signals, len(turns)),
+        "figures": _figures(signals, len(turns)),
         "chart": _chart(view, one, signals),
         "timeline": reader.timeline(one.id),
         "may": view.person.may("operator"),
         "lengths": tuple(_HOURS),
     }
     tables = (_evidence(signals), _turns(view, turns), _sent(view, one))
-    verdict = f"{one.severity.capitalize()}, {one.state}, {_lasted(one, view.now_us)}."
+    verdict = f"{one.severity.capitalize()}, {one.state}, {_lasted(one, view.now_us)}; about {one.subject}."
     return Shown(data, verdict, tables, title=_title(one))
 
 
-def _figures(one: Incident, signals: list[Signal], turns: int) -> list[Figure]:
+def _figures(signals: list[Signal], turns: int) -> list[Figure]:
     first = _decoded(signals[0]) if signals else {}
     affected, of = first.get("affected") or 0, first.get("of") or 0
     return [
@@ -140,8 +140,7 @@ def _figures(one: Incident, signals: list[Signal], turns: int) -> list[Figure]:
             hint="Of the newest turns in the window of the rule that fired first, at most 1,000",
         ),
         counted("Turns linked", turns),
-        said("About", one.subject),
-        said("Fired first", signals[0].rule if signals else None, why="no rule: it was opened by nothing that is kept"),
+        counted("Rules that fired", len(signals)),
     ]
 
 
@@ -264,5 +263,6 @@ def _verdict(going_on: list[Incident]) -> str:
         return "No incident goes on."
     pages = sum(one.severity == "page" for one in going_on)
     newest = going_on[0]
-    many = "One incident goes on" if len(going_on) == 1 else f"{len(going_on)} incidents go on"
-    return f"{many}, {pages} of them worth waking somebody; the newest: {_title(newest)}."
+    if len(going_on) == 1:
+        return f"One incident goes on, a {newest.severity}: {_title(newest)}."
+    return f"{len(going_on)} incidents go on, {pages} of them pages; the newest: {_title(newest)}."
