@@ -129,7 +129,8 @@ def list_(
 ) -> None:
     """List checked turns, the newest first."""
     from pointsman.cli.shadow_view import row_json, show_rows
-    from pointsman.store.shadow import STATES, Shadows
+    from pointsman.store.shadow import Shadows
+    from pointsman.store.shadow_rows import STATES
 
     if state is not None and state not in STATES:
         raise UsageError(f"--state {state!r} is none of: {', '.join(STATES)}")

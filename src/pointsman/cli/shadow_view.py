@@ -14,7 +14,7 @@ from pointsman.monitoring.misroutes_of import Rates
 from pointsman.monitoring.shadow.standing import Pair, Standing
 from pointsman.monitoring.shadow.words import remarks, said, sentence, verdict
 from pointsman.store.money import from_pico
-from pointsman.store.shadow import STATES, ShadowRow
+from pointsman.store.shadow_rows import STATES, ShadowRow
 
 _SHOWN = 4_000
 

@@ -13,7 +13,7 @@ from pointsman.monitoring.columns.schema import TABLES
 from pointsman.store import Store
 from pointsman.store.captured import settle_waiting
 from pointsman.store.erasing import Doomed, erase, scrub, with_bodies
-from pointsman.store.shadow import shadow_conversation
+from pointsman.store.shadow_rows import shadow_conversation
 
 _ROUNDS = 3
 """How often it is looked again for turns that came in meanwhile."""

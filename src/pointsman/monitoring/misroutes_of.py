@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from pointsman.monitoring.misroutes import Errors, Misroutes, Unit, errors_of, misroutes
-from pointsman.store.shadow import Chosen, Seen, Shadows
+from pointsman.store.shadow import Shadows
+from pointsman.store.shadow_rows import Chosen, Seen
 from pointsman.store.store import Store
 
 UNKNOWN_INTENT = ""

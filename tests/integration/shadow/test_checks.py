@@ -22,7 +22,8 @@ from pointsman.monitoring.asking.asker import Asker
 from pointsman.monitoring.forgetting import Wanted, forget
 from pointsman.monitoring.shadow.service import Pass, ShadowChecks, build
 from pointsman.store.labels import Labels
-from pointsman.store.shadow import ShadowRow, Shadows
+from pointsman.store.shadow import Shadows
+from pointsman.store.shadow_rows import ShadowRow
 from support.gateway import policy
 from support.shadows import AT_US, HAIKU, MINI, OPUS, make, reply
 

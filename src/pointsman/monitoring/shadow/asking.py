@@ -23,7 +23,7 @@ from pointsman.execution.limits.worst_case import Measure
 from pointsman.execution.work import Held, Wish
 from pointsman.providers.transport_errors import was_never_sent
 from pointsman.store.money import to_pico
-from pointsman.store.shadow import shadow_conversation
+from pointsman.store.shadow_rows import shadow_conversation
 
 PURPOSE: Final = "shadow"
 _SHORTEST: Final = 1_024

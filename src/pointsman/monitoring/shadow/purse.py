@@ -8,7 +8,8 @@ import msgspec
 
 from pointsman.routing.sections_shadow import ShadowBudget
 from pointsman.store.money import to_pico
-from pointsman.store.shadow import Money, Routed, Shadows
+from pointsman.store.shadow import Shadows
+from pointsman.store.shadow_rows import Money, Routed
 
 
 class Period(msgspec.Struct, frozen=True):

@@ -20,26 +20,21 @@ import msgspec
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
 from pointsman.errors import BudgetExceeded, StoreError
-from pointsman.evaluation.judges.model_judge import ModelJudge
-from pointsman.evaluation.judges.seam import Comparison
 from pointsman.execution.agents.owner import Owner
 from pointsman.execution.work import Held
 from pointsman.monitoring.shadow.access import Access, is_redacted
 from pointsman.monitoring.shadow.asking import Caller, Heard, shadow_turn
 from pointsman.monitoring.shadow.house import House
-from pointsman.monitoring.shadow.judging import Bench, ask, review_chance, review_item, worst_of
 from pointsman.monitoring.shadow.pairs import NotCheckable, Shipped, shipped_of
 from pointsman.monitoring.shadow.purse import Purse, purse_of
-from pointsman.monitoring.shadow.verdicts import Found, by_judge, by_rule, without_judge
 from pointsman.routing.sections_shadow import ShadowSection
-from pointsman.store.labels import Labels
-from pointsman.store.shadow import Reservation, ShadowRow, Shadows, State
+from pointsman.store.shadow import Shadows
+from pointsman.store.shadow_rows import Reservation, ShadowRow, State
 
 _log = logging.getLogger(__name__)
 _TRIES: Final = 3
-_AT_A_TIME: Final = 200
+AT_A_TIME: Final = 200
 _FRESH_S: Final = 60.0
-_REPLY = msgspec.json.Decoder(Reply)
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -51,16 +46,6 @@ class Ready(msgspec.Struct, frozen=True):
     worst: int
     simulated: bool
     most_output: int
-
-
-class Case(msgspec.Struct, frozen=True):
-    """A pair to be judged. ``judge`` None: ``found`` is all that will be found. ``worst`` is in pico-dollars."""
-
-    shipped: Shipped
-    shadow: Reply
-    found: Found
-    judge: ModelJudge | None = None
-    worst: int | None = None
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -81,11 +66,9 @@ class Runner:
         self._house = house
         self._section = section
         self._now = now
+        self.access = Access(house)
         self.shadows = Shadows(house.store)
         self.owner = Owner()
-        self._labels = Labels(house.store)
-        self._access = Access(house)
-        self._bench = Bench(house, self._access)
         self._purses: dict[bool | None, tuple[float, Purse]] = {}
         self.caller = Caller(house.engine.dispatch, house.policy.budgets.bytes_per_token)
 
@@ -131,8 +114,8 @@ class Runner:
 
     async def answer(self) -> int:
         """Have chosen turns answered by the stronger model, the oldest first; return how many were taken on."""
-        rows = await asyncio.to_thread(self.shadows.due, "waiting", _AT_A_TIME)
-        return await self._side_by_side(rows, self._answer_one)
+        rows = await asyncio.to_thread(self.shadows.due, "waiting", AT_A_TIME)
+        return await self.side_by_side(rows, self._answer_one)
 
     async def _answer_one(self, row: ShadowRow) -> None:
         ready = await self.ready(row)
@@ -156,10 +139,10 @@ class Runner:
             shipped = shipped_of(self._house.store, row.turn_id, redacted=self._house.redactor is not None)
         except NotCheckable as why:
             return Ended("failed", {"error_text": str(why)})
-        against = self._access.models(self._section.against)
+        against = self.access.models(self._section.against)
         if not against or set(against) & set(shipped.models):
             return _nothing_stronger(row, shipped)
-        refusals = [(name, self._access.refusal(name, shipped.turn, shipped.record)) for name in against]
+        refusals = [(name, self.access.refusal(name, shipped.turn, shipped.record)) for name in against]
         model = next((name for name, refusal in refusals if refusal is None), None)
         if model is None:
             return Ended("not_allowed", {"error_text": "; ".join(text for _, text in refusals if text)[:400]})
@@ -189,7 +172,7 @@ class Runner:
             Short: there is not enough of it; where the turn has waited for too long, that is written down.
         """
         row = ready.row
-        if not await self._reserve(row, "waiting", worst, simulated=ready.simulated, model=ready.model):
+        if not await self.reserve(row, "waiting", worst, simulated=ready.simulated, model=ready.model):
             await self._give_up(row)
             raise Short
         try:
@@ -199,9 +182,10 @@ class Runner:
             await self._give_up(row)
             raise Short from None
 
-    async def _reserve(
+    async def reserve(
         self, row: ShadowRow, state: State, worst: int, *, simulated: bool, model: str | None = None
     ) -> bool:
+        """Set ``worst`` pico-dollars aside for a call; False: there is not so much left, or another took the check."""
         purse = await self.purse(simulated=simulated)
         asked = Reservation(
             turn_id=row.turn_id,
@@ -227,8 +211,12 @@ class Runner:
     async def _take_back(self, row: ShadowRow, state: State) -> None:
         await self.shadows.change(row.turn_id, was=state, held_pico=0, asked_at_us=None, owner=None)
 
+    def has_waited(self, row: ShadowRow) -> bool:
+        """Return whether a check has waited for money as long as the policy lets it."""
+        return self._now() * 1e6 - row.chosen_at_us > self._section.give_up_hours * 3.6e9
+
     async def _give_up(self, row: ShadowRow) -> None:
-        if self._now() * 1e6 - row.chosen_at_us > self._section.give_up_hours * 3.6e9:
+        if self.has_waited(row):
             await self._end(row, "over_budget", "the budget left no room in time")
 
     async def _heard(self, ready: Ready, held: Held | None, heard: Heard) -> None:
@@ -245,14 +233,14 @@ class Runner:
         if heard.reply is not None and heard.reply.stop_reason != "max_tokens":
             reply = self.kept(heard.reply)
             redacted = {"redacted": True} if is_redacted(ready.shipped.turn) else {}
-            detail = _detail(row, **redacted)
+            detail = detail_of(row, **redacted)
             await self.shadows.change(
                 row.turn_id, was="waiting", state="answered", reply=reply, detail=detail, **settled
             )
             return
         tries = _tries(row) + 1
         if heard.passing and tries < _TRIES:
-            await self.shadows.change(row.turn_id, was="waiting", detail=_detail(row, tries=tries), **settled)
+            await self.shadows.change(row.turn_id, was="waiting", detail=detail_of(row, tries=tries), **settled)
             return
         why = heard.error or "its reply was cut off at the longest that could be paid for"
         await self.shadows.change(row.turn_id, was="waiting", state="failed", error_text=why, **settled)
@@ -266,85 +254,7 @@ class Runner:
     async def _end(self, row: ShadowRow, state: State, why: str) -> None:
         await self.shadows.change(row.turn_id, was="waiting", state=state, error_text=why)
 
-    # -- the verdict ----------------------------------------------------------------------------------------------------
-
-    async def judge(self) -> int:
-        """Give answered turns their verdict; return how many were taken on."""
-        rows = await asyncio.to_thread(self.shadows.due, "answered", _AT_A_TIME)
-        return await self._side_by_side(rows, self._judge_one)
-
-    async def _judge_one(self, row: ShadowRow) -> None:
-        case = await asyncio.to_thread(self._case, row)
-        if isinstance(case, str):
-            await self.shadows.change(row.turn_id, was="answered", state="failed", error_text=case)
-            return
-        shipped, found, judge, worst = case.shipped, case.found, case.judge, case.worst
-        if judge is None or worst is None:
-            await self._decided(row, shipped, found)
-            return
-        if not await self._reserve(row, "answered", worst, simulated=row.simulated):
-            if self._now() * 1e6 - row.chosen_at_us > self._section.give_up_hours * 3.6e9:
-                await self._decided(row, shipped, without_judge(found, "the budget left no room for a judge in time"))
-            raise Short
-        said, cost = await ask(judge, shipped.turn, shipped.reply, case.shadow)
-        lost = row.lost_pico + (worst if cost is None else 0)
-        await self._decided(row, shipped, by_judge(found, said), said, lost=lost, cost=cost)
-
-    def _case(self, row: ShadowRow) -> Case | str:
-        """Return what is to be judged, by whom and for how much at most; or why it cannot be."""
-        try:
-            shipped = shipped_of(self._house.store, row.turn_id, redacted=self._house.redactor is not None)
-            shadow = _REPLY.decode(row.reply or b"")
-        except (NotCheckable, msgspec.MsgspecError) as error:
-            return str(error)
-        found = by_rule(shipped.turn, shipped.reply, shadow)
-        if found.verdict is not None:
-            return Case(shipped, shadow, found)
-        judge = self._bench.judge(shipped, row.model or "")
-        if isinstance(judge, str):
-            return Case(shipped, shadow, without_judge(found, judge))
-        worst = worst_of(judge, shipped.turn, shipped.reply, shadow)
-        if worst is None:
-            return Case(shipped, shadow, without_judge(found, f"the price of {judge.model} is unknown"))
-        return Case(shipped, shadow, found, judge, worst)
-
-    async def _decided(  # noqa: PLR0913 - what is known of one verdict, by name
-        self,
-        row: ShadowRow,
-        shipped: Shipped,
-        found: Found,
-        said: Comparison | None = None,
-        *,
-        lost: int | None = None,
-        cost: int | None = 0,
-    ) -> None:
-        flipped = None if said is None else said.flipped
-        chance = review_chance(found, flipped, self._section.review_share)
-        memory = self.shadows.memory()
-        item = None if memory is None else review_item(shipped, chance, memory.salt, said)
-        if item is not None:
-            await self._labels.add_soon([item[0]], item[1])
-        more = {} if said is None else {"reasons": list(said.reasons), "version": said.version}
-        detail = _detail(row, why=found.why, calls=found.calls, **more)
-        await self.shadows.change(
-            row.turn_id,
-            was="answered",
-            state="judged",
-            verdict=found.verdict,
-            material=found.material,
-            decided_by=found.decided_by,
-            judge=None if said is None else said.judge,
-            flipped=flipped,
-            judge_cost_pico=cost,
-            lost_pico=row.lost_pico if lost is None else lost,
-            held_pico=0,
-            asked_at_us=None,
-            owner=None,
-            review=chance,
-            detail=detail,
-        )
-
-    async def _side_by_side(self, rows: Sequence[ShadowRow], work: Callable[[ShadowRow], Awaitable[None]]) -> int:
+    async def side_by_side(self, rows: Sequence[ShadowRow], work: Callable[[ShadowRow], Awaitable[None]]) -> int:
         """Work on rows in their order, so many at a time; where money is short, those behind wait as well."""
         queue = list(reversed(rows))
         done, short = 0, False
@@ -373,10 +283,11 @@ class Runner:
 def _nothing_stronger(row: ShadowRow, shipped: Shipped) -> Ended:
     why = f"{shipped.models[-1]} answered: there is nothing stronger to compare with"
     fields = {"verdict": "same", "material": False, "decided_by": "rule", "cost_pico": 0, "judge_cost_pico": 0}
-    return Ended("judged", {**fields, "detail": _detail(row, why=why)})
+    return Ended("judged", {**fields, "detail": detail_of(row, why=why)})
 
 
-def _detail(row: ShadowRow, **more: object) -> str:
+def detail_of(row: ShadowRow, **more: object) -> str:
+    """Return a check's detail with more in it; what is empty is left out."""
     known = msgspec.json.decode(row.detail, type=dict[str, object])
     return msgspec.json.encode(known | {name: value for name, value in more.items() if value != ""}).decode()
 

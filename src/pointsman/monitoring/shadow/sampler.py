@@ -12,7 +12,8 @@ import msgspec
 
 from pointsman.monitoring.shadow.draw import Recent, Shares, draw
 from pointsman.store.cursors import read_cursor
-from pointsman.store.shadow import CURSOR, Candidate, Choice, Shadows
+from pointsman.store.shadow import CURSOR, Shadows
+from pointsman.store.shadow_rows import Candidate, Choice
 from pointsman.store.store import Store
 
 BATCH = 500

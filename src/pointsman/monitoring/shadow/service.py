@@ -12,6 +12,7 @@ import msgspec
 from pointsman.routing.sections_shadow import ShadowSection
 
 if TYPE_CHECKING:
+    from pointsman.monitoring.shadow.deciding import Decider
     from pointsman.monitoring.shadow.house import House
     from pointsman.monitoring.shadow.runner import Runner
     from pointsman.monitoring.shadow.sampler import Sampler
@@ -54,7 +55,7 @@ class ShadowChecks:
         self._section = section
         self._pause = pause
         self._looked_at = -_LOOK_EVERY_S
-        self._parts: tuple[Sampler, Runner, Batches] | None = None
+        self._parts: tuple[Sampler, Runner, Batches, Decider] | None = None
 
     async def run(self) -> None:
         """Check turns until cancelled. A kill leaves what ``Runner.recover`` puts right."""
@@ -72,7 +73,7 @@ class ShadowChecks:
         Raises:
             StoreError: the store cannot be read or written.
         """
-        sampler, runner, batches = self._made()
+        sampler, runner, batches, decider = self._made()
         await runner.recover()
         looked = 0
         while read := await sampler.step():
@@ -84,15 +85,16 @@ class ShadowChecks:
         if self._section.batch:
             sent = await batches.send()
         answered = await runner.answer()
-        return Pass(looked, answered, sent, heard, await runner.judge())
+        return Pass(looked, answered, sent, heard, await decider.judge())
 
     def counts(self) -> dict[tuple[str, str], int]:
         """Return how many checks stand where."""
         return self._made()[1].shadows.states()
 
-    def _made(self) -> tuple[Sampler, Runner, Batches]:
+    def _made(self) -> tuple[Sampler, Runner, Batches, Decider]:
         if self._parts is None:
             # Imported here: a policy without shadow checks does not pay for them when the gateway starts.
+            from pointsman.monitoring.shadow.deciding import Decider
             from pointsman.monitoring.shadow.draw import Shares
             from pointsman.monitoring.shadow.runner import Runner
             from pointsman.monitoring.shadow.sampler import Sampler
@@ -101,7 +103,7 @@ class ShadowChecks:
             section = self._section
             runner = Runner(self._house, section, self._now)
             sampler = Sampler(self._house.store, Shares(section.low_confidence, section.everyone, section.unknown))
-            self._parts = (sampler, runner, Batches(self._house, runner))
+            self._parts = (sampler, runner, Batches(self._house, runner), Decider(self._house, section, runner))
         return self._parts
 
 

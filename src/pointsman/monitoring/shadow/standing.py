@@ -12,7 +12,8 @@ from pointsman.errors import NotFound, PointsmanError, StoreError
 from pointsman.monitoring.shadow.purse import Purse, purse_of
 from pointsman.routing.sections_shadow import ShadowBudget, ShadowSection
 from pointsman.store.cursors import read_cursor
-from pointsman.store.shadow import CURSOR, ShadowRow, Shadows
+from pointsman.store.shadow import CURSOR, Shadows
+from pointsman.store.shadow_rows import ShadowRow
 from pointsman.store.store import Store
 
 _REPLY = msgspec.json.Decoder(Reply)

@@ -22,7 +22,7 @@ from pointsman.monitoring.shadow.runner import Ready, Runner, Short
 from pointsman.providers.batch_registry import batch_dialect
 from pointsman.store.batches import ItemRow
 from pointsman.store.money import to_pico
-from pointsman.store.shadow import ShadowRow
+from pointsman.store.shadow_rows import ShadowRow
 
 _log = logging.getLogger(__name__)
 _MOST: Final = 100

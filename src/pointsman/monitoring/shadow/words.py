@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pointsman.domain.money import in_dollars
 from pointsman.domain.reply import Reply
 from pointsman.store.money import from_pico
-from pointsman.store.shadow import STATES, ShadowRow
+from pointsman.store.shadow_rows import STATES, ShadowRow
 
 if TYPE_CHECKING:
     from pointsman.monitoring.misroutes import Misroutes
