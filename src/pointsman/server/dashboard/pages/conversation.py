@@ -17,7 +17,6 @@ from pointsman.server.dashboard.differing import Piece, by_words
 from pointsman.server.dashboard.tables import Cell, Column, Table
 from pointsman.server.dashboard.talk import Read, Reader, reply_blocks, text_of
 from pointsman.server.dashboard.view import Moved, Sent, Shown, View
-from pointsman.store.bodies import Codec
 from pointsman.store.grades import TurnGrade, grades_of
 from pointsman.store.outcomes import Feedback, Outcome, Outcomes, Sender
 from pointsman.store.reading import TurnFilter
@@ -195,7 +194,7 @@ def _shadow(view: View, record: TurnRecord, read: Read) -> Shadow | None:
     row = Shadows(view.router.store).row(record.id)
     if row is None:
         return None
-    other = reply_blocks(Codec().unpack(row.reply)) if row.reply else []
+    other = reply_blocks(row.reply)
     left, right = by_words(text_of(read.reply), text_of(other)) if other else ([], [])
     return Shadow(
         model=row.model or "",
