@@ -42,7 +42,7 @@ class TurnMetrics:
         self._door = threading.Lock()
         self._values: dict[str, set[str]] = {}
         self._children: dict[tuple[str, ...], Counter | Histogram] = {}
-        self._seq = last_seq(store)
+        self._seq = self._first = last_seq(store)
         self.registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=self.registry)
         self.registry.register(Gauges(store, policy, time.time_ns() // 1000, lambda: self._seq))
@@ -54,6 +54,12 @@ class TurnMetrics:
 
     def _histogram(self, metric: Metric, bounds: tuple[float, ...]) -> Histogram:
         return Histogram(metric.name, metric.help, metric.labels, buckets=bounds, registry=self.registry)
+
+    def begin_at(self, seq: int) -> None:
+        """Count from the turn after ``seq``, where none was counted yet."""
+        with self._door:
+            if self._seq == self._first:
+                self._seq = self._first = min(self._seq, seq)
 
     def catch_up(self) -> int:
         """Count the turns committed since the last time; return how many.

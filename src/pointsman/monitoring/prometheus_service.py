@@ -6,11 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
+from pointsman.store import Store
+from pointsman.store.following import last_seq
+
 _EVERY_S: Final = 1.0
 
 
 class Counting(Protocol):
     """Counts turns."""
+
+    def begin_at(self, seq: int) -> None:
+        """Count from the turn after ``seq``."""
+        ...
 
     def catch_up(self) -> int:
         """Count the turns since the last time; return how many."""
@@ -19,6 +26,11 @@ class Counting(Protocol):
 
 class Measured(Protocol):
     """Who has the metrics: the router."""
+
+    @property
+    def store(self) -> Store:
+        """Where the turns are."""
+        ...
 
     @property
     def metrics(self) -> Counting:
@@ -34,12 +46,17 @@ class MetricsService:
     def __init__(self, router: Measured, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._router = router
         self._pause = pause
+        self._began_at = last_seq(router.store)  # turns may come before the metrics are made
 
     async def run(self) -> None:
         """Count until cancelled."""
+        await asyncio.to_thread(self._begin)
         while True:
             await asyncio.to_thread(self._catch_up)
             await self._pause(_EVERY_S)
+
+    def _begin(self) -> None:
+        self._router.metrics.begin_at(self._began_at)
 
     def _catch_up(self) -> None:
         self._router.metrics.catch_up()

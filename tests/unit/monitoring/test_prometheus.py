@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -13,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 
 from pointsman.domain.captured import CAPTURED
 from pointsman.monitoring.prometheus import TurnMetrics
+from pointsman.monitoring.prometheus_service import MetricsService
 from pointsman.routing.policy import parse_policy
 from pointsman.store import Store, open_store
 from pointsman.store.spend import Account, Spend, SpendBook
@@ -62,6 +65,29 @@ def test_turns_are_counted_from_the_start_of_the_process(store: Store) -> None:
     assert scraped(metrics)["pointsman_decision_seconds_count", ()] == 3, "a scrape counts nothing twice"
 
 
+def test_turns_that_came_before_the_metrics_were_made_are_counted(store: Store) -> None:
+    class Router:
+        def __init__(self) -> None:
+            self.store = store
+
+        @cached_property
+        def metrics(self) -> TurnMetrics:
+            return metrics_of(store)
+
+    class Enough(Exception):
+        pass
+
+    async def pause(seconds: float) -> None:
+        raise Enough
+
+    router = Router()
+    service = MetricsService(router, pause)
+    store.append_sync(a_turn(1))
+    with pytest.raises(Enough):
+        asyncio.run(service.run())
+    assert scraped(router.metrics)["pointsman_decision_seconds_count", ()] == 1
+
+
 def test_a_flagship_that_answered_in_the_end_is_an_escalation(store: Store) -> None:
     metrics = metrics_of(store)
     step = msgspec.structs.replace(BASE.steps[0], model=OPUS)
@@ -79,9 +105,13 @@ def test_captured_turns_stand_apart(store: Store) -> None:
 
 def test_labels_are_bounded_and_name_no_customer(store: Store) -> None:
     metrics = metrics_of(store)
-    for n in range(300):
-        decision = msgspec.structs.replace(BASE.decision, route=f"made-up-{n}")
-        store.append_sync(a_turn(n, decision=decision, conversation_id=f"ann-{n}@example.com"))
+
+    async def fill() -> None:
+        decisions = [msgspec.structs.replace(BASE.decision, route=f"made-up-{n}") for n in range(300)]
+        made = [a_turn(n, decision=one, conversation_id=f"ann-{n}@example.com") for n, one in enumerate(decisions)]
+        await asyncio.gather(*map(store.append, made))
+
+    asyncio.run(fill())
     policy_scope = Account("user", "ann@example.com", "total")
     book = SpendBook(store, simulated=False)
     store.write_sync(book.settle("call", (policy_scope, Account("all", "", "total")), Spend(spent=10**12)))
