@@ -222,6 +222,19 @@ def test_nobody_sees_a_turn_who_might_not_have_seen_it_before(
     at(tmp_path, work, make(1, cost=RICH, **changes), extra=extra)
 
 
+def test_what_redaction_has_left_out_cannot_be_checked_and_says_so(tmp_path: Path) -> None:
+    long = {"role": "user", "content": "[2000000 bytes, not kept: too long to be searched for personal data]"}
+
+    async def work(bureau: Bureau) -> None:
+        await bureau.once()
+        row = bureau.row()
+        assert (row.state, bureau.asked("")) == ("failed", 0)
+        assert "redaction has left out a part" in (row.error_text or "")
+
+    record = make(1, cost=RICH, request=(("params", b"{}"), ("message", msgspec.json.encode(long))))
+    at(tmp_path, work, record, extra="privacy: {redact: all}\n")
+
+
 def test_the_budget_is_hard_at_any_concurrency(tmp_path: Path) -> None:
     section = "shadow: {everyone: 1.0, at_once: 16, budget: {usd: 0.12}}\n"
 

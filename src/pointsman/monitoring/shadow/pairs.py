@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from pointsman.domain.record import TurnRecord
@@ -13,6 +15,8 @@ from pointsman.monitoring.shadow.access import has_attachment
 from pointsman.store.store import Store
 
 _REPLY = msgspec.json.Decoder(Reply)
+_LEFT_OUT = re.compile(rb"\[\d+ (?:bytes|characters of an attachment), not kept")
+"""What redaction writes in place of what it could not look through (``execution.privacy.redaction``)."""
 
 
 class NotCheckable(Exception):
@@ -47,5 +51,7 @@ def shipped_of(store: Store, turn_id: str, *, redacted: bool) -> Shipped:
         raise NotCheckable(f"it cannot be read back: {error}"[:300]) from error
     if redacted and has_attachment(turn):
         raise NotCheckable("it brings an attachment, which redaction does not keep")
+    if redacted and _LEFT_OUT.search(msgspec.json.encode((turn.messages, reply.parts))):
+        raise NotCheckable("redaction has left out a part of it that was too long to be searched")
     models = [step.model for step in record.steps if step.status == "ok"] or [record.decision.model]
     return Shipped(record, turn, reply, tuple(dict.fromkeys(models)))

@@ -65,7 +65,8 @@ class ShadowChecks:
 
     async def begin(self, *, from_first: bool) -> None:
         """Begin at the first stored turn, or with the next one; nothing happens where it has begun before."""
-        await self._made()[0].begin(from_first=from_first)
+        sampler = (await asyncio.to_thread(self._made))[0]
+        await sampler.begin(from_first=from_first)
 
     async def once(self, *, look: bool = False) -> Pass:
         """Do what there is to do now; ``look``: at batches too, however short a while ago that was done.
@@ -73,7 +74,7 @@ class ShadowChecks:
         Raises:
             StoreError: the store cannot be read or written.
         """
-        sampler, runner, batches, decider = self._made()
+        sampler, runner, batches, decider = await asyncio.to_thread(self._made)
         await runner.recover()
         looked = 0
         while read := await sampler.step():
@@ -93,7 +94,7 @@ class ShadowChecks:
 
     def _made(self) -> tuple[Sampler, Runner, Batches, Decider]:
         if self._parts is None:
-            # Imported here: a policy without shadow checks does not pay for them when the gateway starts.
+            # Imported here, in a thread: neither a policy without shadow checks nor a turn that comes meanwhile pays for it.
             from pointsman.monitoring.shadow.deciding import Decider
             from pointsman.monitoring.shadow.draw import Shares
             from pointsman.monitoring.shadow.runner import Runner
