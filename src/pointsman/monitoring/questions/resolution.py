@@ -45,9 +45,7 @@ class Resolutions(msgspec.Struct, frozen=True):
     rows: tuple[Resolution, ...]
 
 
-_SOURCES = "histogram(coalesce(o.source, 'unnamed')) FILTER (o.conv IS NOT NULL) AS sources"
-_FIGURES = f"""
-    count(*) AS conversations,
+_FIGURES = """
     count(o.resolved) AS resolved_n, count(*) FILTER (o.resolved) AS resolved,
     count(o.escalated) AS escalated_n, count(*) FILTER (o.escalated) AS escalated,
     count(o.reopened) AS reopened_n, count(*) FILTER (o.reopened) AS reopened,
@@ -58,8 +56,21 @@ _FIGURES = f"""
     sum(o.handoff_cost) FILTER (c.counted AND o.resolved IS NOT NULL) AS handoff,
     sum(power((c.cost + coalesce(o.handoff_cost, 0)) / 1e12, 2)) FILTER (c.counted AND o.resolved IS NOT NULL) AS squares,
     sum((c.cost + coalesce(o.handoff_cost, 0)) / 1e12) FILTER (c.counted AND o.resolved) AS crossed,
-    {_SOURCES}
+    histogram(coalesce(o.source, 'unnamed')) AS sources
 """
+
+
+_COUNTED = (
+    "resolved",
+    "escalated",
+    "reopened",
+    "resolved_n",
+    "escalated_n",
+    "reopened_n",
+    "csat_n",
+    "counted",
+    "counted_resolved",
+)
 
 
 def ask(board: Board, chosen: Slice, by: By = ()) -> Resolutions:
@@ -71,18 +82,22 @@ def ask(board: Board, chosen: Slice, by: By = ()) -> Resolutions:
 
 
 def _rows(board: Board, chosen: Slice, by: By) -> list[Resolution]:
-    keys = [f"{key} AS k{n}" for n, key in enumerate(dimensions(by))]
-    names = [f"c.k{n}" for n in range(len(by))]
     where, values = chosen.where()
-    # Only conversations with an outcome are put together one by one, the rest are just counted: most have none.
+    keys = "".join(f"{key} AS k{n}, " for n, key in enumerate(dimensions(by)))
+    names = [f"k{n}" for n in range(len(by))]
+    named = "".join(f"c.{name}, " for name in names)
+    grouped = "GROUP BY " + ", ".join(f"c.{name}" for name in names) if names else ""
+    alike = " AND ".join(f"n.{name} IS NOT DISTINCT FROM e.{name}" for name in names) or "true"
+    left_out = f"EXCLUDE ({', '.join(names)})" if names else ""
+    # Most conversations have no outcome: they are only counted, and the sums are made over the others.
     query = f"""
-        WITH c AS (
-            SELECT {"".join(f"{key}, " for key in keys)} turn.conv AS conv, count(*) = count(turn.cost) AS counted,
-                sum(turn.cost)::BIGINT AS cost
+        WITH c AS MATERIALIZED (
+            SELECT {keys} turn.conv AS conv, count(*) = count(turn.cost) AS counted, sum(turn.cost)::BIGINT AS cost
             FROM turn WHERE {where} GROUP BY ALL
-        )
-        SELECT {"".join(f"{name}, " for name in names)} {_FIGURES} FROM c LEFT JOIN outcome AS o ON o.conv = c.conv
-        {"GROUP BY " + ", ".join(names) if names else ""} ORDER BY conversations DESC
+        ), n AS (SELECT {named} count(*) AS conversations FROM c {grouped}),
+        e AS (SELECT {named} {_FIGURES} FROM c JOIN outcome AS o ON o.conv = c.conv {grouped})
+        SELECT n.conversations, {"".join(f"n.{name}, " for name in names)} e.* {left_out} FROM n LEFT JOIN e ON {alike}
+        ORDER BY n.conversations DESC
     """
     rows = board.rows(query, values)
     for row in rows:
@@ -92,6 +107,8 @@ def _rows(board: Board, chosen: Slice, by: By) -> list[Resolution]:
 
 def _resolution(row: Row) -> Resolution:
     n = row["conversations"]
+    for name in _COUNTED:
+        row[name] = row[name] or 0  # no conversation of this group has an outcome
     return Resolution(
         row["by"],
         n,

@@ -75,6 +75,7 @@ def _show(view: View, would: Forgotten | None, kind: str, name: str) -> Shown:
         "first_us": first,
         "last_us": last,
         "redacted": redacted,
+        "kept": policy.retention,
         "store_url": view.store_url,
         "bodies_gone": would.rows.get("body", 0) if would else 0,
         "rows_gone": sum(would.rows.values()) + would.columns + would.archived if would else 0,
