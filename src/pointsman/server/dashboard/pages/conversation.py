@@ -157,9 +157,8 @@ def _conversation(view: View) -> Shown:
         "routes": tuple(view.router.policy.routes),
         "may_label": view.person.may("labeller"),
     }
-    return Shown(
-        data, verdict=_verdict(shown, outcome), title=f"Conversation {view.rest}", template="conversation.html"
-    )
+    verdict, title = _verdict(shown, outcome), f"Conversation {view.rest}"
+    return Shown(data, verdict, title=title, template="conversation.html", filtered=False)
 
 
 def _outcome(view: View, shown: list[TurnShown]) -> Outcome | None:

@@ -17,6 +17,12 @@
   local(document);
   document.addEventListener("htmx:afterSwap", (event) => local(event.target));
 
+  // In the bar of a narrow screen, the page one is on may be out of sight.
+  const bar = document.querySelector(".side nav"), current = bar?.querySelector("[aria-current]");
+  if (current && bar.scrollWidth > bar.clientWidth) {
+    bar.scrollLeft = current.getBoundingClientRect().left - bar.getBoundingClientRect().left - bar.clientWidth / 2;
+  }
+
   const csrf = document.querySelector('meta[name="csrf"]')?.content;
   document.addEventListener("htmx:configRequest", (event) => {
     if (csrf) event.detail.headers["X-CSRF-Token"] = csrf;
