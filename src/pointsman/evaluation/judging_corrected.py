@@ -109,9 +109,10 @@ def _stratum(
         estimate += weight * middle
         for one in rest:
             influence[one.cluster] += share * weight * (one.judged_value - middle) / len(rest)
-    # As if one label more had been seen, and it had been otherwise.
-    least = 1 / (len(known) + 1) if rest else 0.0
-    floor = max(0.0, least * (1 - least) - pvariance(gaps)) / len(known)
+    # As if one label more had been seen, and it had been otherwise; and the variance of a sample, not of all there is.
+    seen, n = pvariance(gaps), len(known)
+    wider = max(seen, (n * seen + 1) / (n + 1)) * n / (n - 1) if rest and n > 1 else seen
+    floor = (wider - seen) / n
     return estimate, share**2 * floor
 
 
