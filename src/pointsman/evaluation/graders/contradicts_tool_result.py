@@ -49,6 +49,7 @@ _COUNTED: Final = wordset("points count quantity baggages days nights")
 _NUMERAL: Final = re.compile(r"\d+(?:\.\d+)?")
 _NO_ID: Final = re.compile(r"\d+(?:-?[a-z]{2,}(?:-[a-z]+)*|[ap]m)|[a-z]+-\d{1,2}", re.IGNORECASE)
 """What is read like an id and is none: 24-hour, 20th, 5pm, covid-19."""
+_IS: Final = frozenset({"is", "has", "can", "was", "be"})
 _MOST_LEAVES: Final = 400
 _MOST_AMOUNTS: Final = 24
 _TRIPLES: Final = 12
@@ -80,19 +81,49 @@ class ContradictsToolResult:
         if answer.reply is None or not answer.reply.text.strip() or not results:
             return self._marks.none()
         leaves = [leaf for text in results for leaf in _leaves(result_value(text))][:_MOST_LEAVES]
-        world = " ".join(results)
+        told = _Told(leaves, " ".join(results))
         known = _Known(list(all_texts(case)), leaves, answer.reply.text[:_LONGEST])
         for sentence in _SENTENCE.split(answer.reply.text[:_LONGEST]):
             if sentence.rstrip().endswith("?") and ASKED.match(sentence):
                 continue
-            fault = (
-                _status_fault(sentence, leaves, world)
-                or _fact_fault(sentence, leaves, known)
-                or _yes_no_fault(sentence, leaves)
-            )
+            fault = _status_fault(sentence, told) or _fact_fault(sentence, told, known) or _yes_no_fault(sentence, told)
             if fault is not None:
                 return self._marks.failed(fault[0], f"{fault[1]}, in: {sentence.strip()[:120]}")
         return self._marks.passed()
+
+
+class _Told:
+    """What the results say, prepared once: a reply may have hundreds of sentences, a result hundreds of fields."""
+
+    def __init__(self, leaves: Sequence[_Leaf], world: str) -> None:
+        telling = [([word for word in leaf.words if word not in _VAGUE], leaf) for leaf in leaves]
+        self._telling = [
+            (len(words), frozenset(stem for word in words for stem in stems(word)), leaf)
+            for words, leaf in telling
+            if words
+        ]
+        fields = [leaf for leaf in leaves if is_status_field(leaf.key) and isinstance(leaf.value, str)]
+        self.statuses = {(matter, state) for leaf in fields for matter, state, _, _ in states_in(str(leaf.value))}
+        self.anywhere = {(matter, state) for matter, state, _, _ in states_in(world.replace("_", " "))}
+        flags = [leaf for leaf in leaves if isinstance(leaf.value, bool)]
+        self.flags = [(leaf, [word for word in leaf.words if word not in _IS]) for leaf in flags]
+        self._shown: dict[tuple[int, str], tuple[Fact, ...]] = {}
+
+    def named(self, sentence: str) -> list[_Leaf]:
+        """Return the fields that a sentence names by all telling words of their names, the most telling ones."""
+        said = set(stems(folded(sentence)))
+        found = [(count, leaf) for count, words, leaf in self._telling if words <= said]
+        most = max((count for count, _ in found), default=0)
+        return [leaf for count, leaf in found if count == most]
+
+    def has(self, leaf: _Leaf, kind: str) -> bool:
+        """Tell whether a field's value is a fact of this kind."""
+        if kind == "number":
+            return _is_number(leaf.value) and not leaf.money and any(word not in _VAGUE for word in leaf.words)
+        place = (id(leaf), "amount" if kind == "amount" and leaf.money else "")
+        if place not in self._shown:
+            self._shown[place] = facts(_as_text(leaf, kind))
+        return any(fact.kind == kind for fact in self._shown[place])
 
 
 class _Known:
@@ -152,18 +183,23 @@ def _facts_of(text: str) -> tuple[Fact, ...]:
     return facts(text)
 
 
-def _fact_fault(sentence: str, leaves: Sequence[_Leaf], known: _Known) -> tuple[str, str] | None:
+def _fact_fault(sentence: str, told: _Told, known: _Known) -> tuple[str, str] | None:
     every = facts(sentence)
-    said = [fact for fact in every if fact.kind == "id" or (fact.kind in _KINDS and not _OPEN_VALUE.search(sentence))]
+    unsure = _OPEN_VALUE.search(sentence) is not None
+    said = [fact for fact in every if fact.kind == "id" or (fact.kind in _KINDS and not unsure)]
+    named: list[_Leaf] | None = None
     for kind in ("amount", "date", "number"):
         given = [fact for fact in (every if kind == "number" else said) if fact.kind == kind]
-        named = [leaf for leaf in _named(sentence, leaves) if _leaf_facts(leaf, kind)]
+        if len(given) != 1:
+            continue
+        named = told.named(sentence) if named is None else named
+        fields = [leaf for leaf in named if told.has(leaf, kind)]
         if kind == "number":
-            named = [leaf for leaf in named if given and _counts(sentence, given[0], leaf)]
-        if len(given) == 1 and len({str(leaf.value) for leaf in named}) == 1:
-            allowed = offered([_as_text(named[0], kind)])
-            if not stands(given[0], allowed):
-                return "wrong_fact", f"{given[0].raw}, but {named[0].key} is {named[0].value}"
+            fields = [leaf for leaf in fields if _counts(sentence, given[0], leaf)]
+        if len({str(leaf.value) for leaf in fields}) == 1 and not stands(
+            given[0], offered([_as_text(fields[0], kind)])
+        ):
+            return "wrong_fact", f"{given[0].raw}, but {fields[0].key} is {fields[0].value}"
     for fact in said:
         if fact.kind in known.kinds and not known.has(fact):
             return "unknown_fact", f"{fact.raw} stands in no result and nowhere in the conversation"
@@ -176,25 +212,6 @@ def _counts(sentence: str, number: Fact, leaf: _Leaf) -> bool:
     return any(one in after for word in leaf.words if word not in _VAGUE for one in stems(word))
 
 
-def _named(sentence: str, leaves: Sequence[_Leaf]) -> list[_Leaf]:
-    """Return the fields that a sentence names by all telling words of their names, the most telling ones."""
-    said = set(stems(folded(sentence)))
-    found = [
-        (len(telling), leaf)
-        for leaf in leaves
-        if (telling := [word for word in leaf.words if word not in _VAGUE])
-        and all(set(stems(word)) <= said for word in telling)
-    ]
-    most = max((count for count, _ in found), default=0)
-    return [leaf for count, leaf in found if count == most]
-
-
-def _leaf_facts(leaf: _Leaf, kind: str) -> bool:
-    if kind == "number":
-        return _is_number(leaf.value) and not leaf.money and any(word not in _VAGUE for word in leaf.words)
-    return any(fact.kind == kind for fact in facts(_as_text(leaf, kind)))
-
-
 def _as_text(leaf: _Leaf, kind: str) -> str:
     """Return a leaf's value as text; a bare number of money is one of the currency said, whichever that is."""
     if kind == "amount" and leaf.money:
@@ -202,28 +219,34 @@ def _as_text(leaf: _Leaf, kind: str) -> str:
     return str(leaf.value)
 
 
-def _status_fault(sentence: str, leaves: Sequence[_Leaf], world: str) -> tuple[str, str] | None:
-    fields = [leaf for leaf in leaves if is_status_field(leaf.key) and isinstance(leaf.value, str)]
-    known = {(matter, state) for leaf in fields for matter, state, _, _ in states_in(str(leaf.value))}
+def _status_fault(sentence: str, told: _Told) -> tuple[str, str] | None:
+    known = told.statuses
     if not known:
         return None
-    anywhere = {(matter, state) for matter, state, _, _ in states_in(world.replace("_", " "))}
     for matter, state, start, _ in states_in(sentence):
         others = {one for what, one in known if what == matter}
-        if not others or (matter, state) in known | anywhere or _OPEN.search(_clause(sentence, start)):
+        if (
+            not others
+            or (matter, state) in known
+            or (matter, state) in told.anywhere
+            or _OPEN.search(_clause(sentence, start))
+        ):
             continue
         return "wrong_status", f"{state}, but the result says {', '.join(sorted(others))}"
     return None
 
 
-def _yes_no_fault(sentence: str, leaves: Sequence[_Leaf]) -> tuple[str, str] | None:
+def _yes_no_fault(sentence: str, told: _Told) -> tuple[str, str] | None:
     """Hold "is refundable" against ``refundable: false``."""
-    said = folded(sentence.replace("-", " ")).replace("non ", "not ").split()
+    if not told.flags:
+        return None
+    line = folded(sentence.replace("-", " ")).replace("non ", "not ")
+    said = line.split()
     if not said or _OPEN_VALUE.match(sentence):
         return None
-    for leaf in leaves:
-        words = [word for word in leaf.words if word not in ("is", "has", "can", "was", "be")]
-        if not isinstance(leaf.value, bool) or not words:
+    line = f" {' '.join(said)} "
+    for leaf, words in told.flags:
+        if not words or f" {' '.join(words)} " not in line:
             continue
         for place in range(len(said) - len(words) + 1):
             if said[place : place + len(words)] == words:

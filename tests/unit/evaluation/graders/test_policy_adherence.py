@@ -252,8 +252,10 @@ def test_no_file_no_grader(tmp_path: Path) -> None:
 def test_a_scorecard_takes_the_rules_as_a_criterion(tmp_path: Path) -> None:
     file = tmp_path / "rules.yaml"
     file.write_text(RULES)
-    criterion = {"name": "house", "rule": f"policy_adherence:{file}"}
-    card = Card.model_validate({"name": "desk", "categories": [{"name": "policy", "criteria": [criterion]}]})
-    before = card.version
-    file.write_text(RULES.replace("over: 100", "over: 500"))
-    assert card.version != before
+    card: dict[str, Any] = {
+        "name": "desk",
+        "categories": [{"name": "policy", "criteria": [{"name": "house", "rule": f"policy_adherence:{file}"}]}],
+    }
+    before = Card.model_validate(card).version
+    file.write_text(RULES.replace("over: 100", "over: 50000"))
+    assert Card.model_validate(card).version != before

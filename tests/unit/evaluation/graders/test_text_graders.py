@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -165,3 +166,16 @@ def test_any_reply_gets_a_grade(customer: str, result: str, reply: str) -> None:
     for one in graders():
         grade = one.grade(case(*messages, gold=gold), said(reply, ToolCall("c2", customer, result)))
         assert grade.grader == f"{one.name}@{one.version}"
+
+
+@pytest.mark.parametrize("words", ["The f1 price is fine. ", "f1 price\n", "$12.99 ", "May 4 2026, "])
+@pytest.mark.timeout(5)  # one of these took 41 s; each takes a tenth of one
+def test_a_long_reply_about_a_large_result_is_graded_in_time(words: str) -> None:
+    fields = {f"f{n}_{'price' if n % 2 else 'status'}": n + 0.5 if n % 2 else "open" for n in range(400)}
+    messages = (
+        Message("user", (Text("hi"),)),
+        Message("assistant", (ToolCall("c1", "get_all", "{}"),)),
+        Message("tool", (ToolResult("c1", (Text(json.dumps(fields)),)),)),
+    )
+    reply = (words * 9000)[:20_000]
+    assert grader("contradicts_tool_result").grade(case(*messages), said(reply)).grader
