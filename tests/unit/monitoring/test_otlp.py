@@ -161,17 +161,26 @@ def test_time_to_first_token_is_known_where_it_is_told(taking: Taking) -> None:
             Usage(10, 5, cache_write=4),
         ),
         ({"input_tokens": 10}, None),
+        ({"input_tokens": 10.0, "output_tokens": "5"}, Usage(10, 5)),
+        ({"input_tokens": "²", "output_tokens": 5}, None),
+        ({"input_tokens": "9" * 5000, "output_tokens": 5}, None),
+        ({"input_tokens": True, "output_tokens": 5}, None),
         ({"input_tokens": 10, "output_tokens": -5}, None),
         ({"input_tokens": 1 << 60, "output_tokens": 5}, None),
         ({"input_tokens": 10, "output_tokens": 5, "reasoning.output_tokens": 3}, Usage(10, 5, reasoning=3)),
     ],
 )
-def test_cached_tokens_are_counted_once(taking: Taking, told: dict[str, int], wanted: Usage | None) -> None:
+def test_cached_tokens_are_counted_once(taking: Taking, told: dict[str, Any], wanted: Usage | None) -> None:
     names = {f"gen_ai.usage.{name}": count for name, count in told.items()}
     taking.take(
         as_json(request(a_span({"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-5-mini", **names})))
     )
     assert taking.one().usage == wanted
+
+
+def test_a_conversation_is_named_as_the_gateway_takes_names(taking: Taking) -> None:
+    taking.take(as_json(request(a_span({**NEW, "gen_ai.conversation.id": "\x1b[31mred\n" + "x" * 500}))))
+    assert taking.one().conversation_id == "[31mred" + "x" * 121
 
 
 def test_a_model_nobody_knows_has_no_price(taking: Taking) -> None:
@@ -358,7 +367,19 @@ def test_who_must_see_all_turns_can_have_the_waiting_ones_written(taking: Taking
     assert settle_waiting(taking.store) == 0
 
 
-_NAMES = sorted({*NEW, *OLD, *OPENINFERENCE, "user.id", "error.type", "http.response.status_code", "acme.x"})
+_NAMES = sorted(
+    {
+        *NEW,
+        *OLD,
+        *OPENINFERENCE,
+        "gen_ai.prompt.².role",
+        f"gen_ai.prompt.{'1' * 5000}.role",
+        "user.id",
+        "error.type",
+        "http.response.status_code",
+        "acme.x",
+    }
+)
 _VALUES = st.one_of(
     st.text(max_size=20),
     st.integers(-(1 << 63), (1 << 63) - 1),
@@ -366,7 +387,16 @@ _VALUES = st.one_of(
     st.booleans(),
     st.lists(st.text(max_size=5) | st.integers(0, 9), max_size=3),
     st.sampled_from(
-        ["[]", "{}", "[1]", '[{"role":"user"}]', '[{"role":"user","parts":[{"type":"tool_call"}]}]', "\x00", "9" * 400]
+        [
+            "[]",
+            "{}",
+            "[1]",
+            '[{"role":"user"}]',
+            '[{"role":"user","parts":[{"type":"tool_call"}]}]',
+            "\x00",
+            "9" * 5000,
+            "²",
+        ]
     ),
 )
 

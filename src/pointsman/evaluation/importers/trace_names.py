@@ -20,6 +20,7 @@ SESSIONS: Final = (
     "langfuse.session.id",
     "traceloop.association.properties.session_id",
 )
+_MOST_DIGITS = 18
 _MOST_ITEMS = 10_000
 """A larger index in an attribute's name is no list."""
 
@@ -54,7 +55,16 @@ def token_count(flat: Mapping[str, Any], new: str, old: str) -> int | None:
         f"llm.usage.{old}_tokens",
     )
     value = first_of(flat, names)
-    return int(value) if isinstance(value, int | float | str) and str(value).isdigit() else None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    return int(value) if isinstance(value, int) and value >= 0 else _digits(str(value))
+
+
+def _digits(text: str) -> int | None:
+    """Return the number that a text of plain digits is; None for any other, and for one that no count or index reaches."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 def attributes_of(data: Any) -> dict[str, Any]:
@@ -126,7 +136,7 @@ def _items(data: Any) -> list[Any]:
         return data
     if not isinstance(data, dict):
         return []
-    numbers = sorted(int(name) for name in data if name.isdigit() and int(name) < _MOST_ITEMS)
+    numbers = sorted(n for name in data if (n := _digits(name)) is not None and n < _MOST_ITEMS and str(n) == name)
     return [data[str(number)] for number in numbers]
 
 

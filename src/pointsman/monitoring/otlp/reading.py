@@ -102,6 +102,7 @@ _ENDS: Final = {
 }
 _MOST_TOKENS: Final = 1 << 40
 _LONGEST_NAME: Final = 200
+_LONGEST_ID: Final = 128
 
 
 def is_model_call(span: Received) -> bool:
@@ -169,14 +170,18 @@ def stop_reason(flat: Mapping[str, Any]) -> str | None:
 
 def session_of(span: Received) -> str | None:
     """Return the conversation a span names."""
-    said = first_of(span.attributes, SESSIONS)
-    return str(said)[:_LONGEST_NAME] if said not in (None, "") else None
+    return _name(first_of(span.attributes, SESSIONS))
 
 
 def user_of(span: Received) -> str | None:
     """Return the user a span names."""
-    said = first_of(span.attributes, _USERS)
-    return str(said)[:_LONGEST_NAME] if said not in (None, "") else None
+    return _name(first_of(span.attributes, _USERS))
+
+
+def _name(said: Any) -> str | None:
+    """Return a name as the gateway takes it in a header: printable, and not longer than that."""
+    text = str(said)[:_LONGEST_NAME] if isinstance(said, str | int) and not isinstance(said, bool) else ""
+    return "".join(filter(str.isprintable, text))[:_LONGEST_ID].strip() or None
 
 
 def number(value: Any) -> float | None:
