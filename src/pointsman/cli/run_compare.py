@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 50
 """Flips in the HTML file: more would be read by nobody and make it large."""
+_LISTED = 1000
+"""Flips that ``pointsman gate`` lists at most; its JSON has all."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -71,7 +73,7 @@ class Compared:
         total = len(self._gate.lost) + len(self._gate.gained)
         command = (
             f"pointsman gate --baseline {self._old.folder}#{self._old.model} "
-            f"--candidate {self._new.folder}#{self._new.model} --flips {min(1000, total)}"
+            f"--candidate {self._new.folder}#{self._new.model} {f'--flips {total}' if total <= _LISTED else '--json'}"
         )
         return Comparison(self._named, self._new.model, self._gate, views, command)
 

@@ -107,9 +107,10 @@ def _sides(view: FlipView) -> str:
     drawn = []
     for place, (name, side) in enumerate((("Baseline", old), ("Candidate", new))):
         cards = "".join(_compared(call, [call] if as_text else calls[1 - place]) for call in calls[place])
+        other = (new, old)[place].answer
         drawn.append(
             f"<section><h4>{name}: {safe(side.model)}</h4>{_state(side, right=view.lost is (place == 0))}"
-            f"{_body(side.answer, marked[place], cards)}</section>"
+            f"{_way(side.answer, other) or _body(side.answer, marked[place], cards)}</section>"
         )
     return f'<div class="flip-sides">{"".join(drawn)}</div>'
 
@@ -124,12 +125,22 @@ def _state(side: Side, *, right: bool) -> str:
     return f"<p>{mark} {safe(' · '.join(said))}</p>"
 
 
+def _way(answer: Answer | None, other: Answer | None) -> str:
+    """Return a conversation that ran on freely, with what is marked that does not come about in the other's; '' for a reply."""
+    if answer is None or answer.way is None:
+        return ""
+    there = set(_messages(other.way.messages)) if other is not None and other.way is not None else set()
+    ended = f"<p>{safe(answer.way.divergence)}</p>" if answer.way.divergence else ""
+    said = (
+        one if not there or one in there else f'<div class="flip-alone">{one}</div>'
+        for one in _messages(answer.way.messages)
+    )
+    return "".join(said) + ended
+
+
 def _body(answer: Answer | None, text: str, cards: str) -> str:
     if answer is None:
         return "<p>The answer is not in the run's folder.</p>"
-    if answer.way is not None:
-        ended = f"<p>{safe(answer.way.divergence)}</p>" if answer.way.divergence else ""
-        return "".join(_messages(answer.way.messages)) + ended
     failed = f"<p>Failed: {safe(_clip(answer.error, _VALUE))}</p>" if answer.error else ""
     raw = f'<div class="flip-call flip-raw">{text}</div>' if answer.text_calls and text else ""
     said = f'<div class="flip-said assistant"><b>Agent</b>{text}</div>' if text and not raw else ""

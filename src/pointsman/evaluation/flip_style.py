@@ -19,7 +19,7 @@ font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12.5p
 .flip-call dd{margin:0;white-space:pre-wrap}
 .flip-call dt{color:var(--dim)}
 .flip-call .result{border-top:1px solid var(--rule);margin-top:6px;padding-top:6px;white-space:pre-wrap}
-.flip-call.alone,.flip mark{background:color-mix(in srgb,var(--hold) 22%,transparent);color:inherit}
+.flip-alone>div,.flip-call.alone,.flip mark{background:color-mix(in srgb,var(--hold) 22%,transparent);color:inherit}
 .flip mark{border-radius:3px;padding:0 2px}
 .flip-sides{display:grid;grid-template-columns:1fr 1fr;gap:16px}.flip-sides>section{min-width:0}
 .flip-sides h4{margin:8px 0 4px;overflow-wrap:anywhere}

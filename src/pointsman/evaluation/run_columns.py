@@ -85,6 +85,11 @@ class Columns:
                     column.append(0)
                 for name, (_, own) in tags.items():
                     own.append(self._tags[name][row])
+            else:
+                for name, (_, own) in tags.items():
+                    # Repeats of one case that differ in a tag (the trials of a task) belong to none of its values.
+                    if own[-1] != self._tags[name][row]:
+                        own[-1] = _NO_VALUE
             passed, conforms = self._marks[row] & 3, self._marks[row] >> 2
             for column, one in zip(counts, (passed == _YES, passed > 0, conforms == _YES, conforms > 0), strict=True):
                 column[-1] += one

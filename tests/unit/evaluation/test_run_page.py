@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pointsman.domain.message import Text, ToolCall
+from pointsman.domain.message import Message, Text, ToolCall, ToolResult
 from pointsman.domain.reply import Reply
-from pointsman.evaluation.answers import Answer
+from pointsman.evaluation.answers import Answer, Way
 from pointsman.evaluation.case_file import HEAD, encode_case
 from pointsman.evaluation.flip_html import flip_html
 from pointsman.evaluation.flip_views import FlipView, FlipViews, Side, flip_views
@@ -158,6 +158,24 @@ def test_replies_of_any_shape_are_shown(arms: tuple[Arm, Arm, Gate]) -> None:
         text = flip_html(FlipView(flip, True, None, Side("m", 0.5, answer), Side("n", 0.25, raw)), 1)
         seen(text)
         assert len(text) < 20_000
+
+
+def test_conversations_that_ran_on_freely_mark_where_they_part(arms: tuple[Arm, Arm, Gate]) -> None:
+    def ran(amount: str) -> Answer:
+        said = (
+            Message("assistant", (Text("Same start."), ToolCall("1", "refund", amount))),
+            Message("tool", (ToolResult("1", (Text("done"),)),)),
+        )
+        return Answer(
+            "c", "m", 1, "recorded", Reply("", "m", (), "end_turn"), way=Way(said, 1, whole=False, divergence=HOSTILE)
+        )
+
+    flip = Flip("c", "k", 1.0, 0.0, "", {})
+    text = flip_html(FlipView(flip, True, None, Side("m", 1, ran('{"a": 5}')), Side("n", 0, ran('{"a": 6}'))), 1)
+    seen(text)
+    assert text.count("Same start.") == 2
+    assert text.count('class="flip-alone"') == 2
+    assert "right before, wrong now" in text
 
 
 def test_two_thousand_flips_are_bounded(arms: tuple[Arm, Arm, Gate]) -> None:
