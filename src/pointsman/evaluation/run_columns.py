@@ -66,10 +66,10 @@ class Columns:
                 self._tags.pop(name, None)
                 del self._values[name]
                 continue
-            column = self._tags.get(name)
-            if column is None:
-                column = self._tags[name] = array("B", bytes([_NO_VALUE]) * len(self._keys))
-            column.append(place)
+            own = self._tags.get(name)
+            if own is None:
+                own = self._tags[name] = array("B", bytes([_NO_VALUE]) * len(self._keys))
+            own.append(place)
 
     def cases(self) -> CaseCounts:
         """Return the counts case by case, in the order of a hash of the case: it tells nothing of how the run went."""
@@ -93,7 +93,8 @@ class Columns:
             passed, conforms = self._marks[row] & 3, self._marks[row] >> 2
             for column, one in zip(counts, (passed == _YES, passed > 0, conforms == _YES, conforms > 0), strict=True):
                 column[-1] += one
-        return CaseCounts(places, *counts, tags)
+        right, graded, conform, checked = counts
+        return CaseCounts(places, right, graded, conform, checked, tags)
 
 
 _YES = 2

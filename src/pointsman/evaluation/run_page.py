@@ -19,39 +19,11 @@ from pointsman.evaluation.gate_papers import figures
 from pointsman.evaluation.run_extent import Extent
 from pointsman.evaluation.run_log import RunHead
 from pointsman.evaluation.run_plots import cost_plot, kind_plot, level, margin_plots, repeat_plot, time_plot
+from pointsman.evaluation.run_sheet import PAGE_CSS, sheet
 from pointsman.evaluation.run_summary import ModelSum, Quantile, Share
 
 _ALONE: Final = "default-src 'none'; style-src 'unsafe-inline'"
 """What the page allows itself: its own style. A transcript that got through as markup could still do nothing."""
-
-_STYLE: Final = """
-*{box-sizing:border-box}body{font:14px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;color:var(--ink);
-background:var(--paper);max-width:1080px;margin:0 auto;padding:24px 16px 64px;font-variant-numeric:tabular-nums}
-h1{font-size:22px;line-height:1.3;margin:0 0 8px;overflow-wrap:anywhere}
-h2{font-size:17px;margin:40px 0 8px}
-p{margin:4px 0}
-.dim{color:var(--dim)}p.dim{overflow-wrap:anywhere}
-.notice{border-left:3px solid var(--hold);padding:4px 12px;margin:12px 0;font-weight:600}
-nav{display:flex;flex-wrap:wrap;gap:4px 16px;margin:16px 0 0}
-a{color:var(--mid)}
-a:focus-visible,summary:focus-visible{outline:2px solid var(--mid)}
-.scroll{overflow-x:auto}table.sheet{border-collapse:collapse;font-size:13px}
-.sheet th,.sheet td{padding:4px 12px 4px 0;border-bottom:1px solid var(--rule);text-align:right;vertical-align:top}
-.sheet th:first-child,.sheet td:first-child{text-align:left;overflow-wrap:anywhere;min-width:10em}
-.sheet th{color:var(--dim);font-weight:600;vertical-align:bottom}
-.sheet td{white-space:nowrap}
-.sheet td:first-child,.sheet td.text{white-space:normal}
-.sheet td.text,.sheet th.text{text-align:left;overflow-wrap:anywhere;min-width:14em}
-code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12.5px;overflow-wrap:anywhere}
-@media (max-width:759px){.sheet thead{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
-.sheet,.sheet tbody,.sheet tr,.sheet td{display:block}
-.sheet tr{border:1px solid var(--rule);border-radius:8px;padding:8px 12px;margin:8px 0}
-.sheet td,.sheet td.text{display:flex;justify-content:space-between;gap:16px;border:0;padding:2px 0;white-space:normal;
-text-align:right;min-width:0}
-.sheet td::before{content:attr(data-label);color:var(--dim);text-align:left;flex:none;max-width:55%}
-.sheet td:first-child{font-weight:600;min-width:0}
-.sheet td:first-child::before{content:none}}
-"""
 
 _MANY: Final = 12
 """Values of a tag that still are columns of a table; more of them are rows."""
@@ -87,7 +59,7 @@ def page(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{safe(_ALONE)}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="referrer" content="no-referrer">'
-        f"<title>{title}</title><style>{PALETTE_CSS}{_STYLE}{CHARTS_CSS}{FLIPS_CSS}</style></head>\n<body><main>\n"
+        f"<title>{title}</title><style>{PALETTE_CSS}{PAGE_CSS}{CHARTS_CSS}{FLIPS_CSS}</style></head>\n<body><main>\n"
         + "\n".join(part for part in parts if part)
         + "\n</main></body></html>\n"
     )
@@ -159,7 +131,7 @@ def _verdict(comparison: Comparison | None) -> str:
         f'<p class="dim">{safe(comparison.new)} against {safe(comparison.old)}, {count(gate.cases)} cases of '
         f"{count(gate.conversations)} conversations.</p>"
     )
-    return base + _sheet(names, rows, text={7}) + left + margin_plots(gate)
+    return base + sheet(names, rows, text={7}) + left + margin_plots(gate)
 
 
 def _flips(comparison: Comparison | None) -> str:
@@ -211,7 +183,7 @@ def _models(ranked: Sequence[ModelSum]) -> str:
         ]
         for one in ranked
     ]
-    return _sheet(names, rows)
+    return sheet(names, rows)
 
 
 def _costs(ranked: Sequence[ModelSum], extents: Mapping[str, Extent]) -> str:
@@ -224,7 +196,7 @@ def _costs(ranked: Sequence[ModelSum], extents: Mapping[str, Extent]) -> str:
         right = money(extent.usd_right) if extent else UNKNOWN
         tokens = (count(extent.tokens_in), count(extent.tokens_out)) if extent else (UNKNOWN, UNKNOWN)
         rows.append([safe(cell) for cell in (*told, right, *tokens)])
-    return _sheet(names, rows) if any(cell != UNKNOWN for row in rows for cell in row[1:]) else ""
+    return sheet(names, rows) if any(cell != UNKNOWN for row in rows for cell in row[1:]) else ""
 
 
 def _tags(ranked: Sequence[ModelSum]) -> list[str]:
@@ -245,7 +217,7 @@ def _by_tag(ranked: Sequence[ModelSum], tag: str) -> str:
         names = [safe(tag), *(safe(one.model) for one in few)]
         rows = [[named[value], *(_cell(shares[one.model].get(value)) for one in few)] for value in values]
     opened = " open" if across or len(rows) <= _MOST_VALUES else ""
-    return f"<details{opened}><summary>Right by {safe(tag)}</summary>{_sheet(names, rows)}</details>"
+    return f"<details{opened}><summary>Right by {safe(tag)}</summary>{sheet(names, rows)}</details>"
 
 
 def _same_n(shares: Mapping[str, Mapping[str, Share]], value: str) -> str:
@@ -274,23 +246,7 @@ def _failures(ranked: Sequence[ModelSum]) -> str:
     names = ["model", *(safe(kind.replace("_", " ")) for kind in kinds), "wrong writes", "failed calls"]
     if not kinds and all(row[-1] == UNKNOWN for row in rows):
         return ""
-    return f"<details open><summary>By model</summary>{_sheet(names, rows, text={len(names) - 1})}</details>"
-
-
-def _sheet(names: Sequence[str], rows: Sequence[Sequence[str]], *, text: set[int] | None = None) -> str:
-    """Return a table of cells that are markup already, without the columns that nobody measured; on a phone it is cards."""
-    kept = [place for place in range(len(names)) if place == 0 or any(row[place] != UNKNOWN for row in rows)]
-    words = text or set()
-    head = "".join(f'<th scope="col"{_kind(place, words)}>{names[place]}</th>' for place in kept)
-    body = ""
-    for row in rows:
-        cells = "".join(f'<td data-label="{names[place]}"{_kind(place, words)}>{row[place]}</td>' for place in kept)
-        body += f"<tr>{cells}</tr>"
-    return f'<div class="scroll"><table class="sheet"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _kind(place: int, words: set[int]) -> str:
-    return ' class="text"' if place in words else ""
+    return f"<details open><summary>By model</summary>{sheet(names, rows, text={len(names) - 1})}</details>"
 
 
 def _percent(share: Share) -> str:
