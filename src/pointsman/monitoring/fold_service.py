@@ -34,9 +34,11 @@ class FoldService:
 
     async def run(self) -> None:
         """Fold until cancelled; a batch under way is finished, since its thread cannot be stopped."""
+        done = True
         while True:
-            done = (await asyncio.to_thread(self._fold.step)).done
+            # First a pause: DuckDB takes a tenth of a second to load, and the gateway's first turn should not wait for that.
             await self._pause(_EVERY_S if done else _CATCHING_UP_S)
+            done = (await asyncio.to_thread(self._fold.step)).done
 
 
 def build(router: HasStore) -> FoldService:

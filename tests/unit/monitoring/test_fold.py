@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 
 import duckdb
@@ -12,6 +14,7 @@ from pointsman.monitoring.asking.asker import Asker
 from pointsman.monitoring.asking.slice import Slice
 from pointsman.monitoring.columns.file import ColumnFile
 from pointsman.monitoring.fold import Fold
+from pointsman.monitoring.fold_service import FoldService
 from pointsman.store import Store
 from pointsman.store.outcomes import OutcomeReport, Outcomes, Report
 from unit.monitoring.conftest import NOW_US, Keep, step, turn
@@ -106,6 +109,30 @@ def test_a_turn_is_flattened_with_what_chose_it_and_who_asked(keep: Keep) -> Non
             "calls": 2,
         }
         assert [row["kind"] for row in board.rows("SELECT kind FROM checked")] == ["contract", "verify.grounding"]
+
+
+async def _served(fold: Fold, ticks: int) -> list[float]:
+    paused: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        paused.append(seconds)
+        if len(paused) > ticks:
+            raise asyncio.CancelledError
+
+    with contextlib.suppress(asyncio.CancelledError):
+        await FoldService(fold, pause).run()
+    return paused
+
+
+def test_while_serving_it_catches_up_quickly_and_then_looks_once_a_second(
+    store: Store, catalog: Catalog, asker: Asker
+) -> None:
+    for n in range(5):
+        store.append_sync(turn(n))
+    paused = asyncio.run(_served(Fold(store, catalog, batch=2), 4))
+    assert paused[0] == paused[-1] == 1.0
+    assert paused[1] < 0.1
+    assert _count(asker) == 5
 
 
 def test_a_reader_waits_for_the_fold_and_says_so_when_it_takes_too_long(keep: Keep, store: Store) -> None:

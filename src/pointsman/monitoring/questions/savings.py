@@ -125,27 +125,36 @@ def _query(board: Board, chosen: Slice, by: By, model: str, spans: list[_Span]) 
         if cache.mode != "none"
         else "0"
     )
-    span = " ".join(f"WHEN at_us >= {one.start_us} THEN {n}" for n, one in reversed(list(enumerate(spans))))
-    above = " ".join(
-        f"WHEN at_us >= {one.start_us} THEN {one.rates.long_above if one.rates.long_above is not None else 'NULL'}"
-        for one in reversed(spans)
-    )
-    prices = " ".join(f"WHEN at_us >= {one.start_us} THEN {_price(one.rates, cache.mode)}" for one in reversed(spans))
+    span = _case(spans, [str(n) for n in range(len(spans))])
+    limits = [one.rates.long_above for one in spans]
+    above = _case(spans, ["NULL" if limit is None else str(limit) for limit in limits])
+    long = "false" if limits == [None] * len(limits) else f"coalesce(answer_prompt > {above}, false)"
+    prices = _case(spans, [_price(one.rates, cache.mode) for one in spans])
     named = "".join(f"k{n}, " for n in range(len(by)))
     inner = "".join(f"{key} AS k{n}, " for n, key in enumerate(keys))
     return (
         f"""
         WITH t AS (
             SELECT {inner} at_us, cost, answer_prompt AS prompt, coalesce(answer_output, 0) AS output,
-                CASE {span} ELSE 0 END AS span, coalesce(answer_prompt > CASE {above} END, false) AS long,
+                {span} AS span, {long} AS long,
                 least(answer_prompt, greatest({keeps}, {"coalesce(answer_cached, 0)" if cache.mode != "none" else "0"})) AS read
             FROM turn WHERE {where} AND cost IS NOT NULL AND answer_prompt IS NOT NULL
-        ), d AS (SELECT *, (CASE {prices} ELSE 0 END) - cost / 1e12 AS saved FROM t)
+        ), d AS (SELECT *, {prices} - cost / 1e12 AS saved FROM t)
         SELECT {named} span, long, count(*), sum(cost), sum(prompt), sum(read), sum(output), sum(saved), sum(saved * saved)
         FROM d GROUP BY ALL
         """,
         values,
     )
+
+
+def _case(spans: list[_Span], values: list[str]) -> str:
+    """Return SQL for the value of a turn's day; where prices never changed, that is the value itself, and quicker."""
+    if len(set(values)) == 1:
+        return values[0]
+    cases = " ".join(
+        f"WHEN at_us >= {one.start_us} THEN {value}" for one, value in reversed(list(zip(spans, values, strict=True)))
+    )
+    return f"(CASE {cases} ELSE {values[0]} END)"
 
 
 def _price(rates: Rates, mode: str) -> str:
