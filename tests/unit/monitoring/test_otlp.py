@@ -281,15 +281,31 @@ class TestLateSpans:
 def test_personal_data_is_taken_out_before_anything_is_written(tmp_path: Path, empty: Path) -> None:
     mail, card = "zoe.hidden@example.com", "4111 1111 1111 1111"
     said = json.dumps([{"role": "user", "parts": [{"type": "text", "content": f"I am {mail}, card {card}"}]}])
-    told = {**NEW, "gen_ai.input.messages": said, "gen_ai.conversation.id": mail, "user.id": mail, "acme.note": card}
+    told = {
+        **NEW,
+        "gen_ai.input.messages": said,
+        "gen_ai.conversation.id": mail,
+        "user.id": mail,
+        "acme.note": card,
+        mail: "x",
+    }
+    told |= {
+        "gen_ai.request.model": mail,
+        "gen_ai.response.model": mail,
+        "error.type": mail,
+        "gen_ai.response.id": mail,
+    }
     alone = {name: held for name, held in told.items() if name != "gen_ai.conversation.id"}
     path = tmp_path / "store.db"
     with open_store(f"sqlite:///{shutil.copy(empty, path)}") as store:
         taking = Taking(store, Redactor(key=b"k" * 32))
-        taking.take(
-            as_json(request(a_span(told, 1), a_span({**alone, "n": 2}, 2, traceId="a" * 32, parentSpanId="b" * 16)))
-        )
+        failed = a_span(told, 1, status={"code": 2, "message": f"no such user {mail}"})
+        waits = a_span({**alone, "n": 2}, 2, traceId="a" * 32, parentSpanId="b" * 16)
+        taking.take(as_json(request(failed, waits)))
         assert taking.one().conversation_id.startswith("[EMAIL_")
+        plain = repr(taking.one())
+        assert mail not in plain
+        assert card not in plain
         raw = b"".join(one.read_bytes() for one in tmp_path.iterdir())
         assert mail.encode() not in raw
         assert card.encode() not in raw

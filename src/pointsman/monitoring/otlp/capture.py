@@ -131,11 +131,10 @@ class Capture:
         record = turn_of_span(span, self._catalog, key_id, named)
         if self._redactor is None:
             return record
-        clean = self._redactor.record(record)
         own = reading.session_of(span)
         # Ids made of trace and span are no customer's; a name that was redacted once must not be again.
         name = self._redactor.name(own) if own else conversation or f"trace-{span.trace_id}"
-        return msgspec.structs.replace(clean, conversation_id=name)
+        return msgspec.structs.replace(_free_words(self._redactor.record(record), self._redactor), conversation_id=name)
 
     async def release(self) -> int:
         """Write the waiting calls whose conversation is known by now, or that waited long enough; return how many.
@@ -161,3 +160,12 @@ class Capture:
             StoreError: the store cannot be written.
         """
         await self._store.write(forget_job(self._now_us() - _REMEMBERED_US))
+
+
+def _free_words(record: TurnRecord, redactor: Redactor) -> TurnRecord:
+    """Redact what the gateway takes from lists of its own, and a span may hold any words in: the model and the kind of error."""
+    model, code = redactor.text(record.decision.model), record.error_code
+    code = None if code is None else redactor.text(code)
+    steps = tuple(msgspec.structs.replace(step, model=model, error_code=code) for step in record.steps)
+    decision = msgspec.structs.replace(record.decision, model=model)
+    return msgspec.structs.replace(record, decision=decision, steps=steps, error_code=code)
