@@ -104,3 +104,9 @@ def test_grades_are_kept_once_for_each_author_and_add_up(store: Store) -> None:
     key = {"subject": "shipped", "metric": "scorecard:care", "version": "v1", "source": "judge"}
     assert graded_turns(store, author="m", **key) == {"t1", "t2"}  # type: ignore[arg-type]
     assert graded_turns(store, **key) == set()  # type: ignore[arg-type]
+
+
+def test_what_is_only_unknown_adds_up_too(store: Store) -> None:
+    store.write_sync(lambda connection: put_grades(connection, [grade("t1", passed=None)]))
+    (one,) = sum_grades(store)
+    assert (one.graded, one.passed, one.failed, one.unknown, one.score) == (1, 0, 0, 1, None)

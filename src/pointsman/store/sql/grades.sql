@@ -12,7 +12,7 @@ SELECT turn_id FROM grade WHERE subject = ? AND metric = ? AND version = ? AND a
 -- name: grade_sums
 -- One row for each metric: passed, failed, and what could not be said to be either. A turn counts once for each version.
 SELECT subject, metric, version, source, author,
-    count(*) AS graded, sum(passed = 1) AS passed, sum(passed = 0) AS failed, sum(passed IS NULL) AS unknown,
+    count(*) AS graded, sum(passed IS 1) AS passed, sum(passed IS 0) AS failed, sum(passed IS NULL) AS unknown,
     avg(score) AS score, count(score) AS scored,
     sum(cost_pico / 1000000) AS cost_micro, sum(cost_pico % 1000000) AS cost_rest, min(at_us) AS first_us, max(at_us) AS last_us
 FROM grade
