@@ -117,18 +117,3 @@ class CaseVersion:
         """12 hex digits of the content."""
         total = self._sum.to_bytes(48, "big") + self.cases.to_bytes(8, "big")
         return hashlib.sha256(total).hexdigest()[:12]
-
-
-class CaseSet(msgspec.Struct, frozen=True):
-    """Cases under a name. The version is a hash of what they hold, whatever their order."""
-
-    name: str
-    cases: tuple[Case, ...]
-
-    @property
-    def version(self) -> str:
-        """12 hex digits of the content."""
-        version = CaseVersion()
-        for case in self.cases:
-            version.add(case)
-        return version.text

@@ -1,7 +1,6 @@
 """Rejected and repaired replies, kept raw: what the contracts report and the regression set are made from.
 
-A rejection is in the regression set as soon as it is written (``regression_cases`` reads the same table), and written when it
-happens, not when its turn ends. The text kept is what the caller hands over: redact it before.
+A rejection is written when it happens, not when its turn ends, and ``pointsman regressions`` reads the same table. The text kept is what the caller hands over: redact it before.
 """
 
 from __future__ import annotations
@@ -81,14 +80,6 @@ class RejectionSum(msgspec.Struct, frozen=True):
     last_us: int
 
 
-class RegressionCase(msgspec.Struct, frozen=True):
-    """A rejected reply with the schema it missed (None: not kept). ``turn_kept``: its turn, with the request, is in the store."""
-
-    rejection: Rejection
-    schema: JsonObject | None
-    turn_kept: bool
-
-
 async def record_rejection(store: Store, rejection: Rejection, schema: JsonObject | None = None) -> int:
     """Keep ``rejection``, and ``schema`` under its version; return its id once it is durable.
 
@@ -163,23 +154,6 @@ def sum_rejections(store: Store, by: tuple[str, ...] = (), chosen: RejectionFilt
     with store.reading() as connection:
         rows = mappings(connection.execute(query.format(keys=keys, where=condition, group=group), values))
     return [_sum(row, by) for row in rows if row["replies"]]
-
-
-def regression_cases(store: Store, chosen: RejectionFilter = EVERY, limit: int = 1000) -> list[RegressionCase]:
-    """Return rejected replies as cases to replay, newest first; ``store.turn(rejection.turn_id)`` holds the request."""
-    condition, values = _where(chosen)
-    query = load_queries("rejections")["regression_cases"].format(where=condition)
-    with store.reading() as connection:
-        rows = mappings(connection.execute(query, {**values, "limit": limit}))
-    codec = Codec()
-    return [
-        RegressionCase(
-            _rejection(row, codec),
-            None if row["schema"] is None else msgspec.json.decode(codec.unpack(row["schema"])),
-            bool(row["turn_kept"]),
-        )
-        for row in rows
-    ]
 
 
 _CLAUSES = {

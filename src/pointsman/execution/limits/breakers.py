@@ -17,7 +17,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
-from pointsman.errors import PointsmanError, ProviderError
 from pointsman.routing.sections_budgets import Breaker as Settings
 
 State = Literal["closed", "open", "half_open"]
@@ -40,11 +39,6 @@ _ITS_HEALTH = frozenset(
     }
 )
 """Kinds of failure that tell of the endpoint; all others tell of the request, the account, the client or ourselves."""
-
-
-def outcome_of(error: PointsmanError | None) -> Outcome:
-    """Return what an error says of the endpoint's health."""
-    return "ok" if error is None else outcome_of_kind(error.kind if isinstance(error, ProviderError) else None)
 
 
 def outcome_of_kind(kind: str | None) -> Outcome:

@@ -29,13 +29,3 @@ FROM rejection, json_each(rejection.kinds) AS one
 WHERE {where}
 {group}
 ORDER BY rejected DESC, repaired DESC
-
--- name: regression_cases
--- The turn is written when it ends, the rejection when it happens: until then the case is there without its turn.
-SELECT rejection.*, contract_schema.schema AS schema, turn.id IS NOT NULL AS turn_kept
-FROM rejection
-LEFT JOIN contract_schema ON contract_schema.version = rejection.version
-LEFT JOIN turn ON turn.id = rejection.turn_id
-WHERE outcome = 'rejected' AND {where}
-ORDER BY rejection.at_us DESC, rejection.id DESC
-LIMIT :limit
