@@ -1,6 +1,7 @@
 """Rejected and repaired replies, kept raw: what the contracts report and the regression set are made from.
 
-A rejection is written when it happens, not when its turn ends, and ``pointsman regressions`` reads the same table. The text kept is what the caller hands over: redact it before.
+A rejection is written when it happens, not when its turn ends, and ``pointsman regressions`` reads the same table.
+The text kept is what the caller hands over: redact it before.
 """
 
 from __future__ import annotations
