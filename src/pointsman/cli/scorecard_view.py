@@ -201,9 +201,9 @@ def show_sums(sums: Sequence[GradeSum]) -> None:
         return
     newest = cards[0]
     rate = Rate(newest.passed, newest.passed + newest.failed, newest.unknown)
-    console.print(
-        plain(f"{newest.metric} on {newest.subject}: {rate.hits:,} of {rate.n:,} pass, {share(rate)} %", "bold")
-    )
+    unknown = f"; {rate.unknown:,} more are unknown" if rate.unknown else ""
+    verdict = f"{newest.metric} on {newest.subject}: {rate.hits:,} of {rate.n:,} pass, {share(rate)} %{unknown}"
+    console.print(plain(verdict, "bold"))
     table = Table(box=None, pad_edge=False)
     for name in ("metric", "of", "version", "by"):
         table.add_column(name, overflow="fold")
