@@ -90,6 +90,13 @@ def test_a_receiver_that_is_away_loses_nothing(store: Store, away: Receiver, cap
     assert len(away.named("invoke_workflow")) == 5
 
 
+def test_an_address_that_names_a_conversation_or_a_model_is_not_sent(store: Store, away: Receiver) -> None:
+    store.append_sync(a_turn(1, conversation_id="zoe@example.com", requested_model="zoe@example.com"))
+    run(store, away)
+    assert away.named("chat")[0]["flat"]["session.id"].startswith("[EMAIL_")
+    assert "zoe@" not in str(away.spans)
+
+
 def test_a_turn_that_is_refused_holds_up_nobody(store: Store, away: Receiver, caplog: pytest.LogCaptureFixture) -> None:
     for n in range(1, 10):
         store.append_sync(a_turn(n))

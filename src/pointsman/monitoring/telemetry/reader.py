@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
@@ -62,7 +63,7 @@ class TelemetryService:
         self._settings = settings
         self._pause = pause
         self._resource = _resource(settings.resource)
-        self._redactor = Redactor(key=_token_key(store)) if settings.content else None
+        self._redactor = Redactor(key=_token_key(store))
         self._sender = Sender(settings.traces, self._resource) if settings.traces else None
         self._meters: Meters | None = None
 
@@ -136,7 +137,8 @@ class TelemetryService:
         tools = () if found is None else found.calls
         if self._sender is None or not is_kept(trace, record, self._settings.share):
             return [], tools
-        content = None if self._redactor is None else Content(record, self._redactor)
+        record = _named(record, self._redactor)
+        content = Content(record, self._redactor) if self._settings.content else None
         spans = turn_spans(record, trace, self._prices, content)
         return [*spans, *(tool_spans(record, found, trace, content) if found else ())], tools
 
@@ -154,6 +156,15 @@ class TelemetryService:
             self._sender.close()
         if self._meters is not None:
             self._meters.provider.shutdown(5_000)
+
+
+def _named(record: TurnRecord, redactor: Redactor) -> TurnRecord:
+    """Return a turn whose names are fit to be sent: what clients call a conversation or a model may be anybody's address."""
+    return msgspec.structs.replace(
+        record,
+        conversation_id=redactor.name(record.conversation_id),
+        requested_model=redactor.text(record.requested_model),
+    )
 
 
 def _token_key(store: Store) -> bytes:
