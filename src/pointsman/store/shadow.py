@@ -65,7 +65,20 @@ class Shadows:
             before = connection.execute(self._sql["turn_before"], (row[9], row[2], row[10])).fetchone()
             if before is not None and before[4] != "flagship":  # what the flagship left unclear is not routing's doing
                 again = Place(before[0] // _DAY_US, before[1], before[2] or "", bool(before[3]))
-        return Candidate(row[0], row[1], row[2], row[3], row[4], row[5], bool(row[6]), bool(row[7]), again)
+        return Candidate(
+            row[0],
+            row[1],
+            row[2],
+            row[3],
+            row[4],
+            row[5],
+            bool(row[6]),
+            bool(row[7]),
+            again,
+            row[9],
+            row[10],
+            row[12] or 0 if row[11] else 0,
+        )
 
     def last_seq(self) -> int:
         """Return the place of the newest turn, 0 where there is none."""
@@ -100,7 +113,7 @@ class Shadows:
         False: another process has moved on from there; nothing is written then.
         """
         now, sql = time.time_ns() // 1000, self._sql
-        rows = [(one.turn_id, one.seq, now, now, one.why, one.probability) for one in choices]
+        rows = [_choice_row(one, now) for one in choices]
         counts = _counted(read)
 
         def job(connection: sqlite3.Connection) -> bool:
@@ -178,10 +191,10 @@ class Shadows:
             return Money(*connection.execute(self._sql["money"], span).fetchone())
 
     def routed(self, since_us: int, until_us: int, *, simulated: bool | None = None) -> Routed:
-        """Return what the routed turns of a period cost; shadow calls that were sent by batch are left out."""
-        span = {"since_us": since_us, "until_us": until_us, "simulated": simulated}
+        """Return what the routed turns of whole days cost that the sampler has looked at; turns of batches are none."""
+        days = {"since_day": since_us // _DAY_US, "until_day": -(-until_us // _DAY_US), "simulated": simulated}
         with self._store.reading() as connection:
-            return Routed(*connection.execute(self._sql["routed"], span).fetchone())
+            return Routed(*connection.execute(self._sql["routed"], days).fetchone())
 
     def spent_by(self, since_us: int, until_us: int, *, simulated: bool | None = None) -> list[SpentBy]:
         """Return what the checks of a period's turns cost, by route and intent; by when the turns were, not the checks."""
@@ -278,16 +291,23 @@ def _flag(value: int | None) -> bool | None:
     return None if value is None else bool(value)
 
 
+def _choice_row(one: Choice, now_us: int) -> tuple[Any, ...]:
+    turn = one.turn
+    drawn = (turn.id, turn.seq, now_us, now_us, one.why, one.probability)
+    return (*drawn, turn.at_us, turn.route, turn.intent, turn.conversation_id, turn.key_id, turn.simulated)
+
+
 def _counted(read: Sequence[Candidate]) -> list[tuple[Any, ...]]:
     found: dict[Place, list[int]] = {}
     for one in read:
-        if one.whole:
+        if one.whole or one.routed_pico:
             place = Place(one.at_us // _DAY_US, one.route, one.intent or "", one.simulated)
-            count = found.setdefault(place, [0, 0, 0])
-            count[0] += 1
-            count[1] += one.confidence is None
+            count = found.setdefault(place, [0, 0, 0, 0])
+            count[0] += one.whole
+            count[1] += one.whole and one.confidence is None
+            count[3] += one.routed_pico
         if one.asked_again is not None:
-            found.setdefault(one.asked_again, [0, 0, 0])[2] += 1
+            found.setdefault(one.asked_again, [0, 0, 0, 0])[2] += 1
     return [(*msgspec.structs.astuple(place), *count) for place, count in found.items()]
 
 

@@ -62,7 +62,7 @@ class Candidate(msgspec.Struct, frozen=True):
     """A turn as the sampler sees it. ``whole``: a routed turn with a whole reply, so that it can be checked.
 
     ``asked_again``: the turn before it, where the customer asks in this one what was asked before; None: not
-    so, or the flagship had answered that one.
+    so, or the flagship had answered that one. ``routed_pico``: what it cost, where it was routed and that is known.
     """
 
     seq: int
@@ -74,13 +74,15 @@ class Candidate(msgspec.Struct, frozen=True):
     simulated: bool
     whole: bool
     asked_again: Place | None = None
+    conversation_id: str = ""
+    key_id: str | None = None
+    routed_pico: int = 0
 
 
 class Choice(msgspec.Struct, frozen=True):
     """A turn that was chosen: why, and with which probability."""
 
-    turn_id: str
-    seq: int
+    turn: Candidate
     why: str
     probability: float
 
@@ -150,11 +152,10 @@ class SpentBy(msgspec.Struct, frozen=True):
 
 
 class Routed(msgspec.Struct, frozen=True):
-    """What the routed turns of a period cost in pico-dollars, how many there were, and of how many the cost is unknown."""
+    """What the routed turns of a period cost in pico-dollars as far as it is known, and how many could have been checked."""
 
     pico: int
     turns: int
-    unpriced: int
 
 
 class Reservation(msgspec.Struct, frozen=True):

@@ -74,4 +74,4 @@ class Sampler:
         drawn = draw(one.id, one.confidence, self._recent, self._shares, salt)
         if one.confidence is not None:
             self._recent.add(one.confidence)
-        return None if drawn.why is None else Choice(one.id, one.seq, drawn.why, drawn.probability)
+        return None if drawn.why is None else Choice(one, drawn.why, drawn.probability)

@@ -1,6 +1,7 @@
 -- name: candidates
 SELECT seq, id, at_us, route, intent, confidence, simulated,
-    status = 'ok' AND reply_hash IS NOT NULL AND dialect NOT IN ('batch', 'otlp') AS whole, detail, conversation_id, key_id
+    status = 'ok' AND reply_hash IS NOT NULL AND dialect NOT IN ('batch', 'otlp') AS whole, detail, conversation_id, key_id,
+    dialect NOT IN ('batch', 'otlp') AS routed, cost_pico
 FROM turn WHERE seq > ? ORDER BY seq LIMIT ?
 
 -- name: behind
@@ -22,13 +23,15 @@ INSERT INTO shadow_sampler (one, salt, recent) VALUES (1, ?, ?)
 ON CONFLICT (one) DO UPDATE SET recent = excluded.recent
 
 -- name: see
-INSERT INTO shadow_seen (day, route, intent, simulated, turns, unknown, reasked) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO shadow_seen (day, route, intent, simulated, turns, unknown, reasked, cost_pico) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (day, route, intent, simulated) DO UPDATE SET
-    turns = turns + excluded.turns, unknown = unknown + excluded.unknown, reasked = reasked + excluded.reasked
+    turns = turns + excluded.turns, unknown = unknown + excluded.unknown, reasked = reasked + excluded.reasked,
+    cost_pico = cost_pico + excluded.cost_pico
 
 -- name: choose
-INSERT OR IGNORE INTO shadow (turn_id, turn_seq, chosen_at_us, changed_at_us, why, probability, state, detail)
-VALUES (?, ?, ?, ?, ?, ?, 'waiting', '{}')
+INSERT OR IGNORE INTO shadow (turn_id, turn_seq, chosen_at_us, changed_at_us, why, probability, state, detail,
+    at_us, route, intent, conversation_id, key_id, of_simulated)
+VALUES (?, ?, ?, ?, ?, ?, 'waiting', '{}', ?, ?, ?, ?, ?, ?)
 
 -- name: row
 SELECT {columns} FROM shadow WHERE turn_id = ?
@@ -56,9 +59,8 @@ SELECT coalesce(sum(held_pico), 0), coalesce(sum(cost_pico), 0), coalesce(sum(ju
 FROM shadow WHERE spent_at_us >= :since_us AND spent_at_us < :until_us AND (:simulated IS NULL OR simulated = :simulated)
 
 -- name: routed
-SELECT coalesce(sum(cost_pico), 0), count(*), count(*) - count(cost_pico) FROM turn
-WHERE at_us >= :since_us AND at_us < :until_us AND (:simulated IS NULL OR simulated = :simulated) AND dialect <> 'otlp'
-    AND NOT (dialect = 'batch' AND EXISTS (SELECT 1 FROM step WHERE step.turn_seq = turn.seq AND purpose = 'shadow'))
+SELECT coalesce(sum(cost_pico), 0), coalesce(sum(turns), 0) FROM shadow_seen
+WHERE day >= :since_day AND day < :until_day AND (:simulated IS NULL OR simulated = :simulated)
 
 -- name: states
 SELECT state, why, count(*) FROM shadow GROUP BY state, why
@@ -67,20 +69,18 @@ SELECT state, why, count(*) FROM shadow GROUP BY state, why
 SELECT day, route, intent, simulated, turns, unknown, reasked FROM shadow_seen WHERE day >= :since_day AND day < :until_day
 
 -- name: chosen
-SELECT shadow.turn_id, shadow.probability, shadow.state, shadow.verdict, shadow.material, shadow.decided_by,
-    shadow.review,
+SELECT turn_id, probability, state, verdict, material, decided_by, review,
     (SELECT label.value = 'b' FROM label_item JOIN label ON label.item_id = label_item.id
      WHERE label_item.turn_id = shadow.turn_id AND label_item.kind = 'pair' AND label.value != 'skip'
      ORDER BY label.seq DESC LIMIT 1) AS human,
-    turn.route, coalesce(turn.intent, ''), turn.conversation_id, turn.key_id, turn.simulated
-FROM shadow JOIN turn ON turn.seq = shadow.turn_seq AND turn.id = shadow.turn_id
-WHERE turn.at_us >= :since_us AND turn.at_us < :until_us
+    route, coalesce(intent, ''), conversation_id, key_id, of_simulated
+FROM shadow WHERE at_us >= :since_us AND at_us < :until_us
 
 -- name: spent_by
-SELECT turn.route, coalesce(turn.intent, ''), coalesce(sum(shadow.cost_pico), 0), coalesce(sum(judge_cost_pico), 0),
+SELECT route, coalesce(intent, ''), coalesce(sum(cost_pico), 0), coalesce(sum(judge_cost_pico), 0),
     sum(lost_pico + held_pico), count(*)
-FROM shadow JOIN turn ON turn.seq = shadow.turn_seq AND turn.id = shadow.turn_id
-WHERE turn.at_us >= :since_us AND turn.at_us < :until_us AND (:simulated IS NULL OR turn.simulated = :simulated)
+FROM shadow
+WHERE at_us >= :since_us AND at_us < :until_us AND (:simulated IS NULL OR of_simulated = :simulated)
 GROUP BY 1, 2
 
 -- name: material_ids

@@ -16,6 +16,7 @@ CREATE TABLE shadow_seen (
     turns INTEGER NOT NULL,
     unknown INTEGER NOT NULL,       -- of them, turns whose confidence is unknown
     reasked INTEGER NOT NULL,       -- turns after whose reply the customer had to ask the same again
+    cost_pico INTEGER NOT NULL,     -- what routed turns cost, failed ones too, as far as it is known: the budget is a share of it
     PRIMARY KEY (day, route, intent, simulated)
 ) WITHOUT ROWID;
 
@@ -26,6 +27,16 @@ ALTER TABLE shadow ADD COLUMN asked_at_us INTEGER;              -- a call is und
 ALTER TABLE shadow ADD COLUMN owner TEXT;                       -- the process that made it
 ALTER TABLE shadow ADD COLUMN review REAL;                      -- with which chance people were to see it; NULL: they were not
 ALTER TABLE shadow ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0;   -- 1: an emulator answered as the stronger model
+
+-- Of the turn, so that a page need not look every one of them up.
+ALTER TABLE shadow ADD COLUMN at_us INTEGER;
+ALTER TABLE shadow ADD COLUMN route TEXT;
+ALTER TABLE shadow ADD COLUMN intent TEXT;
+ALTER TABLE shadow ADD COLUMN conversation_id TEXT;
+ALTER TABLE shadow ADD COLUMN key_id TEXT;
+ALTER TABLE shadow ADD COLUMN of_simulated INTEGER;             -- 1: the turn itself was simulated
+
+CREATE INDEX shadow_at ON shadow (at_us);
 
 -- What is asked before every call, inside the writer's transaction, and what is looked for every two seconds.
 CREATE INDEX shadow_spent ON shadow (spent_at_us, simulated, held_pico, cost_pico, judge_cost_pico, lost_pico);
