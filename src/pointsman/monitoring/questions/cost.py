@@ -55,6 +55,7 @@ class Cost(msgspec.Struct, frozen=True):
     rows: tuple[Spend, ...]
 
 
+_OF_ANSWER = frozenset(PARTS[:5])
 _SUMS = ", ".join(f"sum(cost_{name}) AS cost_{name}" for name in PARTS)
 _COLUMNS = f"""
     {_SUMS}, count(cost) AS cost_known, sum(cost) AS cost, avg(cost) AS mean, stddev_samp(cost) AS deviation,
@@ -99,7 +100,7 @@ def _spend(row: Row, shadow: Row | None, grade: Row | None) -> Spend:
     judged = [found["judge"] for found in (shadow, grade) if found and found["judge"] is not None]
     judge = sum(judged) if judged else None
     counted = [value for value in (row["cost"], shadows, judge) if value is not None]
-    parts = [Part(name, usd(row[f"cost_{name}"]), known) for name in PARTS]
+    parts = [Part(name, _part(row, name), known) for name in PARTS]
     parts.append(Part("shadow", usd(shadows), shadow["shadows"] if shadow else 0))
     parts.append(Part("judge", usd(judge), (shadow["shadows"] if shadow else 0) + (grade["judged"] if grade else 0)))
     return Spend(
@@ -115,6 +116,12 @@ def _spend(row: Row, shadow: Row | None, grade: Row | None) -> Spend:
         Rate(int(row["cached"]), int(row["prompt"]), n - row["cache_known"]),
         tuple(parts),
     )
+
+
+def _part(row: Row, name: str) -> Decimal | None:
+    """Return a part's dollars. A kind of token that got nothing is unknown, not zero, where part of the cost is not split."""
+    pico = row[f"cost_{name}"]
+    return None if not pico and name in _OF_ANSWER and row["cost_unsplit"] else usd(pico)
 
 
 def _mean(row: Row) -> Estimate:
