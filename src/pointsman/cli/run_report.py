@@ -48,12 +48,14 @@ def command(
 
     Exit codes: 0 done, 2 wrong input.
     """
-    from pointsman.cli.run_compare import Asked, compare
-
     if against is None and (policy is not None or cases is not None):
         raise UsageError("--policy and --cases belong to a comparison: add --against RUN, or leave them out.")
-    asked = None if against is None else Asked(run, against, policy, cases)
-    report(run, by=by, repeats_by=repeats_by, html=html, json=json, compared=None if asked is None else compare(asked))
+    compared = None
+    if against is not None:
+        from pointsman.cli.run_compare import Asked, compare
+
+        compared = compare(Asked(run, against, policy, cases))
+    report(run, by=by, repeats_by=repeats_by, html=html, json=json, compared=compared)
 
 
 def report(

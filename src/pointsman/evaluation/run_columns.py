@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -26,7 +26,7 @@ class CaseCounts(msgspec.Struct, frozen=True):
     graded: Sequence[int]
     conform: Sequence[int]
     checked: Sequence[int]
-    tags: dict[str, tuple[tuple[str, ...], Sequence[int]]]
+    tags: Mapping[str, tuple[tuple[str, ...], Sequence[int]]]
 
     def cases_by(self, tag: str) -> Iterator[tuple[str, list[int]]]:
         """Yield each value of a tag with the cases that have it."""

@@ -87,7 +87,7 @@ def time_plot(ranked: Sequence[ModelSum], extents: Mapping[str, Extent], named: 
     what = "time to first token" if first else "time of whole answers"
     title = f"How the {what} is spread" if first else f"How the {what} is spread (no first token was timed)"
     some = (
-        f" {len(spreads)} of {len(ranked)} models: those on the front of accuracy and cost."
+        f" {len(spreads)} of {len(ranked)} models: first those on the front of accuracy and cost."
         if len(ranked) > _LINES
         else ""
     )
