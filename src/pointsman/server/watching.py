@@ -18,6 +18,7 @@ _MINUTE_S: Final = 60.0
 _SETTLE_S: Final = 2.0
 """After a minute is over, its last turns are given this long to be committed."""
 _TURN_S: Final = 1.0
+_BREATH_S: Final = 0.1
 
 
 class Watching:
@@ -55,6 +56,8 @@ class Watching:
             now = self._clock_us()
             minute = int((now / 1e6 - _SETTLE_S) // _MINUTE_S)
             if minute != judged:
+                while not await asyncio.to_thread(self._engine.catch_up, now, 1):
+                    await self._pause(_BREATH_S)  # a new rule over a large store: turns come first
                 await asyncio.to_thread(self._engine.evaluate, now)
                 judged = minute
             await self._deliverer.deliver()

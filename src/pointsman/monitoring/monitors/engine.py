@@ -37,7 +37,6 @@ class Evaluation(msgspec.Struct, frozen=True):
     now_us: int
     findings: tuple[tuple[bool, Finding], ...]
     changed: Changed
-    caught_up: bool = True
 
 
 class _Round(msgspec.Struct, frozen=True):
@@ -66,6 +65,14 @@ class Engine:
         self._counts = {simulated: StoredCounts(store, simulated=simulated) for simulated in (False, True)}
         self._last_slow = -_SLOW_MINUTES
 
+    def catch_up(self, now_us: int, pages: int) -> bool:
+        """Count up to ``pages`` pages of turns; True once none is left. For who counts a large store bit by bit.
+
+        Raises:
+            StoreError: the store cannot be read or written.
+        """
+        return self._folder.catch_up(now_us, pages)
+
     def evaluate(self, now_us: int) -> Evaluation:
         """Count what came, judge every rule at ``now_us`` and bring the incidents to that, notices and all.
 
@@ -81,6 +88,9 @@ class Engine:
             self._last_slow = minute
         judged = [one for simulated in (False, True) for one in self._judged(minute, now_us, simulated, slow=slow)]
         judged += list(self._extra(now_us)) if self._extra is not None else []
+        findings = tuple((one.simulated, one.finding) for one in judged)
+        if not self._anything(judged):
+            return Evaluation(now_us, findings, Changed())  # the usual minute: nothing to write
         names = frozenset(rule.name for rule in self.rules) | OUTSIDE
 
         def write(connection: sqlite3.Connection) -> Changed:
@@ -88,7 +98,12 @@ class Engine:
             return self._book.apply(connection, judged, now_us)
 
         changed = self._store.write_sync(write)
-        return Evaluation(now_us, tuple((one.simulated, one.finding) for one in judged), changed)
+        return Evaluation(now_us, findings, changed)
+
+    def _anything(self, judged: Iterable[Judged]) -> bool:
+        return any(one.finding.state == "firing" for one in judged) or bool(
+            self._reader.all(state="unresolved", limit=1)
+        )
 
     def judge(self, name: str, now_us: int, *, simulated: bool) -> list[Finding]:
         """Return how one rule stands at a moment, from what is counted, and change nothing."""

@@ -18,7 +18,7 @@ SHIPPED: Final[dict[str, dict[str, dict[str, object]]]] = {
         "tool-call-success": {"of": "tool_calls", "below": 0.95, "per": "model"},
         "conformance": {"of": "conformance", "below": 0.95, "per": "model"},
         # p95 over three seconds and more than 5 % over three seconds are the same thing; the second can be counted.
-        "first-token": {"of": "first_token", "above": 0.05, "over_ms": 3000, "per": "model"},
+        "first-token": {"of": "first_token", "above": 0.05, "over_ms": 3000, "per": "model", "severity": "ticket"},
         "error-rate": {"of": "errors", "above": 0.05},
         "model-errors": {"of": "model_calls", "above": 0.1, "per": "model", "severity": "ticket"},
         "misroutes": {"of": "misroutes", "above": 0.05, "window": "1d", "widen_to": "7d", "severity": "ticket"},

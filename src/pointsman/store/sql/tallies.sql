@@ -59,7 +59,8 @@ DELETE FROM tally WHERE minute < ?
 SELECT model, simulated, served, first_us, last_us, n FROM served_model WHERE simulated = ? ORDER BY model, first_us
 
 -- name: any_simulated
-SELECT EXISTS (SELECT 1 FROM tally WHERE simulated = ?)
+-- By source, so that the primary key finds it: there is no index on `simulated` alone.
+SELECT EXISTS (SELECT 1 FROM tally WHERE source_id IN (SELECT id FROM tally_source) AND simulated = ?)
 
 -- name: seqs_between
 SELECT seq FROM turn WHERE at_us >= ? AND at_us < ? AND simulated = ? ORDER BY at_us DESC LIMIT ?
