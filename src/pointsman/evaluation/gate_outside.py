@@ -43,15 +43,20 @@ def outside(old: Arm, new: Arm, labels: Labels | None = None) -> Mapping[MetricN
     """Return the metrics that were measured beside both runs. ``labels`` None: nobody labelled anything.
 
     Raises:
-        UsageError: several judges, or several cards, say different things.
+        UsageError: what is kept of them is damaged.
     """
     found: dict[MetricName, Outside] = {}
     cards = _same_card(old, new)
     if cards is not None:
         found["scorecard"] = Carded(cards[0], cards[1], old.model, new.model, labels)
-    judged = _newest(judged_between(Path(new.folder), old.model, new.model, new.head.version), old)
-    if judged is not None:
-        found["judged"] = Preferred(judged, labels)
+    judged = [
+        Preferred(one, labels)
+        for one in judged_between(Path(new.folder), old.model, new.model, new.head.version)
+        if Path(one.head.baseline_run).resolve() == Path(old.folder).resolve()
+    ]
+    if judged:
+        # Of several judges, or several prompts of one, the one that may gate; of those the one asked last.
+        found["judged"] = max(enumerate(judged), key=lambda one: (one[1].lacks is None, one[0]))[1]
     return found
 
 
@@ -63,17 +68,6 @@ def _same_card(old: Arm, new: Arm) -> tuple[ScoredRun, ScoredRun] | None:
         if known is not None and one.head.done and known.head.done:
             return known, one
     return None
-
-
-def _newest(found: list[Judged], old: Arm) -> Judged | None:
-    found = [one for one in found if Path(one.head.baseline_run).resolve() == Path(old.folder).resolve()]
-    names = sorted({f"{one.head.judge}@{one.head.version}" for one in found})
-    if len(names) > 1:
-        raise UsageError(
-            f"{found[0].head.candidate_run}: several judges compared these ({', '.join(names)}): keep the file of one in its "
-            "folder judged."
-        )
-    return found[0] if found else None
 
 
 class Carded:

@@ -262,12 +262,13 @@ def write_judged(judged: Judged) -> Path:
 
 
 def read_judged(run: Path) -> Iterator[Judged]:
-    """Yield the comparisons kept in a run.
+    """Yield the comparisons kept in a run, the one made last at the end.
 
     Raises:
         UsageError: a file is damaged or of a newer version.
     """
-    for file in sorted((run / FOLDER).glob("pairs-*.jsonl")):
+    files = (run / FOLDER).glob("pairs-*.jsonl")
+    for file in sorted(files, key=lambda file: (file.stat().st_mtime_ns, file.name)):
         try:
             first, *rest = file.read_bytes().splitlines()
             head = msgspec.json.decode(first, type=JudgedHead)
