@@ -138,13 +138,10 @@ class RowMaker:
         splits = [self._split(step, at_us) for step in steps]
         for step, split in zip(steps, splits, strict=True):
             made.step.append(_step_row(step, split, at_us, simulated=simulated))
-        checks, metadata = detail.checks, detail.metadata
-        for check in checks:
+        for check in detail.checks:
             kind = check.name.partition(" ")[0]
             made.checked.append((seq, at_us, kind, check.name, check.passed, check.model, check.action))
         made.handoff.extend((seq, at_us, kind, source, target) for kind, source, target, _ in detail.handoffs)
-        reason = _deciding(detail.decision.reasons)
-        speed = _speed(answer)
         conv = conversation_number(turn[2], turn[12])
         made.turn.append(
             (
@@ -153,38 +150,16 @@ class RowMaker:
                 turn[2],
                 conv,
                 at_us,
-                turn[4],
-                turn[5],
-                turn[6],
-                turn[7],
-                turn[8],
-                turn[9],
-                turn[10],
+                *turn[4:11],  # dialect, status, model, route, tier, intent, policy
                 _prompts(steps),
-                metadata.get("agent"),
-                metadata.get("tenant"),
-                next((metadata[name] for name in CUSTOMER_NAMES if metadata.get(name)), None),
+                *_whose(detail.metadata),
                 turn[12],
                 turn[13],
-                None if reason is None else reason.kind,
-                None if reason is None else reason.name,
+                *_deciding(detail.decision.reasons),
                 turn[11],
                 bool(turn[14]),
                 simulated,
-                answer.purpose if answer is not None and answer.purpose in _OWN else None,
-                turn[15],
-                turn[16],
-                turn[17],
-                turn[18],
-                bucket(turn[18]),
-                speed,
-                bucket(speed),
-                turn[19],
-                detail.prepared_ms,
-                len(steps),
-                max(0, sum(step.purpose == "reply" for step in steps) - 1),
-                None if answer is None or answer.stop_reason is None else answer.stop_reason == _TOOL_STOP,
-                any(check.action == "escalated" for check in checks),
+                *_course(turn, detail, steps, answer),
                 turn[20],
                 turn[22],
                 turn[23],
@@ -248,12 +223,36 @@ def _warmth(warm: Warm, conv: int, at_us: int, answer: _Step | None) -> tuple[in
     return before[1], (at_us - before[0]) / 1e6
 
 
-def _deciding(reasons: tuple[_Reason, ...]) -> _Reason | None:
-    """Return the reason that chose the route: the first that speaks of more than which models may and what they cost."""
+def _whose(metadata: dict[str, str]) -> tuple[str | None, str | None, str | None]:
+    """Return agent, tenant and customer, as the client named them."""
+    customer = next((metadata[name] for name in CUSTOMER_NAMES if metadata.get(name)), None)
+    return metadata.get("agent"), metadata.get("tenant"), customer
+
+
+def _course(turn: Row, detail: _Detail, steps: list[_Step], answer: _Step | None) -> Row:
+    """Return how the turn went: the columns from ``own`` to ``escalated``."""
+    speed = _speed(answer)
+    return (
+        answer.purpose if answer is not None and answer.purpose in _OWN else None,
+        *turn[15:19],  # http_status, error_code, duration_ms, ttft_ms
+        bucket(turn[18]),
+        speed,
+        bucket(speed),
+        turn[19],
+        detail.prepared_ms,
+        len(steps),
+        max(0, sum(step.purpose == "reply" for step in steps) - 1),
+        None if answer is None or answer.stop_reason is None else answer.stop_reason == _TOOL_STOP,
+        any(check.action == "escalated" for check in detail.checks),
+    )
+
+
+def _deciding(reasons: tuple[_Reason, ...]) -> tuple[str | None, str | None]:
+    """Return kind and name of what chose the route: the first reason that is not only of which models may and what they cost."""
     for reason in reasons:
         if reason.kind not in _NOT_DECIDING:
-            return reason
-    return reasons[0] if reasons else None
+            return reason.kind, reason.name
+    return (reasons[0].kind, reasons[0].name) if reasons else (None, None)
 
 
 def _prompts(steps: list[_Step]) -> str | None:
