@@ -70,7 +70,7 @@ def compare(
     if script is not None and not emulated:
         raise UsageError("--script says what simulated models answer: add --emulated")
     old, new = RunArm.named(baseline), RunArm.named(candidate)
-    plan = _Plan(old, new, judge, _rubric(rubric), at_once, dollars(max_usd), dry_run, _prompt(store))
+    plan = _Plan(old, new, judge, _rubric(rubric), at_once, dollars(max_usd), dry_run, judge_prompt(store))
     where = LiveWhere(policy, emulated, script, 0)
     with BothArms(old, new, cases) as both:
         judged = asyncio.run(_judge(plan, both, where, json=json))
@@ -214,7 +214,7 @@ def _rubric(path: Path | None) -> str:
     return text
 
 
-def _prompt(store: str) -> Prompt | None:
+def judge_prompt(store: str) -> Prompt | None:
     """Return the judge's prompt that is in force in the store; None where there is no store."""
     from pointsman.execution.prompts import PromptBook
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pointsman.evaluation.judges.model_judge import Keeps, ModelJudge
     from pointsman.evaluation.scorecard_turns import ScoredTurn
     from pointsman.evaluation.scorecards import Card
+    from pointsman.execution.prompts import Prompt
 
 EXIT_STOPPED = 3
 
@@ -91,13 +92,14 @@ def apply(
     store: StoreUrl = DEFAULT_URL,
 ) -> None:
     """Grade shipped turns (kept beside them) or a run (kept in its folder). Interrupted, it goes on where it stopped."""
+    from pointsman.cli.judge import judge_prompt
     from pointsman.cli.replay_setup import dollars
     from pointsman.evaluation.scorecards import read_card
 
     found = read_card(card)
     if (found.asks or found.asks_of_plans) and judge is None:
         err().print(plain("the card asks a judge, and --judge names none: those criteria will be unknown"))
-    asked = _Asked(found, judge, dollars(max_usd), emulated, script, policy)
+    asked = _Asked(found, judge, dollars(max_usd), emulated, script, policy, judge_prompt(store))
     if run is not None:
         if last is not None or since is not None:
             raise UsageError("--last and --since are about stored turns: leave them or --run out.")
@@ -154,8 +156,9 @@ class _Asked:
         emulated: bool,
         script: Path | None,
         policy: Path | None,
+        prompt: Prompt | None,
     ) -> None:
-        self.card, self.judge, self.cap = card, judge, cap
+        self.card, self.judge, self.cap, self.prompt = card, judge, cap, prompt
         self.emulated, self.script, self.policy = emulated, script, policy
         if judge is not None and not (card.asks or card.asks_of_plans):
             raise UsageError(f"the card {card.name} asks nothing of a judge: leave --judge out.")
@@ -180,6 +183,7 @@ class _Asked:
             missing=router.missing,
             purse=Purse(cap),
             kept=kept,
+            prompt=self.prompt,
         )
 
 
