@@ -311,7 +311,8 @@ def _title(finding: Finding, subject: str) -> str:
 
 def _because(finding: Finding, cause: Cause) -> str:
     part = f"; {cause.affected} of the newest {cause.of} turns" if cause.of else ""
-    return clean(f"{finding.rule}: {finding.text}{part}")
+    of = f" of {clean(finding.series, 64)}" if finding.series not in {"", cause.subject} else ""
+    return clean(f"{finding.rule}{of}: {finding.text}{part}")
 
 
 def _first_evidence(connection: sqlite3.Connection, incident_id: str) -> dict[str, object]:

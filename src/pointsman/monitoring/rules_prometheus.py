@@ -153,11 +153,13 @@ def _rate(rule: RateWatch, parts: _Parts) -> Iterator[dict[str, Any]]:
 
 def _burn(rule: BurnWatch, parts: _Parts) -> Iterator[dict[str, Any]]:
     spec, per = rule.spec, rule.source.per
+    far = _number(NormalDist().inv_cdf(1 - spec.p) * math.sqrt(rule.budget * (1 - rule.budget)))
     for window in spec.windows:
         limit = _number(window.factor * rule.budget)
         long, short = _share(parts, window.long, per), _share(parts, window.short, per)
         n = _sum(parts.all, window.long, per)
         expression = f"{long} > {limit}\nand {short} > {limit}\nand {n} >= {spec.min_n}"
+        expression += f"\nand ({long} - {_number(rule.budget)}) * sqrt({n}) > {far}"
         text = f"the budget of {percent(rule.budget)} burns {window.factor:g} times too fast in {length(window.long)}"
         yield _alert(rule.name, expression, window.severity, text, window.long)
 

@@ -38,6 +38,50 @@ TOLD = Told(
 HOSTILE = "<!channel> *urgent* <https://evil.example|click> @here `rm` \x1b[31m\r\nBcc: all@example.com"
 
 
+LABELS = 'model="openai/gpt-5-mini",route="tools",tier="small"'
+PROMETHEUS_TESTS = {
+    "rule_files": ["rules.yml"],
+    "evaluation_interval": "1m",
+    "tests": [
+        {  # 14 turns a minute of which 4 fail; the same that is simulated says nothing
+            "interval": "1m",
+            "input_series": [
+                {"series": f'pointsman_turns_total{{{LABELS},outcome="ok",simulated="false"}}', "values": "0+10x60"},
+                {"series": f'pointsman_turns_total{{{LABELS},outcome="failed",simulated="false"}}', "values": "0+4x60"},
+            ],
+            "promql_expr_test": [
+                {
+                    "expr": 'count by (severity) (ALERTS{alertname="PointsmanErrorRate"})',
+                    "eval_time": "30m",
+                    "exp_samples": [{"labels": '{severity="page"}', "value": 1}],
+                },
+                {
+                    "expr": 'count by (window) (ALERTS{alertname="PointsmanErrorBudget",severity="page"})',
+                    "eval_time": "59m",
+                    "exp_samples": [
+                        {"labels": '{window="60m"}', "value": 1},
+                        {"labels": '{window="360m"}', "value": 1},
+                    ],
+                },
+            ],
+        },
+        {
+            "interval": "1m",
+            "input_series": [
+                {"series": f'pointsman_turns_total{{{LABELS},outcome="ok",simulated="true"}}', "values": "0+10x60"},
+                {"series": f'pointsman_turns_total{{{LABELS},outcome="failed",simulated="true"}}', "values": "0+4x60"},
+                {"series": f'pointsman_turns_total{{{LABELS},outcome="ok",simulated="false"}}', "values": "0+14x60"},
+                {
+                    "series": f'pointsman_turns_total{{{LABELS},outcome="failed",simulated="false"}}',
+                    "values": "0+0.2x60",
+                },
+            ],
+            "promql_expr_test": [{"expr": "ALERTS", "eval_time": "45m", "exp_samples": []}],
+        },
+    ],
+}
+
+
 def test_a_webhook_is_signed_over_time_and_body() -> None:
     sent = webhook.request(TOLD, "inc_1:opened:ops", "http://h/", "s3cret", 1_700_000_000)
     expected = hmac.new(b"s3cret", b"1700000000." + sent.body, hashlib.sha256).hexdigest()
@@ -136,6 +180,14 @@ def test_the_rules_are_a_file_for_prometheus(tmp_path: Path) -> None:
     ]
     assert {name for name, _ in found.left_out} == {"misroutes", "escalations", "cost-per-resolution", "silence"}
     if which("promtool"):
-        path = tmp_path / "rules.yml"
-        path.write_text(text)
-        subprocess.run(["promtool", "check", "rules", str(path)], check=True, capture_output=True, timeout=20)
+        (tmp_path / "rules.yml").write_text(text)
+        (tmp_path / "tests.yml").write_text(yaml.safe_dump(PROMETHEUS_TESTS))
+        done = subprocess.run(
+            ["promtool", "test", "rules", "tests.yml"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
