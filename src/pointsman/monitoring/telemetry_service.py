@@ -14,6 +14,7 @@ from pointsman.errors import UsageError
 from pointsman.monitoring.telemetry.settings import Settings, settings_of
 from pointsman.routing.policy import Policy
 from pointsman.store import Store
+from pointsman.store.following import last_seq
 
 if TYPE_CHECKING:
     from pointsman.monitoring.telemetry.reader import TelemetryService
@@ -49,6 +50,7 @@ class LateTelemetry:
     def __init__(self, router: Traced, settings: Settings) -> None:
         self._router = router
         self._settings = settings
+        self._began_at = last_seq(router.store)  # turns may come before all is imported
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -58,7 +60,7 @@ class LateTelemetry:
     def _made(self) -> TelemetryService:
         from pointsman.monitoring.telemetry.reader import TelemetryService
 
-        return TelemetryService(self._router.store, self._router.catalog, self._settings)
+        return TelemetryService(self._router.store, self._router.catalog, self._settings, began_at=self._began_at)
 
 
 def build(router: Traced, environ: Mapping[str, str] | None = None) -> LateTelemetry | None:

@@ -10,15 +10,19 @@ from typing import Any
 
 import pytest
 
+from pointsman.app import build_router
 from pointsman.catalog.book import Catalog
 from pointsman.emulator.serving import Handle
 from pointsman.monitoring.telemetry.reader import CURSOR, TelemetryService
 from pointsman.monitoring.telemetry.settings import Settings
+from pointsman.monitoring.telemetry_service import build
 from pointsman.store import Store, open_store
 from pointsman.store.cursors import move_cursor, read_cursor
 from support.agents import TOOLS, Ledger, agent, answer, ask, emulated, running, says
+from support.gateway import POLICY, policy
 from support.otlp import Receiver, flat, receiver
 from support.records import HAIKU, a_turn
+from support.wire import eventually
 
 CATALOG = Catalog.load(None)
 
@@ -118,6 +122,23 @@ def test_history_is_not_sent_and_nor_is_what_is_not_sampled(tmp_path: Path, away
         run(store, away, share=0.0)
     assert [span["flat"]["pointsman.turn.id"] for span in away.named("invoke_workflow")] == ["turn_3"]
     assert away.named("invoke_workflow")[0]["status"]["code"] == "STATUS_CODE_ERROR"
+
+
+def test_turns_that_came_while_it_was_put_together_are_sent(tmp_path: Path, away: Receiver) -> None:
+    section = f"{POLICY}\ntelemetry: {{endpoint: '{away.base_url}', metrics: false}}\n"
+    router = build_router(policy(section), store=f"sqlite:///{tmp_path}/s.db")
+    service = build(router, {})
+    assert service is not None
+    router.store.append_sync(a_turn(1))
+
+    async def until_sent() -> None:
+        task = asyncio.create_task(service.run())
+        await asyncio.to_thread(eventually, lambda: away.named("invoke_workflow") or task.done())
+        task.cancel()
+        await router.aclose()
+
+    asyncio.run(until_sent())
+    assert len(away.named("invoke_workflow")) == 1
 
 
 def test_the_run_of_an_agent_is_one_trace_with_its_tools(tmp_path: Path, away: Receiver) -> None:

@@ -47,7 +47,7 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 5.0, 300.0
 
 
 class TelemetryService:
-    """Sends turns committed after its place in the store; at its first start that is the newest, so history is not sent."""
+    """Sends turns committed after its place in the store; at its first start that is ``began_at``: history is not sent."""
 
     name = "telemetry"
 
@@ -57,8 +57,11 @@ class TelemetryService:
         catalog: Catalog,
         settings: Settings,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        began_at: int | None = None,
     ) -> None:
         self._store = store
+        self._began_at = last_seq(store) if began_at is None else began_at
         self._catalog = catalog
         self._settings = settings
         self._pause = pause
@@ -95,9 +98,8 @@ class TelemetryService:
         known = read_cursor(self._store, CURSOR)
         if known is not None:
             return known
-        newest = last_seq(self._store)
-        await self._store.write(partial(move_cursor, name=CURSOR, seq=newest))
-        return newest
+        await self._store.write(partial(move_cursor, name=CURSOR, seq=self._began_at))
+        return self._began_at
 
     def _begin_metrics(self) -> Meters | None:
         url, every_s = self._settings.metrics, self._settings.every_s
