@@ -106,7 +106,9 @@ def misroutes(units: Sequence[Unit], turns: int, errors: Errors | None = None) -
     hits = sum(unit.material is True for unit in known)
     base = Misroutes(None, None, None, len(known), len(units), turns, hits)
     if not strata:
-        return msgspec.structs.replace(base, why="no turn could be checked yet")
+        return msgspec.structs.replace(base, why="no turn was chosen yet")
+    if not known:
+        return msgspec.structs.replace(base, why=f"none of the {len(units):,} chosen turns has been judged yet")
     parts: list[tuple[float, Part]] = []
     for weight, members in strata:
         part = share([unit for unit in members if unit.material is not None], lambda unit: unit.material is True)

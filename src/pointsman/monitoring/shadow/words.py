@@ -53,6 +53,11 @@ def remarks(now: Standing, rates: Rates) -> list[str]:
     found = [spending(now), f"Checks: {standing_words(now)}."]
     if now.behind:
         found.append(f"{now.behind:,} stored turns have not been looked at.")
+    if waiting := now.count("waiting"):
+        left = usd(now.purse.left)
+        found.append(
+            f"{waiting:,} wait for the next pass, for a model that is ill, or for money (each call's worst case; {left} is left)."
+        )
     whole = rates.overall
     missing = sum(now.count(state) for state in _NOT_CHECKED)
     if missing and whole.if_fine is not None and whole.if_bad is not None:
