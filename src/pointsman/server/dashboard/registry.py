@@ -46,7 +46,6 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("incidents", "Incidents", "i", "Is it over, and was the page deserved?", LOOK, filtered=False),
     Page("turns", "Turns", "t", "Which turns stand behind this number?", LOOK),
     Page("tool-calls", "Tool calls", "a", "Fix the schema, the prompt, or the route?", DECIDE),
-    Page("contracts", "Contracts", "k", "Tighten the schema, add a retry, block a model?", DECIDE),
     Page("latency", "Latency", "w", "Drop a hop, change a default, fold the classifier in?", DECIDE),
     Page("cost", "Cost", "c", "Where is the next dollar, and is caching broken?", DECIDE),
     Page("cost-what-if", "Cost what-if", "b", "What would a month cost on other models, or routed otherwise?", DECIDE),
