@@ -51,7 +51,6 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("cost-what-if", "Cost what-if", "b", "What would a month cost on other models, or routed otherwise?", DECIDE),
     Page("router", "Router", "r", "Move a threshold, change or retrain a rule?", DECIDE),
     Page("contracts", "Contracts", "k", "Tighten the schema, add a retry, or block a model?", DECIDE),
-    Page("shadow", "Shadow and P&L", "s", "Which intents may go cheaper, which must go up, and does it pay?", DECIDE),
     Page("conversation", "Conversation", "v", "What went wrong in this one?", LOOK),
     Page("drift", "Drift and canary", "d", "Did we, the provider, or the customers change?", PROVE, filtered=False),
     Page("replay", "Replay and gates", "x", "Promote, reject, or run more?", PROVE, filtered=False),

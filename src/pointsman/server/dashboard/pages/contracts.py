@@ -73,7 +73,8 @@ def _verdict(view: View, found: conformance.Conformance) -> str:
     if worst is not None and worst.conforming.value is not None and worst.conforming.hits < worst.conforming.n:
         model, share = worst.by["model"] or "unknown", numbers.percent(worst.conforming.value)
         tail = f"; the weakest is {worst.contract} on {model} with {share}"
-    return f"{numbers.percent(total.value)} of {numbers.count(total.n)} checked replies in {view.filter.words} kept to their contract{tail}."
+    checked = f"{numbers.count(total.n)} checked replies in {view.filter.words}"
+    return f"{numbers.percent(total.value)} of {checked} kept to their contract{tail}."
 
 
 def _figures(view: View, found: conformance.Conformance, old: Any) -> list[Figure]:
