@@ -50,6 +50,7 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("cost", "Cost", "c", "Where is the next dollar, and is caching broken?", DECIDE),
     Page("cost-what-if", "Cost what-if", "b", "What would a month cost on other models, or routed otherwise?", DECIDE),
     Page("router", "Router", "r", "Move a threshold, change or retrain a rule?", DECIDE),
+    Page("shadow", "Shadow and P&L", "s", "Which intents may go cheaper, which must go up, and does it pay?", DECIDE),
     Page("contracts", "Contracts", "k", "Tighten the schema, add a retry, or block a model?", DECIDE),
     Page("conversation", "Conversation", "v", "What went wrong in this one?", LOOK),
     Page("drift", "Drift and canary", "d", "Did we, the provider, or the customers change?", PROVE, filtered=False),
