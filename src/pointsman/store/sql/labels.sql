@@ -12,15 +12,21 @@ FROM label_item ORDER BY place, id
 
 -- name: queue
 -- First what somebody else labelled and is to be labelled twice, then what nobody labelled; never what this labeller saw.
+-- What is shown is read last, for those alone that are wanted.
+WITH next AS (
+    SELECT item.id, coalesce(said.n, 0) AS n, item.place
+    FROM label_item AS item
+    LEFT JOIN (SELECT item_id, count(*) AS n FROM label GROUP BY item_id) AS said ON said.item_id = item.id
+    WHERE NOT EXISTS (SELECT 1 FROM label AS own WHERE own.item_id = item.id AND own.labeller = :labeller)
+        AND (:kind IS NULL OR item.kind = :kind) AND (:metric IS NULL OR item.metric = :metric)
+        AND (coalesce(said.n, 0) = 0 OR (said.n = 1 AND substr(item.id, 1, 1) IN ('0', '5', 'a')))
+    ORDER BY n DESC, item.place, item.id
+    LIMIT :limit
+)
 SELECT item.id, item.kind, item.origin, item.metric, item.version, item.question, item.turn_id, item.conversation_id,
     item.content, item.place, item.added_at_us
-FROM label_item AS item
-LEFT JOIN (SELECT item_id, count(*) AS n FROM label GROUP BY item_id) AS said ON said.item_id = item.id
-WHERE NOT EXISTS (SELECT 1 FROM label AS own WHERE own.item_id = item.id AND own.labeller = :labeller)
-    AND (:kind IS NULL OR item.kind = :kind) AND (:metric IS NULL OR item.metric = :metric)
-    AND (coalesce(said.n, 0) = 0 OR (said.n = 1 AND substr(item.id, 1, 1) IN ('0', '5', 'a')))
-ORDER BY coalesce(said.n, 0) DESC, item.place, item.id
-LIMIT :limit
+FROM next JOIN label_item AS item ON item.id = next.id
+ORDER BY next.n DESC, next.place, next.id
 
 -- name: waiting
 SELECT count(*) FROM label_item AS item
@@ -58,8 +64,8 @@ SELECT judge, version, metric, count(*) FROM judgement GROUP BY judge, version, 
 SELECT shadow.turn_id, turn.conversation_id, shadow.verdict, shadow.flipped, shadow.material, shadow.judge, shadow.detail,
     shadow.judge_cost_pico, shadow.changed_at_us
 FROM shadow JOIN turn ON turn.id = shadow.turn_id
-WHERE shadow.state = 'judged' AND shadow.reply IS NOT NULL
-    AND (shadow.review IS NOT NULL OR shadow.material = 1 OR shadow.flipped = 1 OR shadow.verdict IS NULL OR shadow.verdict = 'tie')
+WHERE state = 'judged' AND (material = 1 OR flipped = 1 OR verdict IS NULL OR verdict = 'tie')
+    AND shadow.reply IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM label_item WHERE label_item.turn_id = shadow.turn_id AND label_item.kind = 'pair')
 ORDER BY shadow.flipped DESC, shadow.turn_seq DESC
 LIMIT ?

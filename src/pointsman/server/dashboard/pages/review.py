@@ -26,7 +26,7 @@ from pointsman.store.labels import PREFERENCE, Item, Labels
 
 _MESSAGES: Final = 30
 _JUDGES: Final = 8
-_TRIED: Final = 200
+_TRIED: Final = 50
 _WHO: Final = {"user": "customer", "assistant": "agent", "system": "system", "tool": "other"}
 _KINDS: Final = {
     "run": "two replies of a replay",

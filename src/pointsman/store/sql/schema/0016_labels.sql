@@ -47,3 +47,7 @@ CREATE TABLE judgement (
 ) WITHOUT ROWID;
 
 CREATE INDEX judgement_of ON judgement (judge, version, metric);
+
+-- Shadow replies that a person should look at are found without reading the others.
+CREATE INDEX shadow_to_review ON shadow (state, flipped DESC, turn_seq DESC)
+    WHERE material = 1 OR flipped = 1 OR verdict IS NULL OR verdict = 'tie';
