@@ -26,7 +26,8 @@ from pointsman.store.labels import PREFERENCE, Item, Labels
 
 _MESSAGES: Final = 30
 _JUDGES: Final = 8
-_TRIED: Final = 50
+_TRIED: Final = (50, 2_000)
+"""Items looked at for one that can still be shown: where many turns were deleted, more of them."""
 _WHO: Final = {"user": "customer", "assistant": "agent", "system": "system", "tool": "other"}
 _KINDS: Final = {
     "run": "two replies of a replay",
@@ -130,12 +131,21 @@ def _name(view: View) -> str:
 
 def _next(view: View, labels: Labels) -> tuple[Look | None, int]:
     """Return the first item that can be shown, and how many before it cannot: their turns are gone."""
-    queue = labels.queue(_name(view), limit=_TRIED)
     if view.rest:
         item = labels.item(view.rest)
         if item is None:
             raise NotFound(f"there is no item {view.rest[:40]!r} in the queue")
-        queue = [item]
+        return _first(view, labels, [item])
+    found: tuple[Look | None, int] = (None, 0)
+    for limit in _TRIED:
+        queue = labels.queue(_name(view), limit=limit)
+        found = _first(view, labels, queue)
+        if found[0] is not None or len(queue) < limit:
+            break
+    return found
+
+
+def _first(view: View, labels: Labels, queue: Sequence[Item]) -> tuple[Look | None, int]:
     labelled = {label.item_id for label in labels.labels()}
     for gone, item in enumerate(queue):
         try:
