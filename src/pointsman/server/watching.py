@@ -41,16 +41,15 @@ class Watching:
         self._nightly = nightly
 
     async def run(self) -> None:
-        """Watch until cancelled."""
+        """Watch until cancelled. A receiver that hangs holds up no judgement, and pinned cases neither."""
         await self._deliverer.begin()
-        cases = None if self._nightly is None else asyncio.ensure_future(self._nightly())
-        try:
-            await self._watch()
-        finally:
-            if cases is not None:
-                cases.cancel()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._judge())
+            group.create_task(self._deliver())
+            if self._nightly is not None:
+                group.create_task(_forever(self._nightly))
 
-    async def _watch(self) -> None:
+    async def _judge(self) -> None:
         judged = 0
         while True:
             now = self._clock_us()
@@ -60,8 +59,16 @@ class Watching:
                     await self._pause(_BREATH_S)  # a new rule over a large store: turns come first
                 await asyncio.to_thread(self._engine.evaluate, now)
                 judged = minute
+            await self._pause(_TURN_S)
+
+    async def _deliver(self) -> None:
+        while True:
             await self._deliverer.deliver()
             await self._pause(self._deliverer.pause_s(_TURN_S))
+
+
+async def _forever(nightly: Callable[[], Awaitable[None]]) -> None:
+    await nightly()
 
 
 def build(router: Router) -> Watching | None:

@@ -90,7 +90,8 @@ class Outbox:
             connection.executemany(self._queries["claim"], held)
             return [Waiting(row[0], Notice(*row[1:6]), row[6]) for row in rows]
 
-        if not self._any_due(now_us):
+        due = self.next_due_us(sinks)
+        if due is None or due > now_us:
             return []  # no write where there is nothing to write
         return await self._store.write(take)
 
@@ -114,15 +115,12 @@ class Outbox:
         with self._store.reading() as connection:
             return {row[0] for row in connection.execute(self._queries["owners"])}
 
-    def next_due_us(self) -> int | None:
-        """Return when the next attempt is due, None where nothing waits."""
+    def next_due_us(self, sinks: frozenset[str]) -> int | None:
+        """Return when the next attempt for one of these sinks is due, None where nothing waits."""
+        bound = {"sinks": msgspec.json.encode(sorted(sinks)).decode(), "in_the_way": _IN_THE_WAY}
         with self._store.reading() as connection:
-            row = connection.execute(self._queries["next_due"]).fetchone()
+            row = connection.execute(self._queries["next_due"], bound).fetchone()
         return None if row is None else row[0]
-
-    def _any_due(self, now_us: int) -> bool:
-        due = self.next_due_us()
-        return due is not None and due <= now_us
 
 
 def deliveries(

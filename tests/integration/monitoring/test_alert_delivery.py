@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pointsman.monitoring.incidents_acting import Acting
 from pointsman.monitoring.monitors.engine import Engine
 from pointsman.monitoring.sinks.delivery import Deliverer
 from pointsman.monitoring.sinks.webhook import signature
@@ -183,3 +184,26 @@ def test_killed_with_an_alert_in_flight_it_delivers_again_under_the_same_key(
         assert json.loads(first.body) == json.loads(again.body)
         with open_store(url, must_exist=True) as opened:
             assert len(IncidentReader(opened).all()) == 1
+
+
+def test_what_stands_behind_an_older_notice_is_not_due(store: Store) -> None:
+    with receiver() as receiving:
+        receiving.status = 500
+        section = monitors(receiving)
+        clock = Clock((START + 15) * MINUTE_US)
+        hook = {"hook": section.sinks.webhooks["hook"]}
+        deliverer = Deliverer(store, hook, ENVIRON, clock)
+        engine = Engine(store, section)
+        outage(store)
+        engine.evaluate(clock.now_us)
+        for _ in range(5):
+            asyncio.run(deliverer.deliver())
+            clock.now_us += 40_000_000
+        [incident] = IncidentReader(store).all()
+        Acting(store, section, clock.now_us).resolve(incident.id, "ana", "over")
+        tried = len(receiving.got)
+        assert asyncio.run(deliverer.deliver()) == (0, 1)  # the older one, which was due
+        assert asyncio.run(deliverer.deliver()) == (0, 0)
+        assert deliverer.pause_s(60) > 1  # no hurry for the resolution behind it
+        assert len(receiving.got) == tried + 1
+        assert {one.json["event"] for one in receiving.got} == {"opened"}

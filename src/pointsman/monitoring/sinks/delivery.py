@@ -73,7 +73,7 @@ class Deliverer:
 
     def pause_s(self, most: float) -> float:
         """Return the seconds until something is due, ``most`` at the longest."""
-        due = self._outbox.next_due_us()
+        due = self._outbox.next_due_us(self._names)
         return most if due is None else min(most, max(0.05, (due - self._clock_us()) / _SECOND_US))
 
     async def _one(self, waiting: Waiting) -> bool:

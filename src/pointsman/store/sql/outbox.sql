@@ -38,7 +38,14 @@ UPDATE alert_outbox SET claimed_by = NULL, claimed_until_us = NULL WHERE claimed
 SELECT DISTINCT claimed_by FROM alert_outbox WHERE claimed_by IS NOT NULL AND delivered_us IS NULL
 
 -- name: next_due
-SELECT min(next_us) FROM alert_outbox WHERE delivered_us IS NULL
+-- What stands behind an older notice, or is another process's for now, is not due whatever its own time says.
+SELECT min(max(next_us, coalesce(claimed_until_us, 0))) FROM alert_outbox AS one
+WHERE delivered_us IS NULL AND sink IN (SELECT value FROM json_each(:sinks))
+    AND NOT EXISTS (
+        SELECT 1 FROM alert_outbox AS older
+        WHERE older.incident_id = one.incident_id AND older.sink = one.sink AND older.id < one.id
+            AND older.delivered_us IS NULL AND older.attempts < :in_the_way
+    )
 
 -- name: list
 SELECT key, sink, incident_id, event, created_us, next_us, attempts, delivered_us, error_text FROM alert_outbox

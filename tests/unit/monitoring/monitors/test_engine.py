@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pointsman.monitoring.drift.watching import Drift
 from pointsman.monitoring.incidents import joined, known, related
 from pointsman.monitoring.incidents_acting import Acting
 from pointsman.monitoring.monitors.backtest import counts_of, replayed
@@ -228,6 +229,61 @@ def test_what_a_turn_counts_as() -> None:
     assert list(count(turn("f", START), Source("spend"))) == [("", Tally(1, 1, 1_000_000_000, 1e-06))]
     assert list(count(turn("g", START, ttft_ms=2500.0), Source("first_token", detail="2000"))) == [("", Tally(1, 1))]
     assert list(count(turn("h", START), Source("first_token", detail="2000"))) == []  # not streamed: unknown, not fast
+
+
+def test_an_alertmanager_is_told_again_while_it_goes_on(store: Store) -> None:
+    watching = engine(store, **{**ONE_RULE, "sinks": {"alertmanager": {"am": {"url": "http://127.0.0.1:1"}}}})
+    minutes(store, START, 60, n=14, bad=5)
+    run(watching, 15, 60)
+    assert [one.event for one in deliveries(store)] == ["refresh", "refresh", "opened"]
+
+
+def test_a_ticket_that_becomes_a_page_is_told_as_worse(store: Store) -> None:
+    rules = {"slow": {"of": "errors", "above": 0.01, "severity": "ticket"}, "fast": {"of": "errors", "above": 0.3}}
+    only_pages = {"url": "http://127.0.0.1:1/", "secret_env": "S", "severities": ["page"]}
+    sinks = {"webhooks": {"all": SINK["webhooks"]["ops"], "pages": only_pages}}
+    watching = engine(store, defaults=False, rates=rules, sinks=sinks)
+    minutes(store, START, 15, n=14, bad=2)
+    watching.evaluate(at(15))
+    assert only(store).severity == "ticket"
+    assert [(one.sink, one.event) for one in deliveries(store)] == [("all", "opened")]
+    minutes(store, START + 15, 15, n=14, bad=9)
+    watching.evaluate(at(30))
+    assert only(store).severity == "page"
+    assert {(one.sink, one.event) for one in deliveries(store)} == {
+        ("all", "opened"),
+        ("all", "worse"),
+        ("pages", "opened"),
+    }
+
+
+def test_another_id_under_the_same_name_opens_an_incident_that_ends_by_hand(store: Store) -> None:
+    section = Monitors.model_validate({"defaults": False, "sinks": SINK})
+    watching = Engine(store, section, Drift(store, section.drift))
+    minutes(store, START, 10, n=5, served="gpt-5-mini-2025-08-07")
+    watching.evaluate(at(10))
+    assert IncidentReader(store).all() == []
+    minutes(store, START + 10, 1, n=5, served="gpt-5-mini-2026-11-01")
+    watching.evaluate(at(11))
+    incident = only(store)
+    assert (incident.family, incident.subject, incident.severity) == ("provider", MODEL, "ticket")
+    assert "answers as gpt-5-mini-2026-11-01" in IncidentReader(store).timeline(incident.id)[0].text
+    watching.evaluate(at(3000))
+    assert only(store).state == "open"
+    Acting(store, section, at(3001)).resolve(incident.id, "ana", "announced")
+    watching.evaluate(at(3002))
+    assert len(IncidentReader(store).all()) == 1
+
+
+def test_a_mix_that_moved_is_a_ticket(store: Store) -> None:
+    section = Monitors.model_validate({"defaults": False, "drift": {"window": "1d", "baseline": "2d"}})
+    watching = Engine(store, section, Drift(store, section.drift))
+    minutes(store, START, 60, n=10, intent="refund")
+    minutes(store, START + 2000, 60, n=10, intent="outage")
+    watching.evaluate(at(2100))
+    incident = only(store)
+    assert (incident.family, incident.subject) == ("input", "all")
+    assert "the mix of intent moved" in IncidentReader(store).timeline(incident.id)[0].text
 
 
 def test_subjects_of_one_provider_are_related() -> None:
