@@ -120,7 +120,8 @@ class Dashboard:
             late = found.filtered and not (found.slug == "conversation" and view.rest)
             waiting = await view.ask(self._catching_up.page, view.now_us) if late else None
             answer = waiting or await module.show(view)
-        response = self._answers.answer(view, answer, request)
+        # Large pages take tens of milliseconds to write: not in the loop that serves turns.
+        response = await view.ask(self._answers.answer, view, answer, request)
         if self._door.session_of(request) is None:  # loopback: the session that binds this page's forms
             self._door.keep(request, response, session)
         return response
