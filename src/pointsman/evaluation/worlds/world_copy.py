@@ -27,6 +27,8 @@ _READ_PRAGMAS: Final = frozenset(
     {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list"}
 )
 _NEVER: Final = frozenset({sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH})
+_WRONG: Final = (sqlite3.Error, sqlite3.Warning, ValueError)
+"""What SQLite says of SQL that is wrong; the last of a text that it cannot even take (a NUL, half a character)."""
 _FUNCTIONS: Final = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
 
 
@@ -45,7 +47,7 @@ class WorldCopy:
         except UsageError:
             self.db.close()
             raise
-        except (sqlite3.Error, sqlite3.Warning) as error:
+        except _WRONG as error:
             self.db.close()
             raise UsageError(f"the world's SQL fails: {error}") from None
 
@@ -61,6 +63,8 @@ class WorldCopy:
         self.db.set_progress_handler(self._late, _STEPS)
         if world.sql:
             self.db.executescript(world.sql)
+            if self.db.in_transaction:
+                self.db.execute("COMMIT")
 
     def _late(self) -> bool:
         return time.monotonic() > self._until
@@ -84,7 +88,7 @@ class WorldCopy:
                 self.limit(seconds)
                 self.db.execute("ROLLBACK TO pointsman_asks")
                 self.db.execute("RELEASE pointsman_asks")
-        except (sqlite3.Error, sqlite3.Warning) as error:
+        except _WRONG as error:
             raise UsageError(f"SQL fails in this world: {error}: {sql[:120]}") from None
         if len(rows) > _MOST_ROWS:
             raise UsageError(f"SQL returns more than {_MOST_ROWS:,} rows: {sql[:120]}")

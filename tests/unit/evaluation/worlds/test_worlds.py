@@ -166,6 +166,8 @@ def test_a_call_that_fails_is_told_to_the_model_and_leaves_nothing_behind() -> N
         "SELECT load_extension('{out}')",
         "SELECT writefile('{out}', 'x')",
         "DETACH main",
+        "SELECT 1 \0",
+        "COMMIT",
     ],
 )
 def test_nothing_reaches_outside_the_copy(sql: str, tmp_path: Path) -> None:
@@ -197,6 +199,10 @@ def test_a_tool_that_never_returns_ends_the_run_and_not_the_replay() -> None:
     assert "did not return" in acting.problem
     assert asyncio.run(acting.end()).right is None
     held.set()
+
+
+def test_a_world_that_leaves_its_transaction_open_is_there_all_the_same() -> None:
+    assert WorldCopy(World(sql="BEGIN; CREATE TABLE a (x)"), Path.cwd()).ask("SELECT count(*) FROM a") == [(0,)]
 
 
 def test_a_tool_that_commits_is_told_so() -> None:
