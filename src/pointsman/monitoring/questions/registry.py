@@ -22,6 +22,7 @@ QUESTIONS: Final[dict[str, str]] = {
     "latency": "How long until the first token, and how fast after it?",
     "health": "How does every model do right now?",
     "tools": "How good are tool calls?",
+    "sample": "Which turns stand for those that call tools?",
     "conformance": "How often do replies keep to their contract?",
     "escalations": "How often does work go up, to a stronger model or to a person?",
     "resolution": "How do conversations end, and what does a resolved one cost?",

@@ -74,6 +74,8 @@ def _verdict(view: View, found: conformance.Conformance) -> str:
         model, share = worst.by["model"] or "unknown", numbers.percent(worst.conforming.value)
         tail = f"; the weakest is {worst.contract} on {model} with {share}"
     checked = f"{numbers.count(total.n)} checked replies in {view.filter.words}"
+    if total.few:
+        return f"{numbers.count(total.hits)} of {checked} kept to their contract: too few to judge by."
     return f"{numbers.percent(total.value)} of {checked} kept to their contract{tail}."
 
 

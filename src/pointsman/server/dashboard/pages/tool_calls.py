@@ -6,7 +6,8 @@ from typing import Any
 
 from pointsman.charts.numbers import count, percent
 from pointsman.domain.figures import Rate
-from pointsman.monitoring.questions import tools
+from pointsman.monitoring.calls_seen import ToolSeen, look
+from pointsman.monitoring.questions import sample, tools
 from pointsman.server.dashboard.figures import Figure, figure
 from pointsman.server.dashboard.tables import Cell, Column, Table
 from pointsman.server.dashboard.view import Shown, View
@@ -25,24 +26,30 @@ def _show(view: View) -> Shown:
         old = None if before is None else tools.ask(board, before)
         models = tools.ask(board, chosen, ("model",))
         routes = tools.ask(board, chosen, ("route",))
+        chosen_few = sample.ask(board, chosen)
     if not whole.proxies or not whole.proxies[0].turns:
         return Shown({"any": False})
     first = whole.proxies[0]
+    seen = look(view.router.store, chosen_few.ids)
     tables = (
+        _seen(view, seen, chosen_few),
         _graded(view, models.graded),
         _hints(view, "models", "Hints by model", "model", models.proxies),
         _hints(view, "routes", "Hints by route", "route", routes.proxies),
         _checks(view, models.proxies),
     )
     data = {"any": True, "figures": _figures(view, first, old.proxies[0] if old is not None and old.proxies else None)}
-    return Shown(data, _verdict(view, whole, first), tables)
+    return Shown(data, _verdict(view, whole, first, seen), tables)
 
 
-def _verdict(view: View, whole: tools.Tools, first: tools.Proxies) -> str:
+def _verdict(view: View, whole: tools.Tools, first: tools.Proxies, seen: list[ToolSeen]) -> str:
     graded = sum(one.passed.n for one in whole.graded)
     said = f"In {view.filter.words} {_share(first.with_tools)} of the turns ended in tool calls"
+    sound = Rate(sum(one.sound.hits for one in seen), sum(one.sound.n for one in seen))
+    if sound.n:
+        said += f"; {_share(sound)} of {count(sound.n)} calls looked at were sound"
     if not graded:
-        return f"{said}; no grader looked at any: what follows are hints, not accuracy."
+        return f"{said}. No grader looked at any: sound is not yet right."
     worst = min((one for one in whole.graded if one.passed.n), key=lambda one: one.passed.value or 0.0)
     return f"{said}; of what was graded, {worst.metric} passes least often: {_share(worst.passed)} of {count(worst.passed.n)}."
 
@@ -62,6 +69,30 @@ def _figures(view: View, now: tools.Proxies, old: tools.Proxies | None) -> list[
         figure(label, getattr(now, name), link=link, before=None if old is None else getattr(old, name), hint=hint)
         for label, name, hint in rows
     ]
+
+
+def _seen(view: View, seen: list[ToolSeen], chosen: sample.Sample) -> Table:
+    columns = (
+        Column("tool", "Tool"),
+        Column("model", "Model", "model"),
+        Column("writes", "Changes something"),
+        Column("sound", "Sound", "figure"),
+        Column("wrong", "What was wrong"),
+        Column("example", "Example"),
+    )
+    rows: list[list[Any]] = [
+        [
+            one.tool,
+            _model(view, one.model),
+            "yes" if one.writes else "no",
+            one.sound,
+            ", ".join(f"{kind.replace('_', ' ')} {n}" for kind, n in one.kinds.items()),
+            "" if one.example is None else Cell("open", view.link("conversation", one.example)),
+        ]
+        for one in seen
+    ]
+    of = f"{count(len(chosen.ids))} of {count(chosen.of)} turns that call tools, drawn by chance"
+    return Table("seen", f"Calls by tool and model ({of})", columns, rows, empty="No turn here calls a tool.")
 
 
 def _graded(view: View, found: tuple[tools.Graded, ...]) -> Table:
