@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from pointsman.monitoring.monitors.finding import Finding, Open, Past, Rule
-from pointsman.monitoring.monitors.folding import HORIZON_DAYS
 from pointsman.monitoring.monitors.measures import count, from_tables
 from pointsman.monitoring.monitors.stored_counts import StoredCounts
 from pointsman.monitoring.monitors.tallies import Counts, MemoryCounts, Source
@@ -44,7 +43,7 @@ class MixedCounts:
         return (self._tables if from_tables(source.measure) else self._turns).between(source, start, end)
 
 
-def counts_of(store: Store, rules: Iterable[Rule], start_us: int, end_us: int, *, simulated: bool) -> MixedCounts:
+def counts_of(store: Store, rules: Sequence[Rule], start_us: int, end_us: int, *, simulated: bool) -> MixedCounts:
     """Count the turns that arrived in this time, and in the weeks before that rules look back at.
 
     Raises:
@@ -54,7 +53,8 @@ def counts_of(store: Store, rules: Iterable[Rule], start_us: int, end_us: int, *
         source for source in dict.fromkeys(s for rule in rules for s in rule.sources) if not from_tables(source.measure)
     ]
     cells: dict[tuple[Source, str, int], Tally] = {}
-    seq = last_seq(store, start_us - HORIZON_DAYS * 1440 * _MINUTE_US)
+    back = max((rule.looks_back for rule in rules), default=0)
+    seq = last_seq(store, start_us - back * _MINUTE_US)
     while page := records_after(store, seq, _PAGE):
         seq = page[-1][0]
         for _, record in page:

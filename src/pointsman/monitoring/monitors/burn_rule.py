@@ -42,7 +42,7 @@ class BurnWatch:
         self.source = Source(spec.of, spec.only.pairs, spec.per or "", detail)
         self.sources: tuple[Source, ...] = (self.source,)
         self.budget = 1 - spec.objective
-        self._longest = max(window.long for window in spec.windows)
+        self._longest = self.looks_back = max(window.long for window in spec.windows)
 
     def judge(self, counts: Counts, now: int, past: History, open_series: Iterable[str]) -> Iterator[Finding]:
         """Yield how each series stands."""

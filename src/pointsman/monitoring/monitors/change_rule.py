@@ -45,6 +45,7 @@ class ChangeWatch:
         self.source = Source(spec.of, spec.only.pairs, spec.per or "", detail)
         self.sources: tuple[Source, ...] = (self.source,)
         self._windows = ladder(spec.window, spec.widen_to)
+        self.looks_back = spec.weeks * WEEK + spec.widen_to
         self._steps = Steps(self._windows, spec.min_n)
         self._z = NormalDist().inv_cdf(1 - spec.p)
 
@@ -151,6 +152,7 @@ class CostWatch:
         self.source = Source("cost_per_resolution", spec.only.pairs)
         self.sources: tuple[Source, ...] = (self.source,)
         self._windows = ladder(spec.window, spec.widen_to)
+        self.looks_back = spec.weeks * WEEK + spec.widen_to
 
     def judge(self, counts: Counts, now: int, past: History, open_series: Iterable[str]) -> Iterator[Finding]:  # noqa: ARG002 - there is one series
         """Yield how the ratio stands."""

@@ -82,10 +82,11 @@ class Steps(msgspec.Struct, frozen=True):
 
 
 class Rule(Protocol):
-    """Something watched. ``judge`` says how each of its series stands in the minute ``now``."""
+    """Something watched. ``judge`` says how each of its series stands in the minute ``now``; it reads ``looks_back`` minutes."""
 
     name: str
     sources: tuple[Source, ...]
+    looks_back: int
 
     def judge(self, counts: Counts, now: int, past: History, open_series: Iterable[str]) -> Iterator[Finding]:
         """Yield one finding per series that has anything, and per series in ``open_series``."""

@@ -23,7 +23,7 @@ from pointsman.monitoring.monitors.finding import (
 from pointsman.monitoring.monitors.measures import FAMILY, WORDS
 from pointsman.monitoring.monitors.tallies import Counts, Source
 from pointsman.monitoring.monitors.usual import Level, Usual
-from pointsman.routing.sections_monitors import RateRule
+from pointsman.routing.sections_monitors import WEEK, RateRule
 from pointsman.store.tallies import Tally
 
 
@@ -40,6 +40,7 @@ class RateWatch:
         detail = str(spec.over_ms) if spec.over_ms is not None else spec.metric or ""
         self.source = Source(spec.of, spec.only.pairs, spec.per or "", detail)
         self.sources: tuple[Source, ...] = (self.source,)
+        self.looks_back = max(spec.widen_to, WEEK + 120)  # what is usual is that of a week
         self._windows = ladder(spec.window, spec.widen_to)
         self._usual = Usual(self.source)
         self._steps = Steps(self._windows, spec.min_n)

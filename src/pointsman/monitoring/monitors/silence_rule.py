@@ -12,7 +12,7 @@ from pointsman.routing.sections_monitors import DAY, WEEK, SilenceRule
 from pointsman.store.tallies import NONE
 
 _WEEKS_NEEDED: Final = 2
-_DAYS_NEEDED: Final = 3
+_DAYS_NEEDED: Final = 7  # a first weekend is no silence
 _NEARLY_NONE: Final = 0.1
 _SOME: Final = 5.0
 
@@ -25,6 +25,7 @@ class SilenceWatch:
         self.spec = spec
         self.source = Source("turns", spec.only.pairs)
         self.sources: tuple[Source, ...] = (self.source,)
+        self.looks_back = 4 * WEEK + 2 * DAY
         self._windows = ladder(spec.window, max(spec.window, spec.widen_to))
 
     def judge(self, counts: Counts, now: int, past: History, open_series: Iterable[str]) -> Iterator[Finding]:  # noqa: ARG002 - there is one series

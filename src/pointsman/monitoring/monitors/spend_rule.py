@@ -39,6 +39,7 @@ class SpendWatch:
         self.spec = spec
         self.source = Source("spend", spec.only.pairs)
         self.sources: tuple[Source, ...] = (self.source,)
+        self.looks_back = 32 * DAY
         self._z = NormalDist().inv_cdf(1 - spec.p)
 
     def judge(self, counts: Counts, now: int, past: History, open_series: Iterable[str]) -> Iterator[Finding]:  # noqa: ARG002 - there is one series
