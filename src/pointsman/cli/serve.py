@@ -109,5 +109,6 @@ def _greet(router: Router, address: tuple[str, int], policy: Path | None, by: st
         f"Pointsman listens on {base}  (policy: {name} {router.policy.version}; answered by {by or router.providers()})",
         f"  OpenAI SDK     OPENAI_BASE_URL={base}/v1",
         f"  Anthropic SDK  ANTHROPIC_BASE_URL={base}",
+        f"  Pages          {base}/",
         *(f"  warning: {sentence}" for sentence in router.warnings(datetime.now(UTC).date())),
     )
