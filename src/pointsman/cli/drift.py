@@ -17,7 +17,7 @@ from pointsman.cli.replay_view import counted
 from pointsman.cli.stacked import show_stacked
 from pointsman.cli.store_options import AsJson, StoreUrl, at
 from pointsman.errors import UsageError
-from pointsman.monitoring.drift.mix import Mix, mixes
+from pointsman.monitoring.drift.mix import SOURCES, Mix, mixes
 from pointsman.monitoring.drift.rates import FALSE_SHARE, RateChange, scan
 from pointsman.monitoring.monitors.finding import percent
 from pointsman.routing.sections_monitors import DriftSection
@@ -129,14 +129,13 @@ def _report(store: Store, section: DriftSection, now_us: int, *, simulated: bool
     from pointsman.monitoring.monitors.rulebook import shipped
 
     rules = [RateWatch(name, spec) for name, spec in shipped().rates.items()]
-    start = now_us - _DAYS * 1440 * _MINUTE_US
-    counts = counts_of(store, rules, start, now_us, simulated=simulated)
+    start = now_us - max(_DAYS * 1440, section.window + section.baseline) * _MINUTE_US
+    counts = counts_of(store, rules, start, now_us, simulated=simulated, also=SOURCES)
     sources = [rule.source for rule in rules if rule.source.measure != "misroutes"]
-    window, baseline = section.window * _MINUTE_US, section.baseline * _MINUTE_US
     return Report(
         Tallies(store).sightings(simulated),
         [one for one in nights(store) if one.simulated == simulated],
-        mixes(store, now_us, window, baseline, simulated=simulated),
+        mixes(counts, now_us // _MINUTE_US, section.window, section.baseline),
         scan(counts, sources, start // _MINUTE_US, now_us // _MINUTE_US),
     )
 

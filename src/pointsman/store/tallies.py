@@ -95,13 +95,6 @@ class Choice(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-_PROMPT = "(input_uncached + coalesce(cache_read, 0) + coalesce(cache_write, 0))"
-_KINDS = {
-    "intent": "coalesce(intent, 'none')",
-    "route": "route",
-    "length": f"CASE WHEN {_PROMPT} < 500 THEN 'below 500 tokens' WHEN {_PROMPT} < 2000 THEN '500 to 2,000'"
-    f" WHEN {_PROMPT} < 8000 THEN '2,000 to 8,000' WHEN {_PROMPT} >= 8000 THEN '8,000 and more' END",
-}
 _COLUMNS = frozenset({"model", "route", "tier", "intent", "channel"})
 
 
@@ -233,13 +226,6 @@ class Tallies:
         connection.execute(self._queries["roll"], (edge,))
         connection.execute(self._queries["rolled"], (edge,))
         connection.execute(self._queries["drop"], (drop_before,))
-
-    def mix(self, dimension: str, start_us: int, end_us: int, *, simulated: bool) -> dict[str, int]:
-        """Return how many turns of this time there were of each ``intent``, ``route`` or ``length`` of prompt."""
-        bound = {"start": start_us, "end": end_us, "simulated": simulated}
-        with self._store.reading() as connection:
-            rows = connection.execute(self._queries["mix"].format(kind=_KINDS[dimension]), bound).fetchall()
-        return {row[0]: row[1] for row in rows if row[0] is not None}
 
     def sightings(self, simulated: bool) -> list[Sighting]:
         """Return every name under which a provider has answered, by model, the earliest first."""

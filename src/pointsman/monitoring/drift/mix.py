@@ -8,12 +8,12 @@ from typing import Final
 
 import msgspec
 
-from pointsman.store.store import Store
-from pointsman.store.tallies import Tallies
+from pointsman.monitoring.monitors.tallies import Counts, Source
+from pointsman.store.tallies import Tally
 
 LEAST: Final = 500
 """Fewer turns make an index that is chance: at 100 it is above 0.1 in 42 % of cases where nothing moved, at 500 in none."""
-DIMENSIONS: Final = ("intent", "route", "length")
+SOURCES: Final = tuple(Source("turns", per=per) for per in ("intent", "route", "length"))
 _SMALL: Final = 0.5
 
 
@@ -48,20 +48,18 @@ def compared(dimension: str, now: Mapping[str, int], base: Mapping[str, int]) ->
     return Mix(dimension, sum(parts.values()), n, base_n, most, base.get(most, 0) / base_n, now.get(most, 0) / n)
 
 
-def mixes(store: Store, now_us: int, window_us: int, baseline_us: int, *, simulated: bool) -> list[Mix]:
-    """Return how far each mix of the last ``window_us`` has moved from that of the ``baseline_us`` before.
-
-    Raises:
-        StoreError: the store cannot be read.
-    """
-    tallies = Tallies(store)
-    edge = now_us - window_us
+def mixes(counts: Counts, now: int, window: int, baseline: int) -> list[Mix]:
+    """Return how far each mix of the last ``window`` minutes has moved from that of the ``baseline`` minutes before."""
+    edge = now - window
     found = []
-    for dimension in DIMENSIONS:
-        now = tallies.mix(dimension, edge, now_us, simulated=simulated)
-        base = tallies.mix(dimension, edge - baseline_us, edge, simulated=simulated)
-        found.append(compared(dimension, now, base))
+    for source in SOURCES:
+        ours, before = counts.between(source, edge, now), counts.between(source, edge - baseline, edge)
+        found.append(compared(source.per, _whole(ours), _whole(before)))
     return found
+
+
+def _whole(tallies: Mapping[str, Tally]) -> dict[str, int]:
+    return {name: round(tally.n) for name, tally in tallies.items()}
 
 
 def _parts(now: Mapping[str, int], base: Mapping[str, int]) -> dict[str, float]:

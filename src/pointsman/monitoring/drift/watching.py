@@ -6,11 +6,12 @@ from itertools import groupby
 from typing import Final
 
 from pointsman.monitoring.drift import canary, served
-from pointsman.monitoring.drift.mix import Mix, mixes
+from pointsman.monitoring.drift.mix import SOURCES, Mix, mixes
 from pointsman.monitoring.incidents import Judged
 from pointsman.monitoring.incidents_cause import ALL, Cause
 from pointsman.monitoring.incidents_notices import clean
 from pointsman.monitoring.monitors.finding import Finding, percent
+from pointsman.monitoring.monitors.stored_counts import StoredCounts
 from pointsman.routing.sections_monitors import DriftSection
 from pointsman.store.canaries import nights
 from pointsman.store.incidents import IncidentReader
@@ -23,7 +24,9 @@ _MIX: Final = "input-mix"
 
 
 class Drift:
-    """Findings for the engine, of one store."""
+    """Findings for the engine, of one store. ``sources`` is what it needs to be counted."""
+
+    sources = SOURCES
 
     def __init__(self, store: Store, section: DriftSection) -> None:
         self._store = store
@@ -59,13 +62,13 @@ class Drift:
         return found
 
     def _mixes(self, now_us: int) -> list[Judged]:
-        window, baseline = self._section.window * _MINUTE_US, self._section.baseline * _MINUTE_US
         resolved = self._reader.recovered()
         found: list[Judged] = []
         for simulated in (False, True):
+            counts, minute = StoredCounts(self._store, simulated=simulated), now_us // _MINUTE_US
             found += [
                 Judged(self._finding(one), simulated, Cause(ALL))
-                for one in mixes(self._store, now_us, window, baseline, simulated=simulated)
+                for one in mixes(counts, minute, self._section.window, self._section.baseline)
                 if now_us - resolved.get((_MIX, one.dimension, simulated), 0) > _DAY_US
             ]
         return found

@@ -43,15 +43,22 @@ class MixedCounts:
         return (self._tables if from_tables(source.measure) else self._turns).between(source, start, end)
 
 
-def counts_of(store: Store, rules: Sequence[Rule], start_us: int, end_us: int, *, simulated: bool) -> MixedCounts:
+def counts_of(  # noqa: PLR0913 - what, from when to when, of which turns
+    store: Store,
+    rules: Sequence[Rule],
+    start_us: int,
+    end_us: int,
+    *,
+    simulated: bool,
+    also: Sequence[Source] = (),
+) -> MixedCounts:
     """Count the turns that arrived in this time, and in the weeks before that rules look back at.
 
     Raises:
         StoreError: the store cannot be read.
     """
-    sources = [
-        source for source in dict.fromkeys(s for rule in rules for s in rule.sources) if not from_tables(source.measure)
-    ]
+    asked = [*(source for rule in rules for source in rule.sources), *also]
+    sources = [source for source in dict.fromkeys(asked) if not from_tables(source.measure)]
     cells: dict[tuple[Source, str, int], Tally] = {}
     back = max((rule.looks_back for rule in rules), default=0)
     seq = last_seq(store, start_us - back * _MINUTE_US)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Final, Protocol
 
 import msgspec
 
@@ -15,7 +15,7 @@ from pointsman.monitoring.monitors.folding import Folder
 from pointsman.monitoring.monitors.measures import from_tables
 from pointsman.monitoring.monitors.rulebook import rules_of
 from pointsman.monitoring.monitors.stored_counts import StoredCounts
-from pointsman.monitoring.monitors.tallies import Counts
+from pointsman.monitoring.monitors.tallies import Counts, Source
 from pointsman.routing.sections_monitors import Monitors
 from pointsman.store.incidents import IncidentReader, Signal
 from pointsman.store.store import Store
@@ -27,8 +27,15 @@ _SLOW_MINUTES: Final = 15
 OUTSIDE: Final = frozenset({"served-model", "canary", "input-mix"})
 """Names of signals that no rule of the policy makes: drift has its own pace, and ends them itself."""
 
-Extra = Callable[[int], Iterable[Judged]]
-"""Findings from elsewhere (drift), asked at each evaluation."""
+
+class Extra(Protocol):
+    """Findings from elsewhere (drift), asked at each evaluation; ``sources`` is what they need to be counted."""
+
+    sources: tuple[Source, ...]
+
+    def __call__(self, now_us: int, /) -> Iterable[Judged]:
+        """Return what is found now."""
+        ...
 
 
 class Evaluation(msgspec.Struct, frozen=True):
@@ -56,7 +63,8 @@ class Engine:
     def __init__(self, store: Store, section: Monitors, extra: Extra | None = None) -> None:
         self._store = store
         self.rules = rules_of(section)
-        self._folder = Folder(store, {source for rule in self.rules for source in rule.sources})
+        sources = {source for rule in self.rules for source in rule.sources} | set(extra.sources if extra else ())
+        self._folder = Folder(store, sources)
         self._book = IncidentBook(Settings(section.group * _MINUTE_US, section.sinks.all(), section.link))
         self._reader = IncidentReader(store)
         self._tallies = Tallies(store)

@@ -19,6 +19,7 @@ Counted = Iterator[tuple[Labels, Tally]]
 _GOOD: Final = frozenset({"tool_calls", "conformance", "resolutions", "grades"})
 _TABLES: Final = frozenset({"misroutes", "resolutions", "handoffs", "grades", "cost_per_resolution"})
 _OURS: Final = 500
+_LENGTHS: Final = ((500, "below 500 tokens"), (2000, "500 to 2,000 tokens"), (8000, "2,000 to 8,000 tokens"))
 _LABEL: Final = 64
 _REPLY: Final = msgspec.json.Decoder(Reply)
 
@@ -169,7 +170,12 @@ def _unknown_prices(record: TurnRecord, _: str) -> Counted:
 
 
 def _turns(record: TurnRecord, _: str) -> Counted:
-    yield _labels(record), Tally(1, 1)
+    size = record.usage
+    yield _labels(record, length="unknown" if size is None else _length(size.prompt)), Tally(1, 1)
+
+
+def _length(tokens: int) -> str:
+    return next((name for most, name in _LENGTHS if tokens < most), "8,000 tokens and more")
 
 
 def _spend(record: TurnRecord, _: str) -> Counted:

@@ -106,6 +106,3 @@ JOIN turn ON turn.conversation_id = outcome.conversation_id AND coalesce(turn.ke
 WHERE outcome.resolved IS NOT NULL
     AND outcome.at_us >= :start AND outcome.at_us < :end AND turn.simulated = :simulated {where}
 GROUP BY outcome.conversation_id, outcome.key_id HAVING count(*) = count(turn.cost_pico)
-
--- name: mix
-SELECT {kind} AS kind, count(*) FROM turn WHERE at_us >= :start AND at_us < :end AND simulated = :simulated GROUP BY kind

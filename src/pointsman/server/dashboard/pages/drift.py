@@ -36,8 +36,8 @@ def _show(view: View) -> Shown:
     simulated = not tallies.any_of(simulated=False) and tallies.any_of(simulated=True)
     served = tallies.sightings(simulated)
     kept = [one for one in nights(store, limit=_NIGHTS) if one.simulated == simulated]
-    window, baseline = section.window * _MINUTE_US, section.baseline * _MINUTE_US
-    mixed = mixes(store, view.now_us, window, baseline, simulated=simulated)
+    counts = StoredCounts(store, simulated=simulated)
+    mixed = mixes(counts, view.now_us // _MINUTE_US, section.window, section.baseline)
     rates, missing = _rates(view, simulated=simulated)
     data = {
         "anything": bool(served or kept or rates),
