@@ -14,7 +14,6 @@ from pointsman.domain.usage import Usage
 
 ZERO = Decimal(0)
 MILLION = Decimal(1_000_000)
-PART_NAMES: tuple[str, ...] = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
 """The kinds of token a bill is split into, in the order bills show them."""
 
 

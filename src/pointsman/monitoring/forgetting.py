@@ -40,13 +40,6 @@ class Wanted(msgspec.Struct, frozen=True):
     conversations: tuple[str, ...] = ()
 
 
-class _Undo(Exception):
-    """Ends a trial run; carries what it found."""
-
-    def __init__(self, gone: dict[str, int]) -> None:
-        self.gone = gone
-
-
 def forget(store: Store, asker: Asker, wanted: Wanted, *, dry_run: bool = False) -> Forgotten:
     """Delete all turns that are wanted, with everything that hangs on them; or say what would go.
 

@@ -51,7 +51,6 @@ TOKENS: Final = Metric(
     "pointsman_tokens_total", ("model", "kind", "simulated"), "Tokens: uncached, cache_read, cache_write, output."
 )
 INCIDENTS: Final = Metric("pointsman_open_incidents", ("severity", "simulated"), "Incidents that are not resolved.")
-ALERTS: Final = Metric("pointsman_alert_deliveries_total", ("sink", "outcome"), "Attempts to deliver an alert.")
 TURN_DURATION: Final = Metric(
     "pointsman_turn_duration_seconds", ("model", "tier", "simulated"), "From a request's arrival to its last byte."
 )

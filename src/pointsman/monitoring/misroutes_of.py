@@ -12,8 +12,6 @@ from pointsman.store.shadow import Shadows
 from pointsman.store.shadow_rows import Chosen, Seen
 from pointsman.store.store import Store
 
-UNKNOWN_INTENT = ""
-
 
 class Rates(msgspec.Struct, frozen=True):
     """Misroute rates of a period of whole days of UTC. ``unknown``: turns whose confidence is not known, of ``overall.turns``.

@@ -132,10 +132,6 @@ class Labels:
         """Keep a label; a later one of the same labeller takes its place."""
         self._store.write_sync(lambda connection: put_label(connection, label))
 
-    async def say_soon(self, label: Label) -> None:
-        """As ``say``, from an event loop."""
-        await self._store.write(lambda connection: put_label(connection, label))
-
     def queue(
         self, labeller: str, *, kind: Kind | None = None, metric: str | None = None, limit: int = 20
     ) -> list[Item]:

@@ -22,7 +22,7 @@ from pointsman.evaluation.statistics.eprocess import Betting
 from pointsman.evaluation.statistics.mcnemar import mcnemar_exact
 from pointsman.evaluation.statistics.paired import paired_share
 from pointsman.evaluation.statistics.ppi import prediction_powered
-from pointsman.evaluation.statistics.repeats import mean_pass_hat_k, pass_at_k, pass_hat_k
+from pointsman.evaluation.statistics.repeats import mean_pass_hat_k, pass_hat_k
 from pointsman.evaluation.statistics.sample_size import advised_cases, cases_needed
 from pointsman.evaluation.statistics.verdict import non_inferior
 
@@ -35,7 +35,6 @@ def test_pass_k_counts_the_draws(n: int, data: st.DataObject) -> None:
     passed, k = data.draw(st.integers(0, n)), data.draw(st.integers(1, n))
     draws = list(combinations([True] * passed + [False] * (n - passed), k))
     assert pass_hat_k(passed, n, k) == pytest.approx(sum(all(draw) for draw in draws) / len(draws), abs=1e-12)
-    assert pass_at_k(passed, n, k) == pytest.approx(sum(any(draw) for draw in draws) / len(draws), abs=1e-12)
 
 
 def test_too_few_repeats_are_unknown_not_zero() -> None:

@@ -98,11 +98,6 @@ class ModelJudge:
         worst = self._asker.worst(self._job(self._pair(prefix, first, second, rubric), ""))
         return None if worst is None else 2 * worst
 
-    def worst_claim(self, prefix: Turn, reply: Reply, question: str) -> Decimal | None:
-        """Return what one question on a reply may cost at most; None: unknown."""
-        asked = claim_question(self._prompt.render(criteria=question), prefix, reply)
-        return self._asker.worst(self._job(asked, ""))
-
     def _pair(self, prefix: Turn, first: Reply, second: Reply, rubric: str) -> Question:
         return pair_question(self._prompt.render(criteria=rubric.strip() or RUBRIC), prefix, first, second)
 

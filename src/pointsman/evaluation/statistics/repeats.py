@@ -1,4 +1,4 @@
-"""Shares over repeats of one case: pass@k, pass^k."""
+"""Shares over repeats of one case: pass^k."""
 
 from __future__ import annotations
 
@@ -19,18 +19,6 @@ def pass_hat_k(passed: int, n: int, k: int) -> float | None:
     """
     _check(passed, n, k)
     return None if n < k else comb(passed, k) / comb(n, k)
-
-
-def pass_at_k(passed: int, n: int, k: int) -> float | None:
-    """Return the chance that at least one of ``k`` repeats drawn from ``n`` passes; None when ``n < k``.
-
-    1 - C(n - passed, k) / C(n, k): M. Chen et al., arXiv 2107.03374.
-
-    Raises:
-        UsageError: the counts are impossible.
-    """
-    _check(passed, n, k)
-    return None if n < k else 1 - comb(n - passed, k) / comb(n, k)
 
 
 def mean_pass_hat_k(cases: Iterable[tuple[int, int]], k: int) -> tuple[float | None, int]:

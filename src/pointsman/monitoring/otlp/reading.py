@@ -11,9 +11,6 @@ from pointsman.evaluation.importers.trace_names import SESSIONS, first_of, token
 from pointsman.monitoring.otlp.wire import Received
 
 _CALLS: Final = frozenset({"chat", "text_completion", "generate_content", "completion"})
-_NO_CALLS: Final = frozenset(
-    {"embeddings", "create_agent", "invoke_agent", "invoke_workflow", "execute_tool", "retrieval", "plan", "rerank"}
-)
 _MODELS: Final = (
     "gen_ai.response.model",
     "llm.response.model_name",

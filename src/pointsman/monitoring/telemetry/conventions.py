@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final
 
 GEN_AI_VERSION: Final = "genai-2026-08"
-OPENINFERENCE_VERSION: Final = "0.1.42"
 SCOPE: Final = "pointsman"
 
 OPERATION: Final = "gen_ai.operation.name"
@@ -31,7 +30,6 @@ TOOL_NAME: Final = "gen_ai.tool.name"
 TOOL_TYPE: Final = "gen_ai.tool.type"
 TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
 TOOL_ARGUMENTS: Final = "gen_ai.tool.call.arguments"
-TOOL_RESULT: Final = "gen_ai.tool.call.result"
 TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
 AGENT_NAME: Final = "gen_ai.agent.name"
 WORKFLOW_NAME: Final = "gen_ai.workflow.name"
@@ -48,11 +46,9 @@ ERROR_TYPE: Final = "error.type"
 
 SPAN_KIND: Final = "openinference.span.kind"
 SESSION: Final = "session.id"
-METADATA: Final = "metadata"
 INPUT_VALUE: Final = "input.value"
 OUTPUT_VALUE: Final = "output.value"
 OUTPUT_MIME: Final = "output.mime_type"
-INPUT_MIME: Final = "input.mime_type"
 JSON_MIME: Final = "application/json"
 
 OPERATION_DURATION: Final = "gen_ai.client.operation.duration"
