@@ -1,28 +1,18 @@
-"""Bars: stacked over time, side by side by name, and a waterfall from nothing to the whole."""
+"""Bars: side by side by name, how figures are spread, and a waterfall from nothing to the whole."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import tzinfo
 
 import msgspec
 
 from pointsman.charts.figure import table_behind
-from pointsman.charts.frame import frame, grid_across, grid_in_time, grid_up, left_room, moment, rule, spread
+from pointsman.charts.frame import frame, grid_across, grid_up, left_room, rule
 from pointsman.charts.numbers import Unit, count, shown
-from pointsman.charts.scales import bounded_time, finite, scale
-from pointsman.charts.svg import INKS, Tone, at, cut, el, label, marked, nothing, picture, tone_class, wide
+from pointsman.charts.scales import finite, scale
+from pointsman.charts.svg import Tone, at, cut, el, label, marked, nothing, picture, tone_class
 
 _ROW = 26
-
-
-class Layer(msgspec.Struct, frozen=True):
-    """One part of every bar, from the foot up: a value for each period. None and what is below 0 is left out."""
-
-    name: str
-    values: Sequence[float | None]
-    tone: Tone | None = None
-    hrefs: Sequence[str] = ()
 
 
 class Bar(msgspec.Struct, frozen=True):
@@ -35,65 +25,6 @@ class Bar(msgspec.Struct, frozen=True):
     total: bool = False
     note: str = ""
     few: bool = False
-
-
-def stacked_bars(
-    starts: Sequence[float],
-    layers: Sequence[Layer],
-    *,
-    title: str,
-    unit: Unit,
-    zone: tzinfo,
-    step: float,
-    width: int = 720,
-    height: int = 240,
-) -> str:
-    """Return bars over time, one for each period that begins at ``starts`` (epoch seconds) and lasts ``step`` seconds."""
-    heights = [[max(0.0, finite(value) or 0.0) for value in layer.values[: len(starts)]] for layer in layers]
-    totals = [sum(column[place] for column in heights if place < len(column)) for place in range(len(starts))]
-    if not any(totals):
-        return nothing(width, title)
-    room = min(width * 0.3, max((wide(layer.name) for layer in layers), default=0) + 16)
-    found = frame(width, height, right=room, left=60)
-    begins = [bounded_time(one) for one in starts]
-    x = scale([*begins, max(begins) + max(1.0, step)], found.left, found.right, room=0)
-    y = scale([0.0, *totals], found.bottom, found.top, zero=True)
-    drawn = [*grid_in_time(found, x, zone), *grid_up(found, y, unit)]
-    feet, ends = [0.0] * len(starts), []
-    for number, (layer, column) in enumerate(zip(layers, heights, strict=True)):
-        tone = tone_class(layer.tone or INKS[number % len(INKS)])
-        marks: list[str] = []
-        for place, value in enumerate(column):
-            if value <= 0:
-                continue
-            left, right = x.at(begins[place]), x.at(begins[place] + step)
-            foot, top = y.at(feet[place]), y.at(feet[place] + value)
-            feet[place] += value
-            bar = _box(left + 0.5, top, max(1.0, right - left - 1), foot - top)
-            said = f"{layer.name}, {moment(begins[place], zone)}: {shown(value, unit)}"
-            marks.append(marked(bar, said, layer.hrefs[place] if place < len(layer.hrefs) else ""))
-        drawn.append(el("g", "".join(marks), class_=tone))
-        if column and any(column):
-            last = max(place for place, value in enumerate(column) if value > 0)
-            ends.append((y.at(feet[last] - column[last] / 2), layer.name, tone))
-    places = spread([end[0] for end in ends], found.top, found.bottom)
-    drawn += [
-        el("g", label(found.right + 6, place + 4, cut(name, room - 8), classes="toned"), class_=tone)
-        for place, (_, name, tone) in zip(places, ends, strict=True)
-    ]
-    return picture(width, height, title, drawn)
-
-
-def stacked_table(starts: Sequence[float], layers: Sequence[Layer], *, unit: Unit, zone: tzinfo) -> str:
-    """Return the figures of ``stacked_bars`` as a table behind a toggle."""
-    rows = [
-        [
-            moment(bounded_time(start), zone),
-            *(shown(layer.values[place] if place < len(layer.values) else None, unit) for layer in layers),
-        ]
-        for place, start in enumerate(starts)
-    ]
-    return table_behind(["from", *(layer.name for layer in layers)], rows)
 
 
 def bars(items: Sequence[Bar], *, title: str, unit: Unit, name: str = "", width: int = 720) -> str:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from pointsman.charts.svg import el, link, safe
 
-WIDE: Final = 720
+WIDE: Final = 880
 NARROW: Final = 358
 """Units of a picture for a page of 390 px: 16 px are left on either side."""
 

@@ -9,7 +9,7 @@ import msgspec
 
 from pointsman.charts.figure import table_behind
 from pointsman.charts.frame import Frame, frame, grid_in_time, grid_up, moment, rule, spread
-from pointsman.charts.numbers import Unit, count, shown, with_interval
+from pointsman.charts.numbers import Unit, count, with_interval
 from pointsman.charts.scales import Scale, bounded_time, finite, scale
 from pointsman.charts.svg import (
     SAMPLE,
@@ -23,8 +23,6 @@ from pointsman.charts.svg import (
     nothing,
     path,
     picture,
-    safe,
-    tone_class,
     wide,
 )
 
@@ -199,24 +197,3 @@ def time_table(lines: Sequence[Line], *, unit: Unit, zone: tzinfo) -> str:
         for name, point in points
     ]
     return table_behind(["time", "line", "value (95 %)", "n"], rows, links=[point.href for _, point in points])
-
-
-def sparkline(values: Sequence[float | None], *, title: str, unit: Unit, tone: Tone = "ink") -> str:
-    """Return a line small enough for a sentence or a cell: no axes, the last value as a dot."""
-    known = [(place, one) for place, one in enumerate(map(finite, values)) if one is not None]
-    if not known:
-        return ""
-    width, height = 120, 28
-    x, y = Scale(0, max(1, len(values) - 1), 3, width - 5), scale([one for _, one in known], height - 4, 4, room=0)
-    points = [Point(place, one) for place, one in enumerate(values)]
-    drawn = [
-        el("path", class_="line", d=path([(x.at(one.at), y.at(finite(one.value) or 0.0)) for one in run]))
-        for run in _runs(points)
-        if len(run) > 1
-    ]
-    drawn.append(el("circle", class_="dot", cx=x.at(known[-1][0]), cy=y.at(known[-1][1]), r=3))
-    said = f"{title}: {shown(known[0][1], unit)} to {shown(known[-1][1], unit)}"
-    body = picture(
-        width, height, said, [f"<title>{safe(said)}</title>", el("g", "".join(drawn), class_=tone_class(tone))]
-    )
-    return body.replace('class="chart"', 'class="chart spark"', 1)

@@ -28,9 +28,10 @@ PALETTE_CSS: Final = f"""
 
 CHARTS_CSS: Final = """
 .figure{margin:0 0 24px}.figure>figcaption{font-weight:600;margin:0 0 4px}.figure .note{color:var(--dim);margin:0 0 8px}
-.chart{display:block;width:100%;height:auto;max-width:760px;overflow:visible;color:var(--ink)}
-.narrow .chart{max-width:560px}.wide-only{display:block}.narrow-only{display:none}
-@media (max-width:759px){.wide-only{display:none}.narrow-only{display:block}}
+.figure{container-type:inline-size}
+.chart{display:block;width:100%;height:auto;max-width:1040px;overflow:visible;color:var(--ink)}
+.narrow .chart{max-width:440px}.wide-only{display:block}.narrow-only{display:none}
+@container (max-width:659px){.wide-only{display:none}.narrow-only{display:block}}
 .chart text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:var(--ink);font-variant-numeric:tabular-nums}
 .chart text.dim,.chart .few text{fill:var(--dim)}.chart text.strong{font-weight:600}
 .chart text.halo{paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}
@@ -54,9 +55,8 @@ CHARTS_CSS: Final = """
 .chart .dash-4 .line,.chart .line.dash-4{stroke-dasharray:14 4}
 .chart .dash-5 .line,.chart .line.dash-5{stroke-dasharray:1 5}
 .chart text.toned{fill:currentColor;font-weight:600}
-.chart a{cursor:pointer}.chart a:focus-visible{outline:2px solid var(--mid);outline-offset:2px}
+.chart a{cursor:pointer;color:inherit}.chart a:focus-visible{outline:2px solid var(--mid);outline-offset:2px}
 .chart a:hover .dot,.chart a:hover .bar{opacity:.75}
-.spark{display:inline-block;width:120px;max-width:120px;height:28px;vertical-align:middle}
 .verdict{font-weight:600;white-space:nowrap}
 .verdict svg{width:.9em;height:.9em;margin-right:.35em;vertical-align:-.08em}
 .verdict path{fill:none;stroke:currentColor;stroke-width:2.2;stroke-linecap:round;stroke-linejoin:round}

@@ -83,14 +83,6 @@ def turn_of_span(span: Received, catalog: Catalog, key_id: str | None, conversat
     )
 
 
-def attributes_kept(record: TurnRecord) -> dict[str, Any]:
-    """Return the attributes of the span a captured turn was made of, those of its messages left out."""
-    for name, raw in record.request:
-        if name == SPAN:
-            return dict(msgspec.json.decode(raw)["attributes"])
-    return {}
-
-
 def _step(span: Received, model: str, usage: Usage | None, cost: Decimal | None, answered: str) -> StepRecord:
     flat = span.attributes
     status: Status = "error" if span.failed else "ok"

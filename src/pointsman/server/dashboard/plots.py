@@ -24,17 +24,6 @@ def plot(caption: str, draw: Callable[[int], str], table: str, *, note: str = ""
     return Plot(figure(caption, draw, table, note=note))
 
 
-def drawn(svg: str) -> Plot:
-    """Return a bare chart of ``pointsman.charts``, such as a spark line.
-
-    Raises:
-        ValueError: the text is no SVG.
-    """
-    if not svg.startswith("<svg "):
-        raise ValueError("only a chart of pointsman.charts may be shown as it is")
-    return Plot(svg)
-
-
 def markup(chart: object) -> markupsafe.Markup:
     """Let a chart through unescaped.
 
