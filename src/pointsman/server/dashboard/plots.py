@@ -11,7 +11,7 @@ from pointsman.charts.figure import figure, verdict_mark
 
 
 class Plot(msgspec.Struct, frozen=True):
-    """A drawn chart. Make it with ``plot`` or ``drawn``."""
+    """A drawn chart. Make it with ``plot``."""
 
     html: str
 
