@@ -12,8 +12,9 @@ from pointsman.domain.record import TurnRecord
 from pointsman.monitoring.monitors.finding import Finding
 from pointsman.monitoring.monitors.measures import answered_by, count, from_tables, wrong
 from pointsman.monitoring.monitors.tallies import Source
+from pointsman.store.outlines import outlines_between
 from pointsman.store.store import Store
-from pointsman.store.tallies import Choice, Tallies, records_between
+from pointsman.store.tallies import Choice, Tallies
 
 ALL: Final = "all"
 _MOST: Final = 0.8
@@ -57,7 +58,7 @@ def cause_of(store: Store, finding: Finding, source: Source, now_us: int, *, sim
         good = source.measure in {"resolutions", "grades"}
         ids = [turn_id for _, turn_id, _, hit in rows if hit != good]
         return Cause(named or ALL, tuple(ids[-_LINKED:]), len(ids), len(rows))
-    records = records_between(store, start, now_us, simulated=simulated, limit=_LOOKED_AT)
+    records = outlines_between(store, start, now_us, simulated=simulated, limit=_LOOKED_AT)
     hit = [record for record in records if _is_one(record, source, finding.series)]
     linked = tuple(record.id for record in hit[-_LINKED:])
     return Cause(named or _behind(hit), linked, len(hit), len(records))

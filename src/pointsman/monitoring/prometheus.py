@@ -23,7 +23,8 @@ from pointsman.monitoring.metric_names import Metric
 from pointsman.monitoring.prometheus_gauges import Gauges
 from pointsman.routing.policy import Policy
 from pointsman.store import Store
-from pointsman.store.following import last_seq, records_after
+from pointsman.store.following import last_seq
+from pointsman.store.outlines import outlines_after
 
 _PAGE: Final = 500
 _MOST_VALUES: Final = 200
@@ -69,7 +70,7 @@ class TurnMetrics:
         """
         counted = 0
         with self._door:
-            while found := records_after(self._store, self._seq, _PAGE):
+            while found := outlines_after(self._store, self._seq, _PAGE):
                 for seq, record in found:
                     self._count(record)
                     self._seq = seq

@@ -9,12 +9,7 @@ from typing import Any
 
 import msgspec
 
-from pointsman.domain.record import TurnRecord
-from pointsman.errors import StoreError
-from pointsman.store.bodies import Codec, manifest
 from pointsman.store.cursors import move_cursor
-from pointsman.store.reading import mappings
-from pointsman.store.rows import read_turn
 from pointsman.store.sql import load_queries
 from pointsman.store.store import Store
 
@@ -96,59 +91,6 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 _COLUMNS = frozenset({"model", "route", "tier", "intent", "channel"})
-
-
-def records_after(store: Store, seq: int, limit: int = 500) -> list[tuple[int, TurnRecord]]:
-    """Return up to ``limit`` turns committed after ``seq`` in order, without the requests' bodies; damaged ones are left out.
-
-    Raises:
-        StoreError: the store cannot be read.
-    """
-    with store.reading() as connection:
-        return _records(connection, "turns_after", "steps_between", (seq, limit), None)
-
-
-def records_between(
-    store: Store, start_us: int, end_us: int, *, simulated: bool, limit: int = 1000
-) -> list[TurnRecord]:
-    """Return the newest ``limit`` turns that arrived in this time, without the requests' bodies."""
-    queries = load_queries("tallies")
-    with store.reading() as connection:
-        rows = connection.execute(queries["seqs_between"], (start_us, end_us, simulated, limit)).fetchall()
-        chosen = msgspec.json.encode([row[0] for row in rows]).decode()
-        return [record for _, record in _records(connection, "turns_in", "steps_in", (chosen,), (chosen,))]
-
-
-def _records(
-    connection: sqlite3.Connection,
-    turns: str,
-    steps: str,
-    which: tuple[object, ...],
-    steps_of: tuple[object, ...] | None,
-) -> list[tuple[int, TurnRecord]]:
-    queries, codec = load_queries("tallies"), Codec()
-    rows = mappings(connection.execute(queries[turns], which))
-    if not rows:
-        return []
-    by_turn: dict[int, list[Mapping[str, object]]] = {}
-    for step in mappings(connection.execute(queries[steps], steps_of or (rows[0]["seq"], rows[-1]["seq"]))):
-        by_turn.setdefault(step["turn_seq"], []).append(step)
-
-    def fetch(key: bytes) -> bytes:
-        found = connection.execute(queries["body"], (key,)).fetchone()
-        return (
-            codec.unpack(found[0]) if found else b""
-        )  # bodies may have been deleted, the turn is counted all the same
-
-    found = []
-    for row in rows:
-        try:
-            record = read_turn({**row, "manifest": _NO_BODIES}, by_turn.get(row["seq"], []), fetch, codec)
-        except StoreError as error:
-            _log.warning("a turn is not counted: %s", error)
-            continue
-        found.append((int(row["seq"]), record))
-    return found
 
 
 def last_seq(store: Store, before_us: int | None = None) -> int:
@@ -258,6 +200,3 @@ class Tallies:
     def _id(self, connection: sqlite3.Connection, key: str) -> int:
         connection.execute(self._queries["make_source"], (key,))
         return int(connection.execute(self._queries["source_id"], (key,)).fetchone()[0])
-
-
-_NO_BODIES = manifest([], [])

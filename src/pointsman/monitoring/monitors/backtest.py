@@ -11,8 +11,9 @@ from pointsman.monitoring.monitors.finding import Finding, Open, Past, Rule
 from pointsman.monitoring.monitors.measures import count, from_tables
 from pointsman.monitoring.monitors.stored_counts import StoredCounts
 from pointsman.monitoring.monitors.tallies import Counts, MemoryCounts, Source
+from pointsman.store.outlines import outlines_after
 from pointsman.store.store import Store
-from pointsman.store.tallies import NONE, Tally, last_seq, records_after
+from pointsman.store.tallies import NONE, Tally, last_seq
 
 _MINUTE_US: Final = 60_000_000
 _PAGE: Final = 500
@@ -62,7 +63,7 @@ def counts_of(  # noqa: PLR0913 - what, from when to when, of which turns
     cells: dict[tuple[Source, str, int], Tally] = {}
     back = max((rule.looks_back for rule in rules), default=0)
     seq = last_seq(store, start_us - back * _MINUTE_US)
-    while page := records_after(store, seq, _PAGE):
+    while page := outlines_after(store, seq, _PAGE):
         seq = page[-1][0]
         for _, record in page:
             if record.simulated != simulated or record.at_us >= end_us:

@@ -10,10 +10,11 @@ from typing import Final
 import msgspec
 
 from pointsman.domain.record import TurnRecord
-from pointsman.monitoring.monitors.measures import count, from_tables, served
+from pointsman.monitoring.monitors.measures import count_each, from_tables, grouped, served
 from pointsman.monitoring.monitors.tallies import Source
+from pointsman.store.outlines import outlines_after
 from pointsman.store.store import Store
-from pointsman.store.tallies import NONE, Cell, Sighting, Tallies, Tally, last_seq, records_after
+from pointsman.store.tallies import Cell, Sighting, Tallies, Tally, last_seq
 
 HORIZON_DAYS: Final = 35
 """How far back a new rule counts the turns that are there already: four weeks to compare with, and a week."""
@@ -58,7 +59,7 @@ class Folder:
         reached = {key: start if place is None else place for key, place in places.items()}
         lowest = min(reached.values())
         ahead = [place for place in reached.values() if place > lowest]
-        records = records_after(self._store, lowest, _PAGE)
+        records = outlines_after(self._store, lowest, _PAGE)
         if ahead:
             # Those behind read up to where the next ones are, so that afterwards they go on together.
             records = [one for one in records if one[0] <= min(ahead)]
@@ -76,15 +77,15 @@ class Folder:
         return True
 
     def _counted(self, records: Sequence[TurnRecord], keys: Iterable[str]) -> Mapping[Cell, Tally]:
-        sources = [(key, self._sources[key]) for key in keys if key != _SERVED]
-        found: dict[Cell, Tally] = {}
+        groups = grouped(self._sources[key] for key in keys if key != _SERVED)
+        found: dict[tuple[str, bool, int, str], Tally] = {}
         for record in records:
             minute = record.at_us // _MINUTE_US
-            for key, source in sources:
-                for series, tally in count(record, source):
-                    cell = Cell(key, record.simulated, minute, self._named(key, series))
-                    found[cell] = found.get(cell, NONE) + tally
-        return found
+            for key, series, tally in count_each(record, groups):
+                cell = (key, record.simulated, minute, self._named(key, series))
+                known = found.get(cell)
+                found[cell] = tally if known is None else known + tally
+        return {Cell(*cell): tally for cell, tally in found.items()}
 
     def _named(self, key: str, series: str) -> str:
         """Return the series, or ``other`` once there are many: names of tools and intents come from outside."""

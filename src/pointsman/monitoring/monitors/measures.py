@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -77,10 +77,30 @@ def bad(measure: str, tally: Tally) -> float:
 
 def count(record: TurnRecord, source: Source) -> Iterator[tuple[str, Tally]]:
     """Return what a turn adds to a source: series and counts; nothing where the turn is not one of it."""
-    wanted = dict(source.only)
-    for labels, tally in _MEASURES[source.measure](record, source.detail):
-        if all(labels.get(name) == value for name, value in wanted.items()):
-            yield (labels.get(source.per, "unknown") if source.per else ""), tally
+    for _, series, tally in count_each(record, grouped([source])):
+        yield series, tally
+
+
+Groups = Mapping[tuple[str, str], list[Source]]
+"""Sources by measure and detail: what is counted once for all of them."""
+
+
+def grouped(sources: Iterable[Source]) -> Groups:
+    """Return sources that count the same thing together."""
+    found: dict[tuple[str, str], list[Source]] = {}
+    for source in sources:
+        found.setdefault((source.measure, source.detail), []).append(source)
+    return found
+
+
+def count_each(record: TurnRecord, groups: Groups) -> Iterator[tuple[str, str, Tally]]:
+    """Return what a turn adds to each of several sources: its key, the series and the counts."""
+    labels = _labels(record)
+    for (measure, detail), sources in groups.items():
+        for found, tally in _MEASURES[measure](record, labels, detail):
+            for source in sources:
+                if not source.only or all(found.get(name) == value for name, value in source.only):
+                    yield source.key, (found.get(source.per, "unknown") if source.per else ""), tally
 
 
 def wrong(record: TurnRecord, source: Source) -> bool:
@@ -88,12 +108,12 @@ def wrong(record: TurnRecord, source: Source) -> bool:
     return any(bad(source.measure, tally) > 0 for _, tally in count(record, source))
 
 
-def _labels(record: TurnRecord, **more: str) -> Labels:
+def _labels(record: TurnRecord) -> Labels:
     decision = record.decision
     found = {"route": decision.route, "tier": decision.tier, "channel": record.channel, "model": answered_by(record)}
     if decision.intent:
         found["intent"] = decision.intent[:_LABEL]
-    return {**found, **more}
+    return found
 
 
 def answered_by(record: TurnRecord) -> str:
@@ -102,29 +122,33 @@ def answered_by(record: TurnRecord) -> str:
     return replies[-1].model if replies else record.decision.model
 
 
+_HIT: Final = Tally(1, 1)
+_MISS: Final = Tally(1, 0)
+
+
 def _one(*, hit: bool) -> Tally:
-    return Tally(1, int(hit))
+    return _HIT if hit else _MISS
 
 
-def _errors(record: TurnRecord, _: str) -> Counted:
+def _errors(record: TurnRecord, labels: Labels, _: str) -> Counted:
     """Return whether the turn failed by our or a provider's fault; the client's own mistakes and limits count as neither."""
     if record.status == "cancelled" or (record.status == "error" and record.http_status < _OURS):
         return
-    yield _labels(record), _one(hit=record.status != "ok")
+    yield labels, _one(hit=record.status != "ok")
 
 
-def _model_calls(record: TurnRecord, _: str) -> Counted:
+def _model_calls(record: TurnRecord, labels: Labels, _: str) -> Counted:
     for step in record.steps:
         if step.status != "cancelled":
-            yield _labels(record, model=step.model), _one(hit=step.status != "ok")
+            yield {**labels, "model": step.model}, _one(hit=step.status != "ok")
 
 
-def _first_token(record: TurnRecord, over_ms: str) -> Counted:
+def _first_token(record: TurnRecord, labels: Labels, over_ms: str) -> Counted:
     if record.ttft_ms is not None and record.status != "error":
-        yield _labels(record), _one(hit=record.ttft_ms > float(over_ms))
+        yield labels, _one(hit=record.ttft_ms > float(over_ms))
 
 
-def _tool_calls(record: TurnRecord, _: str) -> Counted:
+def _tool_calls(record: TurnRecord, labels: Labels, _: str) -> Counted:
     """Return each checked call, and each call of the reply that no contract checked: its arguments are an object, or not."""
     checked = set()
     for check in record.checks:
@@ -132,10 +156,10 @@ def _tool_calls(record: TurnRecord, _: str) -> Counted:
         if kind == "arguments":
             tool = name.rpartition("@")[0]
             checked.add(tool)
-            yield _labels(record, model=check.model, tool=tool[:_LABEL]), _one(hit=check.passed)
+            yield {**labels, "model": check.model, "tool": tool[:_LABEL]}, _one(hit=check.passed)
     for tool, arguments in _called(record.reply):
         if tool not in checked:
-            yield _labels(record, tool=tool[:_LABEL]), _one(hit=_is_object(arguments))
+            yield {**labels, "tool": tool[:_LABEL]}, _one(hit=_is_object(arguments))
 
 
 def _called(reply: bytes) -> list[tuple[str, str]]:
@@ -152,41 +176,41 @@ def _is_object(arguments: str) -> bool:
         return False
 
 
-def _conformance(record: TurnRecord, _: str) -> Counted:
+def _conformance(record: TurnRecord, labels: Labels, _: str) -> Counted:
     for check in record.checks:
         if check.name.startswith(("contract ", "plan.schema")):
-            yield _labels(record, model=check.model), _one(hit=check.passed)
+            yield {**labels, "model": check.model}, _one(hit=check.passed)
 
 
-def _escalations(record: TurnRecord, _: str) -> Counted:
+def _escalations(record: TurnRecord, labels: Labels, _: str) -> Counted:
     if record.steps:
         up = record.decision.tier == "flagship" or any(check.action == "escalated" for check in record.checks)
-        yield _labels(record), _one(hit=up)
+        yield labels, _one(hit=up)
 
 
-def _unknown_prices(record: TurnRecord, _: str) -> Counted:
+def _unknown_prices(record: TurnRecord, labels: Labels, _: str) -> Counted:
     if record.status == "ok":
-        yield _labels(record), _one(hit=record.cost_usd is None)
+        yield labels, _one(hit=record.cost_usd is None)
 
 
-def _turns(record: TurnRecord, _: str) -> Counted:
+def _turns(record: TurnRecord, labels: Labels, _: str) -> Counted:
     size = record.usage
-    yield _labels(record, length="unknown" if size is None else _length(size.prompt)), Tally(1, 1)
+    yield {**labels, "length": "unknown" if size is None else _length(size.prompt)}, _HIT
 
 
 def _length(tokens: int) -> str:
     return next((name for most, name in _LENGTHS if tokens < most), "8,000 tokens and more")
 
 
-def _spend(record: TurnRecord, _: str) -> Counted:
+def _spend(record: TurnRecord, labels: Labels, _: str) -> Counted:
     if record.cost_usd is None:
-        yield _labels(record), Tally(unknown=1)
+        yield labels, Tally(unknown=1)
         return
     usd = float(record.cost_usd)
-    yield _labels(record), Tally(1, 1, to_pico(record.cost_usd) or 0, usd * usd)
+    yield labels, Tally(1, 1, to_pico(record.cost_usd) or 0, usd * usd)
 
 
-_MEASURES: Final[Mapping[str, Callable[[TurnRecord, str], Counted]]] = {
+_MEASURES: Final[Mapping[str, Callable[[TurnRecord, Labels, str], Counted]]] = {
     "errors": _errors,
     "model_calls": _model_calls,
     "first_token": _first_token,

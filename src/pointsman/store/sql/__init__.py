@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 
 import msgspec
 
@@ -19,11 +22,12 @@ class Migration(msgspec.Struct, frozen=True):
     statements: tuple[str, ...]
 
 
-def load_queries(file: str) -> dict[str, str]:
-    """Return the queries of ``sql/<file>.sql`` by the name in the ``-- name:`` line above each."""
+@cache
+def load_queries(file: str) -> Mapping[str, str]:
+    """Return the queries of ``sql/<file>.sql`` by the name in the ``-- name:`` line above each. A file is read once."""
     text = files(__package__).joinpath(f"{file}.sql").read_text("utf-8")
     pieces = _NAME.split(text)
-    return {name: body.strip() for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
+    return MappingProxyType({name: body.strip() for name, body in zip(pieces[1::2], pieces[2::2], strict=True)})
 
 
 def load_migrations() -> tuple[Migration, ...]:
