@@ -20,6 +20,7 @@ in percent with its sign. ``ratio``: 1.1 is shown as 1.10."""
 
 _HUNDREDTHS: Final = ("share", "points", "change")
 _LARGE: Final = 10_000
+_MOST_FINER: Final = 10
 _SECOND_MS: Final = 1000.0
 _MINUTE_S: Final = 60.0
 _HOUR_S: Final = 3600.0
@@ -34,12 +35,18 @@ def count(value: Number | None) -> str:
     return UNKNOWN if known is None else _spaced(f"{known:,.0f}")
 
 
-def money(value: Number | None) -> str:
-    """Return dollars with two decimals; four below a cent, and more where four would show nothing."""
+def money(value: Number | None, finer: int = 0) -> str:
+    """Return dollars with two decimals; four below a cent, and more where four would show nothing.
+
+    ``finer``: decimals beyond two that must be shown.
+    """
     known = _known(value)
-    return (
-        UNKNOWN if known is None else _spaced(in_dollars(known if isinstance(known, Decimal) else Decimal(str(known))))
-    )
+    if known is None:
+        return UNKNOWN
+    exact = known if isinstance(known, Decimal) else Decimal(str(known))
+    if not finer:
+        return _spaced(in_dollars(exact))
+    return _spaced(f"{'-' if exact < 0 else ''}${abs(exact):,.{2 + finer}f}")
 
 
 def money_round(value: Number | None) -> str:
@@ -52,22 +59,22 @@ def money_round(value: Number | None) -> str:
     return _spaced(f"-${-known:,.0f}" if known < 0 else f"${known:,.0f}")
 
 
-def duration(ms: Number | None) -> str:
-    """Return milliseconds in the unit people say: 0.3 ms, 640 ms, 2.1 s, 3.5 min, 2.0 h."""
+def duration(ms: Number | None, finer: int = 0) -> str:
+    """Return milliseconds in the unit people say: 0.3 ms, 640 ms, 2.1 s, 3.5 min, 2.0 h. ``finer``: decimals more."""
     known = _known(ms)
     if known is None:
         return UNKNOWN
     value = float(known)
     size = abs(value)
     if size < 9.95:  # noqa: PLR2004 - one decimal would be two digits
-        return f"{value:.1f}{THIN}ms" if value else f"0{THIN}ms"
+        return f"{value:.{1 + finer}f}{THIN}ms" if value else f"0{THIN}ms"
     if size < _SECOND_MS - 0.5:
-        return f"{value:.0f}{THIN}ms"
-    return seconds(value / _SECOND_MS)
+        return f"{value:.{finer}f}{THIN}ms"
+    return seconds(value / _SECOND_MS, finer)
 
 
-def seconds(value: Number | None) -> str:
-    """Return seconds in the unit people say: 2.1 s, 45 s, 3.5 min, 2.0 h, 4.0 d."""
+def seconds(value: Number | None, finer: int = 0) -> str:
+    """Return seconds in the unit people say: 2.1 s, 45 s, 3.5 min, 2.0 h, 4.0 d. ``finer``: decimals more."""
     known = _known(value)
     if known is None:
         return UNKNOWN
@@ -75,8 +82,9 @@ def seconds(value: Number | None) -> str:
     for limit, unit, name in ((_MINUTE_S, 1.0, "s"), (_HOUR_S, _MINUTE_S, "min"), (_DAY_S, _HOUR_S, "h")):
         if abs(whole) < limit:
             shown = whole / unit
-            return f"{shown:.1f}{THIN}{name}" if abs(shown) < 9.95 else f"{shown:.0f}{THIN}{name}"  # noqa: PLR2004
-    return f"{_spaced(f'{whole / _DAY_S:,.1f}')}{THIN}d"
+            decimals = finer + (1 if abs(shown) < 9.95 else 0)  # noqa: PLR2004 - one decimal would be two digits
+            return f"{shown:.{decimals}f}{THIN}{name}"
+    return f"{_spaced(f'{whole / _DAY_S:,.{1 + finer}f}')}{THIN}d"
 
 
 def percent(share: Number | None, decimals: int = 1) -> str:
@@ -103,11 +111,31 @@ def with_interval(value: Number | None, low: Number | None, high: Number | None,
         return UNKNOWN
     if _known(low) is None or _known(high) is None:
         return shown(value, unit)
+    fine = finer(low, high, unit)
     if unit in _HUNDREDTHS:
-        bounds = [_spaced(f"{float(bound) * 100:,.1f}") for bound in (low, high) if bound is not None]
+        bounds = [_spaced(f"{float(bound) * 100:,.{1 + fine}f}") for bound in (low, high) if bound is not None]
     else:
-        bounds = [shown(bound, unit) for bound in (low, high)]
-    return f"{shown(value, unit)} ({bounds[0]} to {bounds[1]})"
+        bounds = [shown(bound, unit, fine) for bound in (low, high)]
+    return f"{shown(value, unit, fine)} ({bounds[0]} to {bounds[1]})"
+
+
+def finer(low: Number | None, high: Number | None, unit: str) -> int:
+    """Return how many decimals more than usual a figure needs for its bounds to be told apart.
+
+    An interval of "$0.02 to $0.02" says nothing. Of dollars the width of the interval is shown to two digits.
+    """
+    if _known(low) is None or _known(high) is None or low == high:
+        return 0
+    if unit == "usd":
+        width = abs(float(high) - float(low))  # type: ignore[arg-type]  # both are known
+        wanted = -math.floor(math.log10(width)) - 1 if width else 0
+        return min(_MOST_FINER, max(0, wanted))
+    if unit not in _FINER:
+        return 0
+    for more in range(3):
+        if shown(low, unit, more) != shown(high, unit, more):  # type: ignore[arg-type]  # narrowed by the test
+            return more
+    return 0
 
 
 def rate(value: Rate) -> str:
@@ -141,8 +169,10 @@ def number(value: Number | None) -> str:
     return f"{whole:.3g}"
 
 
-def shown(value: Number | None, unit: Unit) -> str:
-    """Return a figure as its unit is written."""
+def shown(value: Number | None, unit: Unit, finer: int = 0) -> str:
+    """Return a figure as its unit is written; ``finer``: with so many decimals more, where the unit has any."""
+    if finer and unit in _FINER:
+        return _FINER[unit](value, finer)
     return _WRITERS[unit](value)
 
 
@@ -203,4 +233,10 @@ _WRITERS: Final[Mapping[str, Callable[[Number | None], str]]] = {
     "change": change,
     "ratio": _ratio,
     "": number,
+}
+
+_FINER: Final[Mapping[str, Callable[[Number | None, int], str]]] = {
+    "usd": money,
+    "ms": duration,
+    "share": lambda value, more: percent(value, 1 + more),
 }

@@ -164,7 +164,7 @@ def test_names_in_a_scatter_do_not_overlap() -> None:
 
 def test_a_picture_fits_a_small_screen_with_text_of_twelve() -> None:
     html = figure("c", lambda width: bars([Bar("a" * 80, 1.0)], title="b", unit="usd", width=width))
-    assert re.findall(r'viewBox="0 0 (\d+)', html) == ["720", "358"]
+    assert re.findall(r'viewBox="0 0 (\d+)', html) == ["880", "358"]
     assert "font:12px" in CHARTS_CSS
 
 

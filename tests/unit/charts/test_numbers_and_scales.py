@@ -113,3 +113,10 @@ def test_names_at_line_ends_keep_apart_and_inside(places: list[float]) -> None:
     assert all(-1e-6 <= place <= 100 + 1e-6 for place in found)
     ordered = sorted(found)
     assert all(b - a >= gap - 1e-6 for a, b in itertools.pairwise(ordered))
+
+
+def test_bounds_are_fine_enough_to_be_told_apart() -> None:
+    assert numbers.with_interval(0.0201, 0.0192, 0.0209, "usd") == "$0.0201 ($0.0192 to $0.0209)"
+    assert numbers.with_interval(10.13, 4.94, 22.15, "usd") == "$10.13 ($4.94 to $22.15)"
+    assert numbers.with_interval(1120, 1110, 1140, "ms") == "1.12\u202fs (1.11\u202fs to 1.14\u202fs)"
+    assert numbers.with_interval(0.02, 0.02, 0.02, "usd") == "$0.02 ($0.02 to $0.02)"

@@ -44,7 +44,7 @@ def figure(  # noqa: PLR0913 - each is a thing a number must not be without
     reason = why or (value.why if isinstance(value, Estimate) else "nothing was counted that could be told")
     return Figure(
         label=label,
-        text=None if value.value is None else quantity(value.value, unit_of(value)),
+        text=exactly(value),
         n=value.n,
         interval=interval(value),
         change=change(value, before),
@@ -76,15 +76,28 @@ def change(value: Value, before: Value | None) -> str:
     return f"{(value.value / before.value - 1) * 100:+.1f}{numbers.THIN}%" if before.value else ""
 
 
+def exactly(value: Value) -> str | None:
+    """Return the value as text, as fine as its interval needs to be told apart; None: unknown."""
+    if value.value is None:
+        return None
+    low, high = _bounds(value)
+    return quantity(value.value, unit_of(value), numbers.finer(low, high, unit_of(value)))
+
+
 def interval(value: Value) -> str:
     """Return the 95 % interval as "91.0 to 96.4", "" where there is none."""
-    low, high = (value.interval or (None, None)) if isinstance(value, Rate) else (value.low, value.high)
+    low, high = _bounds(value)
     if low is None or high is None:
         return ""
     unit = unit_of(value)
+    finer = numbers.finer(low, high, unit)
     if unit == "share":
-        return f"{low * 100:.1f} to {high * 100:.1f}"
-    return f"{quantity(low, unit)} to {quantity(high, unit)}"
+        return f"{low * 100:.{1 + finer}f} to {high * 100:.{1 + finer}f}"
+    return f"{quantity(low, unit, finer)} to {quantity(high, unit, finer)}"
+
+
+def _bounds(value: Value) -> tuple[float | None, float | None]:
+    return (value.interval or (None, None)) if isinstance(value, Rate) else (value.low, value.high)
 
 
 def unit_of(value: Value) -> str:
@@ -92,8 +105,8 @@ def unit_of(value: Value) -> str:
     return "share" if isinstance(value, Rate) else value.unit
 
 
-def quantity(value: numbers.Number | None, unit: str) -> str:
-    """Return a number in its unit; a unit that is no known one is put behind it."""
+def quantity(value: numbers.Number | None, unit: str, finer: int = 0) -> str:
+    """Return a number in its unit; a unit that is no known one is put behind it. ``finer``: decimals more than usual."""
     if unit in _KNOWN:
-        return numbers.shown(value, unit)  # type: ignore[arg-type]  # narrowed by the test
+        return numbers.shown(value, unit, finer)  # type: ignore[arg-type]  # narrowed by the test
     return f"{numbers.number(value)}{numbers.THIN}{unit}"

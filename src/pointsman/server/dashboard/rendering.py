@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,7 +21,7 @@ from pointsman.charts.style import CHARTS_CSS, PALETTE_CSS
 from pointsman.charts.svg import clean
 from pointsman.domain.figures import Estimate, Rate
 from pointsman.evaluation.flip_style import FLIPS_CSS
-from pointsman.server.dashboard.figures import Value, interval, quantity, unit_of
+from pointsman.server.dashboard.figures import exactly, interval, quantity
 from pointsman.server.dashboard.plots import mark, markup
 from pointsman.server.dashboard.tables import Column, cell
 
@@ -32,6 +33,9 @@ MEDIA: Final = {
 }
 _UNITS: Final = {"usd": "usd", "ms": "ms", "share": "share", "count": "count", "number": ""}
 _CLIP: Final = 20_000
+_LONG_WORD: Final = 24
+_WORD_ENDS: Final = re.compile(r"[\s\-]")
+"""Where a browser breaks a line of its own accord."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
@@ -87,7 +91,8 @@ def environment() -> jinja2.Environment:
         "static": static_url,
         "cell": cell,
         "mark": mark,
-        "bounds": bounds,
+        "bounds": interval,
+        "cell_class": cell_class,
         "value_text": value_text,
         "when": when,
         "absolute": absolute,
@@ -169,10 +174,11 @@ def relative(seconds: float) -> str:
     return f"{text} ago" if seconds > 0 else f"in {text}"
 
 
-def bounds(value: Value) -> str:
-    """Return the interval of a table's figure, ready to stand before its n."""
-    text = interval(value)
-    return f"{text}, " if text else ""
+def cell_class(column: Column, value: Any, grey: bool) -> str:
+    """Return the classes of a cell: grey, monospace, and whether a word in it is so long that it must be broken."""
+    long = isinstance(value, str) and any(len(word) > _LONG_WORD for word in _WORD_ENDS.split(value[:400]))
+    named = (("few", grey), ("mono", column.kind == "id"), ("long", long))
+    return " ".join(name for name, holds in named if holds)
 
 
 def value_text(column: Column, value: Any) -> str:
@@ -180,7 +186,7 @@ def value_text(column: Column, value: Any) -> str:
     if value is None:
         return numbers.UNKNOWN
     if isinstance(value, Rate | Estimate):
-        return quantity(value.value, unit_of(value))
+        return exactly(value) or numbers.UNKNOWN
     if column.kind == "price" and isinstance(value, Decimal):
         return f"{value.normalize():f}"
     if isinstance(value, bool):
