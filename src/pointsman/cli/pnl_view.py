@@ -46,6 +46,9 @@ def remarks(found: Profit) -> list[str]:
         f"{days[0]} to {days[1]} (UTC), {total.turns:,} turns; saved: {against}.",
         f"In the cost: routers {usd(total.router_usd)}, planners {usd(total.planner_usd)}, retries {usd(total.retries_usd)}.",
     ]
+    if total.simulated:
+        which = "all of them" if total.simulated == total.turns else f"{total.simulated:,} of them"
+        notes.append(f"Simulated are {which}: no provider was paid. `--simulated no` leaves such turns out.")
     if total.unpriced:
         notes.append(f"{total.unpriced:,} turns have no known cost: they are in no sum.")
     if total.lost_usd:

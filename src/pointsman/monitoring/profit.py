@@ -31,6 +31,7 @@ class Line(msgspec.Struct, frozen=True):
     ``cost_usd`` is what the turns cost as far as it is known, ``unpriced`` how many have no known cost; ``router_usd``,
     ``planner_usd`` and ``retries_usd`` are parts of it. ``compared`` turns are those that ``saved_usd`` is about.
     ``lost_usd`` are shadow calls under way or not heard of. ``unharmed``: turns whose intent has no price of harm.
+    ``simulated`` of the turns cost no real money. Turns that were only captured are in no line.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Line(msgspec.Struct, frozen=True):
     harm: Estimate
     unharmed: int
     why_not_saved: str = ""
+    simulated: int = 0
 
     @property
     def watching_usd(self) -> Decimal:
@@ -131,6 +133,7 @@ def total_of(name: str, lines: list[Line]) -> Line:
         handoff_usd=_known([line.handoff_usd for line in lines]),
         harm=_harm_sum([line.harm for line in lines if line.turns]),
         unharmed=sum(line.unharmed for line in lines),
+        simulated=sum(line.simulated for line in lines),
         why_not_saved=next((line.why_not_saved for line in lines if line.why_not_saved), ""),
     )
 

@@ -40,7 +40,7 @@ class Profit(msgspec.Struct, frozen=True):
 
 _COLUMNS = """
     sum(turn.cost) AS cost, count(*) - count(turn.cost) AS unpriced, sum(cost_router) AS router,
-    sum(cost_planner) AS planner, sum(cost_retries) AS retries
+    sum(cost_planner) AS planner, sum(cost_retries) AS retries, count(*) FILTER (turn.simulated) AS simulated
 """
 _HANDOFFS = """
     WITH handed AS (SELECT conv, handoff_cost FROM outcome WHERE escalated), last AS (
@@ -69,7 +69,7 @@ def profit(  # noqa: PLR0913 - what it is about, by name
         StoreError: the store or its columns cannot be read.
     """
     since_us, until_us = since_us // _DAY_US * _DAY_US, -(-until_us // _DAY_US) * _DAY_US
-    chosen = Slice(since_us=since_us, until_us=until_us, simulated=simulated)
+    chosen = Slice(since_us=since_us, until_us=until_us, simulated=simulated, captured="no")
     read = _Read(store, board, prices, chosen, by)
     lines = [read.line(row) for row in board.groups(_COLUMNS, chosen, (by,))]
     total = total_of("all", lines)
@@ -139,6 +139,7 @@ class _Read:
             harm=harm_of(harmed),
             unharmed=harmed.unpriced,
             why_not_saved=self._why_not(saved),
+            simulated=row["simulated"],
         )
 
     def _why_not(self, saved: Baseline | None) -> str:

@@ -7,12 +7,14 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from pointsman.domain.captured import CAPTURED
 from pointsman.errors import RequestError
 
 UNKNOWN: Final = "unknown"
 """How the missing value of a field is written in a filter: ``intent=unknown``."""
 
 Simulated = Literal["both", "yes", "no"]
+_KINDS: Final = ("simulated", "captured")
 
 FIELDS: Final = (
     "model",
@@ -39,6 +41,7 @@ _DIMENSIONS: Final = {
         " FROM outcome AS o WHERE o.conv = turn.conv)"
     ),
     "simulated": "CASE WHEN turn.simulated THEN 'yes' ELSE 'no' END",
+    "captured": f"CASE WHEN turn.dialect = '{CAPTURED}' THEN 'yes' ELSE 'no' END",
     "error": "turn.error_code",
     "tools": "CASE WHEN turn.tool_calls THEN 'tool calls' WHEN NOT turn.tool_calls THEN 'text' END",
     "retried": "CASE WHEN turn.retried > 0 THEN 'yes' ELSE 'no' END",
@@ -59,6 +62,7 @@ class Slice(msgspec.Struct, frozen=True, omit_defaults=True):
     """Which turns. Times are Unix microseconds, ``until_us`` not included; an empty field matches everything.
 
     ``prompt`` matches turns in which any call was given that version (``role@version``). ``key`` is a client key's id.
+    ``captured`` turns did not pass Pointsman, which only read of them: questions about routing leave them out (``routed``).
     """
 
     since_us: int | None = None
@@ -77,6 +81,7 @@ class Slice(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: Values = ()
     conversation: Values = ()
     simulated: Simulated = "both"
+    captured: Simulated = "both"
 
     def where(self, table: str = "turn") -> tuple[str, list[Any]]:
         """Return a condition for SQL over ``table`` and its values in order. Values are bound: nothing to inject."""
@@ -90,6 +95,8 @@ class Slice(msgspec.Struct, frozen=True, omit_defaults=True):
             values.append(self.until_us)
         if self.simulated != "both":
             clauses.append(f"{table}.simulated" if self.simulated == "yes" else f"NOT {table}.simulated")
+        if self.captured != "both":
+            clauses.append(f"{table}.dialect {'=' if self.captured == 'yes' else '<>'} '{CAPTURED}'")
         for name in FIELDS:
             chosen: Values = getattr(self, name)
             if chosen:
@@ -104,6 +111,10 @@ class Slice(msgspec.Struct, frozen=True, omit_defaults=True):
             return None
         return msgspec.structs.replace(self, since_us=2 * self.since_us - self.until_us, until_us=self.since_us)
 
+    def routed(self) -> Slice:
+        """Return the turns of this slice that Pointsman routed; captured ones stay where they were asked for by name."""
+        return msgspec.structs.replace(self, captured="no") if self.captured == "both" else self
+
     def only(self, **chosen: str | None) -> Slice:
         """Return this slice narrowed to one value per named field; None is the unknown. For links from a row to its turns."""
         values = {name: (UNKNOWN if value is None else value,) for name, value in chosen.items()}
@@ -113,7 +124,7 @@ class Slice(msgspec.Struct, frozen=True, omit_defaults=True):
         """Return the slice as the pairs of a URL's query; ``from_query`` reads them."""
         pairs = [(name, str(value)) for name in ("since_us", "until_us") if (value := getattr(self, name)) is not None]
         pairs += [(name, value) for name in FIELDS for value in getattr(self, name)]
-        return [*pairs, ("simulated", self.simulated)] if self.simulated != "both" else pairs
+        return [*pairs, *((name, value) for name in _KINDS if (value := getattr(self, name)) != "both")]
 
     @classmethod
     def from_query(cls, pairs: Iterable[tuple[str, str]]) -> Slice:
@@ -128,12 +139,12 @@ class Slice(msgspec.Struct, frozen=True, omit_defaults=True):
                 found[name] = (*found.get(name, ()), value)
             elif name in ("since_us", "until_us"):
                 found[name] = _microseconds(name, value)
-            elif name == "simulated":
+            elif name in _KINDS:
                 if value not in ("both", "yes", "no"):
-                    raise RequestError("simulated: write yes, no or both", param=name)
+                    raise RequestError(f"{name}: write yes, no or both", param=name)
                 found[name] = value
             else:
-                known = ", ".join((*FIELDS, "since_us", "until_us", "simulated"))
+                known = ", ".join((*FIELDS, "since_us", "until_us", *_KINDS))
                 raise RequestError(f"{name[:60]!r} is no filter; there are {known}", param=name[:60])
         return cls(**found)
 

@@ -45,7 +45,8 @@ _CAUSES = "JOIN checked ON checked.turn_seq = turn.seq AND checked.action = 'esc
 
 
 def ask(board: Board, chosen: Slice, by: By = ()) -> Escalations:
-    """Return how often turns of the slice went up, whole and by ``by``."""
+    """Return how often routed turns of the slice went up, whole and by ``by``."""
+    chosen = chosen.routed()
     whole = _rows(board, chosen, ())
     if not whole:
         return Escalations(None, (), (), {})

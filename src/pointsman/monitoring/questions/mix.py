@@ -31,10 +31,14 @@ class MixRow(msgspec.Struct, frozen=True):
 
 
 class Mix(msgspec.Struct, frozen=True):
-    """All turns of the slice, and its groups, the largest first. ``total`` None: no turn."""
+    """All routed turns of the slice, and its groups, the largest first. ``total`` None: no turn.
+
+    ``captured`` turns of the slice are in no row: they were only read of, and took no route.
+    """
 
     total: MixRow | None
     rows: tuple[MixRow, ...]
+    captured: int = 0
 
 
 _COLUMNS = """
@@ -47,11 +51,19 @@ _COLUMNS = """
 
 def ask(board: Board, chosen: Slice, by: By = ("route",)) -> Mix:
     """Return the mix of the slice by ``by``."""
-    whole = board.groups(_COLUMNS, chosen, ())
+    routed = chosen.routed()
+    captured = captured_in(board, chosen) if chosen.captured == "both" else 0
+    whole = board.groups(_COLUMNS, routed, ())
     if not whole:
-        return Mix(None, ())
+        return Mix(None, (), captured)
     turns = whole[0]["turns"]
-    return Mix(_row(whole[0], turns), tuple(_row(row, turns) for row in board.groups(_COLUMNS, chosen, by)))
+    return Mix(_row(whole[0], turns), tuple(_row(row, turns) for row in board.groups(_COLUMNS, routed, by)), captured)
+
+
+def captured_in(board: Board, chosen: Slice) -> int:
+    """Return how many turns of the slice were captured."""
+    found = board.groups("0 AS nothing", msgspec.structs.replace(chosen, captured="yes"), ())
+    return found[0]["turns"] if found else 0
 
 
 def _row(row: Row, whole: int) -> MixRow:

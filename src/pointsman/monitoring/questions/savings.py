@@ -30,6 +30,7 @@ _NOON = datetime(1970, 1, 1, 12, tzinfo=UTC)
 
 class Baseline(msgspec.Struct, frozen=True):
     """All turns on one model, which stands for ``tier``. ``n`` turns are compared: those whose cost and tokens are known.
+    ``simulated`` of them cost no real money. Turns that were only captured are none of them.
 
     ``actual_usd`` is what they did cost, calls of routers and planners included. ``saved_usd`` is against ``warm_usd`` and may be
     negative. ``saved_per_turn`` has the interval. None everywhere: the model's price is unknown on some day, or no turn fits,
@@ -46,6 +47,7 @@ class Baseline(msgspec.Struct, frozen=True):
     saved_usd: Decimal | None = None
     saved_per_turn: Estimate = Estimate(None, 0, "usd", why="no turn to compare")
     why: str = ""
+    simulated: int = 0
 
 
 class Savings(msgspec.Struct, frozen=True):
@@ -64,6 +66,7 @@ class _Span(msgspec.Struct, frozen=True):
 
 class _Sums(msgspec.Struct):
     n: int = 0
+    simulated: int = 0
     actual: int = 0
     warm: Decimal = Decimal(0)
     cold: Decimal = Decimal(0)
@@ -73,6 +76,7 @@ class _Sums(msgspec.Struct):
 
 def ask(board: Board, chosen: Slice, by: By = ()) -> Savings:
     """Return what was saved against every model of ``board.tiers``, whole and by ``by``."""
+    chosen = chosen.routed()  # what was only captured was neither saved on nor lost
     where, values = chosen.where()
     [ends] = board.rows(f"SELECT min(at_us) AS first, max(at_us) AS last FROM turn WHERE {where}", values)
     if ends["first"] is None:
@@ -135,12 +139,13 @@ def _query(board: Board, chosen: Slice, by: By, model: str, spans: list[_Span]) 
     return (
         f"""
         WITH t AS (
-            SELECT {inner} at_us, cost, answer_prompt AS prompt, coalesce(answer_output, 0) AS output,
+            SELECT {inner} at_us, simulated, cost, answer_prompt AS prompt, coalesce(answer_output, 0) AS output,
                 {span} AS span, {long} AS long,
                 least(answer_prompt, greatest({keeps}, {"coalesce(answer_cached, 0)" if cache.mode != "none" else "0"})) AS read
             FROM turn WHERE {where} AND cost IS NOT NULL AND answer_prompt IS NOT NULL
         ), d AS (SELECT *, {prices} - cost / 1e12 AS saved FROM t)
-        SELECT {named} span, long, count(*), sum(cost), sum(prompt), sum(read), sum(output), sum(saved), sum(saved * saved)
+        SELECT {named} span, long, count(*), sum(cost), sum(prompt), sum(read), sum(output), sum(saved), sum(saved * saved),
+            count(*) FILTER (simulated)
         FROM d GROUP BY ALL
         """,
         values,
@@ -177,13 +182,14 @@ def _fresh(rates: Rates, mode: str) -> Decimal:
 
 
 def _add(sums: _Sums, row: tuple[Any, ...], spans: list[_Span], mode: str) -> None:
-    span, long, n, cost, prompt, read, output, saved, squares = row
+    span, long, n, cost, prompt, read, output, saved, squares, simulated = row
     rates = spans[span].rates
     if long and rates.long is not None:
         rates = rates.long
     prompt, read, output = int(prompt), int(read), int(output)
     reads = rates.cache_read if rates.cache_read is not None else rates.input
     sums.n += n
+    sums.simulated += simulated
     sums.actual += int(cost)
     sums.warm += reads * read + _fresh(rates, mode) * (prompt - read) + rates.output * output
     sums.cold += rates.input * prompt + rates.output * output
@@ -208,4 +214,5 @@ def _baseline(by: dict[str, str | None], tier: str, model: str, sums: _Sums) -> 
         sums.cold,
         sums.warm - actual,
         Estimate(mean, sums.n, "usd", mean - half, mean + half),
+        simulated=sums.simulated,
     )

@@ -16,7 +16,7 @@ from pointsman.monitoring.questions.registry import QUESTIONS
 from pointsman.server.admin.routes import AdminAnswer, AdminCall
 from pointsman.store.keys import at_least
 
-_OF_SLICE: Final = frozenset({*FIELDS, "since_us", "until_us", "simulated"})
+_OF_SLICE: Final = frozenset({*FIELDS, "since_us", "until_us", "simulated", "captured"})
 _MOST_PAIRS: Final = 200
 _MOST_DIMENSIONS: Final = 4
 

@@ -134,6 +134,7 @@ def _choices(view: View) -> dict[str, tuple[str, ...]]:
         "policy": (policy.version,),
         "key": (),
         "simulated": ("yes", "no"),
+        "captured": ("yes", "no"),
     }
     given = view.filter.given
     shown = [*BAR, *(name for name in FIELDS if name in given and name not in BAR)]

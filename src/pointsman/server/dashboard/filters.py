@@ -27,7 +27,7 @@ RANGES: Final[dict[str, tuple[str, timedelta | None]]] = {
 DEFAULT_RANGE: Final = "7d"
 BAR: Final = ("agent", "route", "tier", "model", "intent", "channel", "policy", "key", "simulated")
 """The fields that the bar always offers; the others stand in it once a link has set them."""
-FIELDS: Final = (*BAR, *(name for name in SLICED if name not in BAR))
+FIELDS: Final = (*BAR, *(name for name in SLICED if name not in BAR), "captured")
 """The parameters that narrow, beside those of time."""
 TIME: Final = ("range", "from", "to", "since_us", "until_us")
 _LONGEST: Final = 200
@@ -60,13 +60,16 @@ class Filter(msgspec.Struct, frozen=True):
     @property
     def simulated(self) -> Simulated:
         """Whether simulated turns are meant."""
+        return self._kind("simulated")
+
+    def _kind(self, name: str) -> Simulated:
         chosen: dict[str, Simulated] = {"yes": "yes", "no": "no"}
-        return chosen.get(self.given.get("simulated", ""), "both")
+        return chosen.get(self.given.get(name, ""), "both")
 
     def slice(self) -> Slice:
         """Return the same turns as the questions of ``pointsman.monitoring`` want them."""
         named = {name: (self.given[name],) for name in SLICED if name in self.given}
-        return Slice(self.since_us, self.until_us, **named, simulated=self.simulated)
+        return Slice(self.since_us, self.until_us, **named, simulated=self.simulated, captured=self._kind("captured"))
 
     def turns(self) -> TurnFilter:
         """Return the filter of the landing store, which knows fewer fields: ask a question for the others."""

@@ -69,6 +69,13 @@ class View(msgspec.Struct, frozen=True):
         """The turns that the filter leaves, as the questions want them."""
         return self.filter.slice()
 
+    def routed(self) -> View:
+        """Return this view of the turns that Pointsman routed, its links too; captured turns asked for by name stay."""
+        if "captured" in self.filter.given:
+            return self
+        given = {**self.filter.given, "captured": "no"}
+        return msgspec.structs.replace(self, filter=msgspec.structs.replace(self.filter, given=given))
+
     @property
     def store_url(self) -> str:
         """The store as ``--store`` wants it, for commands to copy."""

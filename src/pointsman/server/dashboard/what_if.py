@@ -81,7 +81,7 @@ def read_wish(query: dict[str, str]) -> Wish:
 
 def ask(board: Board, chosen: Slice, wish: Wish) -> Outcome:
     """Return what would have been."""
-    where, values = chosen.where()
+    where, values = chosen.routed().where()
     condition = _CONDITIONS[wish.signal]
     rows = board.rows(
         f"SELECT tier, coalesce({condition}, false) AND tier <> ? AS moves, count(*) AS n,"  # noqa: S608 - own words

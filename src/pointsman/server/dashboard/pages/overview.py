@@ -24,8 +24,10 @@ async def show(view: View) -> Shown:
 
 
 def _show(view: View) -> Shown:
-    before = view.slice.before()
     with view.asker.board() as board:
+        captured = mix.captured_in(board, view.slice)
+        view = view.routed() if captured else view
+        before = view.slice.before()
         now = _answers(board, view.slice)
         then = None if before is None else _answers(board, before)
         tiers = mix.ask(board, view.slice, ("tier",))
@@ -33,9 +35,10 @@ def _show(view: View) -> Shown:
         errors = course(view, board, "errors", "Turns without a reply", "share", zero=True)
     incidents = _incidents(view)
     if tiers.total is None:
-        return Shown({"any": False, "incidents": incidents})
+        return Shown({"any": False, "incidents": incidents, "captured": captured})
     data = {
         "any": True,
+        "captured": 0 if view.slice.captured == "yes" else captured,
         "incidents": incidents,
         "figures": _figures(view, now, then, tiers.total, incidents),
         "spend": spend,

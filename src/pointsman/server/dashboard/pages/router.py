@@ -14,7 +14,7 @@ from pointsman.charts.svg import Tone
 from pointsman.domain.figures import Rate
 from pointsman.monitoring.asking.board import Board, Row, usd
 from pointsman.monitoring.asking.slice import Slice
-from pointsman.monitoring.questions import escalations, series
+from pointsman.monitoring.questions import escalations, mix, series
 from pointsman.server.dashboard import what_if
 from pointsman.server.dashboard.figures import Figure, counted, figure, said
 from pointsman.server.dashboard.plots import Plot, plot
@@ -47,13 +47,15 @@ async def show(view: View) -> Shown:
 
 
 def _show(view: View) -> Shown:
-    chosen = view.slice
     wish = what_if.read_wish(dict(view.query))
     with view.asker.board() as board:
+        captured = mix.captured_in(board, view.slice)
+        view = view.routed() if captured else view
+        chosen = view.slice
         # One pass over the turns; what the tables need is summed from its few groups.
         groups = board.groups(_SUMS, chosen, (), group=("route", "tier", "reason", "name"))
         if not groups:
-            return Shown({"any": False})
+            return Shown({"any": False, "captured": captured})
         up = escalations.ask(board, chosen, ("route",))
         judged = _judged(board, chosen)
         confused = _confused(view, board, chosen)
@@ -69,6 +71,7 @@ def _show(view: View) -> Shown:
     )
     data = {
         "any": True,
+        "captured": 0 if chosen.captured == "yes" else captured,
         "figures": _figures(view, groups, up, judged),
         "shares": shares,
         "calibration": _calibration(judged, wish),
