@@ -22,6 +22,7 @@ from pointsman.domain.message import ToolCall
 from pointsman.domain.record import StepRecord, TurnRecord
 from pointsman.domain.reply import Reply
 from pointsman.domain.usage import Usage
+from pointsman.execution.records import asked_for, counterfactual, estimated_prompt
 
 HOUR_US: Final = 3_600_000_000
 DAY_US: Final = 24 * HOUR_US
@@ -140,7 +141,7 @@ class Week:
             prepared_ms=None if record.prepared_ms is None else round(before, 3),
             usage=usage,
             cost_usd=_sum([step.cost_usd for step in steps if step.status != "error"]),
-            flagship_cost_usd=None if usage is None or rates is None else rates.cost(_plain(usage)),
+            flagship_cost_usd=counterfactual(asked_for(steps, estimated_prompt(record.decision)), rates),
             reply=b"" if failed else self._reply(record.reply, steps, at_us),
             simulated=True,
         )
@@ -239,10 +240,6 @@ def _total(steps: tuple[StepRecord, ...]) -> Usage | None:
         if step.usage is not None:
             total = step.usage if total is None else total + step.usage
     return total
-
-
-def _plain(usage: Usage) -> Usage:
-    return Usage(input_uncached=usage.prompt, output=usage.output)
 
 
 def _sum(costs: Sequence[Decimal | None]) -> Decimal | None:

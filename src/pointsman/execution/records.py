@@ -191,7 +191,8 @@ def _began(ask: Ask, outcome: TurnOutcome) -> bool:
     return ask.turn.stream and outcome.status != "error"
 
 
-def _size(decision: Decision) -> int | None:
+def estimated_prompt(decision: Decision) -> int | None:
+    """Return the tokens of the client's own prompt as they were estimated for the decision; None where nobody did."""
     size: int | None = decision.signals.get("size", {}).get("prompt_tokens")
     return size
 
@@ -227,7 +228,7 @@ def turn_record(
         cost_usd=turn_cost(outcome.steps),
         flagship_model=flagship,
         flagship_cost_usd=counterfactual(
-            asked_for(outcome.steps, _size(decision)), rates_of(flagship, at) if flagship else None
+            asked_for(outcome.steps, estimated_prompt(decision)), rates_of(flagship, at) if flagship else None
         ),
         dropped_params=outcome.dropped,
         simulated=outcome.simulated,

@@ -89,3 +89,17 @@ def test_the_same_seed_is_the_same_week() -> None:
         return next(Week(talk, END, turns=100, catalog=Catalog.load()).conversations())[0]
 
     assert first() == first()
+
+
+def test_one_model_for_everything_would_not_have_been_asked_for_a_plan() -> None:
+    catalog, one = Catalog.load(), recorded("p", call=False, at_us=1)
+    planner = msgspec.structs.replace(one.steps[0], purpose="plan", usage=Usage(input_uncached=9000, output=900))
+    planned = msgspec.structs.replace(one, steps=(planner, *one.steps), flagship_model=MODEL)
+    made = [turn for talk, _ in Week([planned], END, turns=20, catalog=catalog).conversations() for turn in talk]
+    rates = catalog.rates(MODEL, datetime.fromtimestamp(END / 1e6, UTC))
+    answered = [turn for turn in made if turn.status == "ok"]
+    assert answered
+    for turn in answered:
+        assert rates is not None
+        assert turn.steps[-1].usage is not None
+        assert turn.flagship_cost_usd == rates.cost(turn.steps[-1].usage)
