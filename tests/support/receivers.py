@@ -29,6 +29,7 @@ class Receiver:
         self.url = url
         self.got: list[Received] = []
         self.answers: list[int] = []
+        self.headers: dict[str, str] = {}
         self.status = 202
         self.hold = threading.Event()
         self.hold.set()
@@ -57,6 +58,8 @@ def receiver() -> Iterator[Receiver]:
                 self.send_response(status)
                 if status in {301, 302, 307, 308}:
                     self.send_header("Location", one.url)
+                for name, value in one.headers.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -74,6 +77,31 @@ def receiver() -> Iterator[Receiver]:
         one.hold.set()
         server.shutdown()
         server.server_close()
+
+
+@contextlib.contextmanager
+def odd_receiver(answer: bytes, drip_s: float = 0.0) -> Iterator[str]:
+    """Run what answers each request with these bytes, one every ``drip_s`` seconds, and lend its address."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            if not drip_s:  # what drips begins at once, as a mail server does
+                self.request.recv(65536)
+            with contextlib.suppress(OSError):
+                for part in [bytes([one]) for one in answer] if drip_s else [answer]:
+                    self.request.sendall(part)
+                    if ended.wait(drip_s):
+                        return
+
+    ended = threading.Event()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            ended.set()
+            server.shutdown()
 
 
 class MailServer:

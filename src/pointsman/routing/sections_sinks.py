@@ -13,21 +13,24 @@ from pointsman.routing.sections import Names, Section, looks_like_a_key
 Event = Literal["opened", "worse", "acknowledged", "resolved"]
 SinkSeverity = Literal["page", "ticket"]
 
-_ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")
-_MAIL = re.compile(r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+$")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_MAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+")
 
 
 def _variable(value: str) -> str:
     if looks_like_a_key(value) or "://" in value:
         # The value is not repeated: this message may end up in a log.
         raise ValueError("this looks like a secret itself; put it into an environment variable and write its name here")
-    if not _ENV_NAME.match(value):
+    if not _ENV_NAME.fullmatch(value):
         raise ValueError("must be the name of an environment variable, such as ALERT_SECRET")
     return value
 
 
 def _address(value: str) -> str:
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("must hold no blanks, control characters or letters beyond ASCII")
     parts = urlsplit(value)
+    _ = parts.port  # raises where it is none
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must begin with http:// or https:// and name a host")
     if parts.username or parts.password:
@@ -36,7 +39,7 @@ def _address(value: str) -> str:
 
 
 def _mailbox(value: str) -> str:
-    if not _MAIL.match(value):
+    if not _MAIL.fullmatch(value):
         raise ValueError("must be an address such as oncall@example.com")
     return value
 

@@ -14,13 +14,14 @@ import pytest
 from pointsman.monitoring.incidents_acting import Acting
 from pointsman.monitoring.monitors.engine import Engine
 from pointsman.monitoring.sinks.delivery import Deliverer
+from pointsman.monitoring.sinks.request import Mail, NotTaken, Post, mail, post
 from pointsman.monitoring.sinks.webhook import signature
 from pointsman.routing.sections_monitors import Monitors
 from pointsman.store import Store, open_store
 from pointsman.store.incidents import IncidentReader
 from pointsman.store.outbox import deliveries
 from support.process import serve
-from support.receivers import Receiver, mail_server, receiver
+from support.receivers import Receiver, mail_server, odd_receiver, receiver
 from support.watched import MINUTE_US, MODEL, START, minutes
 
 SECRET = "whsec-of-the-test"
@@ -207,3 +208,74 @@ def test_what_stands_behind_an_older_notice_is_not_due(store: Store) -> None:
         assert deliverer.pause_s(60) > 1  # no hurry for the resolution behind it
         assert len(receiving.got) == tried + 1
         assert {one.json["event"] for one in receiving.got} == {"opened"}
+
+
+NOT_HTTP = [
+    b"\x00\xff no http\r\n\r\n",
+    b"HTTP/1.1 abc OK\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 200 + b"\r\n",
+]
+
+
+@pytest.mark.parametrize("answer", NOT_HTTP, ids=["garbage", "no status", "long line", "many headers"])
+def test_a_receiver_that_speaks_no_http_keeps_back_no_other(store: Store, answer: bytes) -> None:
+    with receiver() as receiving, odd_receiver(answer) as odd:
+        hooks = {
+            "odd": {"url": odd, "secret_env": "HOOK_SECRET"},
+            "hook": {"url": receiving.url, "secret_env": "HOOK_SECRET"},
+        }
+        section = Monitors.model_validate({"sinks": {"webhooks": hooks}})
+        clock = Clock((START + 15) * MINUTE_US)
+        outage(store)
+        Engine(store, section).evaluate(clock.now_us)
+        assert asyncio.run(Deliverer(store, section.sinks.all(), ENVIRON, clock).deliver()) == (1, 1)
+        [waiting] = deliveries(store, waiting=True)
+        assert waiting.sink == "odd"
+        assert "does not speak HTTP" in (waiting.error_text or "")
+
+
+def test_a_receiver_that_answers_drop_by_drop_is_cut_off() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nX: " + b"a" * 10_000
+    with odd_receiver(answer, drip_s=0.02) as odd, pytest.raises(NotTaken, match="took longer"):
+        post(Post(odd, b"{}", {}), timeout_s=0.2)
+    with odd_receiver(b"220 " + b"a" * 8_000, drip_s=0.02) as odd, pytest.raises(NotTaken, match="took longer"):
+        port = int(odd.rpartition(":")[2])
+        mail(Mail("127.0.0.1", port, "none", "a@b.example", ("c@d.example",), "s", "t", "k"), timeout_s=0.2)
+
+
+def test_what_stands_behind_a_2xx_does_not_matter() -> None:
+    with odd_receiver(b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\n") as odd:
+        post(Post(odd, b"{}", {}))
+
+
+def test_a_receiver_that_asks_to_wait_is_left_alone_ten_minutes_at_most(store: Store) -> None:
+    with receiver() as receiving:
+        section = Monitors.model_validate(
+            {"sinks": {"webhooks": {"hook": {"url": receiving.url, "secret_env": "HOOK_SECRET"}}}}
+        )
+        clock = Clock((START + 15) * MINUTE_US)
+        deliverer = Deliverer(store, section.sinks.all(), ENVIRON, clock)
+        outage(store)
+        Engine(store, section).evaluate(clock.now_us)
+        receiving.status = 429
+        for asked, waits in (
+            ("90", 90),
+            ("86400", 600),
+            ("Wed, 21 Oct 2015 07:28:00 GMT", 8),
+            ("-5", 16),
+            ("soon", 32),
+        ):
+            receiving.headers = {"Retry-After": asked}
+            assert asyncio.run(deliverer.deliver()) == (0, 1)
+            [waiting] = deliveries(store)
+            assert waiting.next_us - clock.now_us == waits * 1_000_000
+            clock.now_us = waiting.next_us
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a b/", "http://a/\r\nX: y", "http://[::1/", "http://a:99999/", "ftp://a/", "http://u:p@a/"]
+)
+def test_addresses_that_cannot_be_sent_to_are_refused_with_the_policy(url: str) -> None:
+    with pytest.raises(ValueError, match="url"):
+        Monitors.model_validate({"sinks": {"alertmanager": {"am": {"url": url}}}})

@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import msgspec
@@ -25,6 +26,7 @@ _log = logging.getLogger(__name__)
 _SECOND_US: Final = 1_000_000
 _HOLD_US: Final = 30 * _SECOND_US
 """How long a claim holds: longer than a request may take, so that nobody else sends it meanwhile."""
+_AT_ONCE: Final = 20
 _FIRST_PAUSE_S: Final = 2.0
 _LONGEST_PAUSE_S: Final = 600.0
 _TOLD: Final = msgspec.json.Decoder(Told)
@@ -46,7 +48,7 @@ class Deliverer:
         self._sinks = sinks
         self._environ = environ
         self._clock_us = clock_us
-        self._send = send or send_in_thread
+        self._send = send or Threads(_AT_ONCE).send
         self._outbox = Outbox(store, owner())
         self._names = frozenset(sinks)
 
@@ -65,7 +67,7 @@ class Deliverer:
         if not self._sinks:
             return 0, 0
         taken = failed = 0
-        while due := await self._outbox.claim(self._clock_us(), _HOLD_US, self._names):
+        while due := await self._outbox.claim(self._clock_us(), _HOLD_US, self._names, _AT_ONCE):
             results = await asyncio.gather(*(self._one(waiting) for waiting in due))
             taken += sum(results)
             failed += len(results) - sum(results)
@@ -83,12 +85,19 @@ class Deliverer:
             told = _TOLD.decode(notice.body)
             await self._send(rendered(told, notice.key, self._sinks[notice.sink], self._environ, now_s))
         except NotTaken as error:
-            pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(waiting.attempts, 20))
-            _log.warning("alert %s is not delivered to %s: %s; again in %.0f s", notice.key, notice.sink, error, pause)
-            await self._outbox.failed(waiting, self._clock_us() + int(pause * _SECOND_US), str(error))
-            return False
+            return await self._failed(waiting, str(error), error.wait_s)
+        except Exception as error:  # noqa: BLE001 - one notice that cannot be sent must not keep back the others
+            # Only the kind: the text of an error may hold an address, and an address may be a secret.
+            return await self._failed(waiting, f"could not be sent: {type(error).__name__}")
         await self._outbox.delivered(waiting, self._clock_us())
         return True
+
+    async def _failed(self, waiting: Waiting, error: str, wait_s: float = 0.0) -> bool:
+        notice = waiting.notice
+        pause = min(_LONGEST_PAUSE_S, max(wait_s, _FIRST_PAUSE_S * 2 ** min(waiting.attempts, 20)))
+        _log.warning("alert %s is not delivered to %s: %s; again in %.0f s", notice.key, notice.sink, error, pause)
+        await self._outbox.failed(waiting, self._clock_us() + int(pause * _SECOND_US), error)
+        return False
 
 
 def rendered(told: Told, key: str, sink: SinkSection, environ: Mapping[str, str], now_s: int) -> Post | Mail:
@@ -112,16 +121,23 @@ def rendered(told: Told, key: str, sink: SinkSection, environ: Mapping[str, str]
             return email.request(told, key, sink, user, password)
 
 
-async def send_in_thread(one: Post | Mail) -> None:
-    """Send from a thread.
+class Threads:
+    """Sends from threads of its own: receivers that hang take none of those that pages and judgements run in."""
 
-    Raises:
-        NotTaken: the receiver did not take it.
-    """
-    if isinstance(one, Post):
-        await asyncio.to_thread(post, one)
-    else:
-        await asyncio.to_thread(mail, one)
+    def __init__(self, most: int) -> None:
+        self._pool = ThreadPoolExecutor(most, "alerts")  # begins no thread before it is needed
+
+    async def send(self, one: Post | Mail) -> None:
+        """Send it.
+
+        Raises:
+            NotTaken: the receiver did not take it.
+        """
+        loop = asyncio.get_running_loop()
+        if isinstance(one, Post):
+            await loop.run_in_executor(self._pool, post, one)
+        else:
+            await loop.run_in_executor(self._pool, mail, one)
 
 
 def unset(sinks: Mapping[str, SinkSection], environ: Mapping[str, str]) -> list[str]:
@@ -167,4 +183,4 @@ def _secret(name: str, environ: Mapping[str, str]) -> str:
     return value
 
 
-__all__ = ["Deliverer", "rendered", "send_in_thread", "unset"]
+__all__ = ["Deliverer", "rendered", "unset"]
