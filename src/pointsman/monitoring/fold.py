@@ -62,6 +62,19 @@ class Fold:
             if step.done:
                 return Folded(turns, beside)
 
+    def waiting(self) -> int | None:
+        """Return how many turns and changes came since the last step that finished; None: it is not known. Cheap.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        if self._seen is None:
+            return None
+        with self._store.reading() as landing:
+            uid, newest, change = _ends(landing)
+        same = uid == self._seen.store_uid
+        return newest - self._seen.turn_seq + change - max(0, self._seen.change_n) if same else None
+
     def step(self) -> Folded:
         """Fold one batch. Cheap when nothing is new: the column file is not even opened.
 

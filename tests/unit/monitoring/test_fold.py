@@ -135,6 +135,23 @@ def test_while_serving_it_catches_up_quickly_and_then_looks_once_a_second(
     assert _count(asker) == 5
 
 
+def test_many_new_turns_wait_for_each_other_and_few_do_not(store: Store, catalog: Catalog, asker: Asker) -> None:
+    now = [100.0]
+    service = FoldService(Fold(store, catalog), clock=lambda: now[0])
+    store.append_sync(turn(0))
+    assert service._look()
+    store.append_sync(turn(1))
+    assert service._look()
+    assert _count(asker) == 2
+    for n in range(2, 62):
+        store.append_sync(turn(n))
+    assert service._look()
+    assert _count(asker) == 2
+    now[0] += 10
+    service._look()
+    assert _count(asker) == 62
+
+
 def test_a_reader_waits_for_the_fold_and_says_so_when_it_takes_too_long(keep: Keep, store: Store) -> None:
     asker = keep(turn(1))
     impatient = ColumnFile(store.path, patience_s=0.02)
