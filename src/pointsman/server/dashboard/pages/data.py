@@ -14,6 +14,13 @@ from pointsman.server.dashboard.tables import Column, Table
 from pointsman.server.dashboard.view import Moved, Shown, View
 
 _LONGEST: Final = 256
+_NEWEST: Final = 50_000
+_SPAN: Final = """
+    SELECT (SELECT min(at_us) FROM turn), (SELECT max(at_us) FROM turn), count(*),
+        count(*) FILTER (WHERE status = 'ok' AND reply_hash IS NULL)
+    FROM (SELECT status, reply_hash FROM turn ORDER BY seq DESC LIMIT ?)
+"""
+"""First and last by an index each (one query for both reads every turn), and the newest turns only: rows of turns are wide."""
 _COUNTED: Final = (
     ("turn", "Turns"),
     ("body", "Message bodies, each once"),
@@ -60,9 +67,7 @@ def _show(view: View, would: Forgotten | None, kind: str, name: str) -> Shown:
             [label, connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]]  # noqa: S608 - names from above
             for table, label in _COUNTED
         ]
-        first, last, marked = connection.execute(
-            "SELECT min(at_us), max(at_us), (SELECT count(*) FROM turn WHERE status = 'ok' AND reply_hash IS NULL) FROM turn"
-        ).fetchone()
+        first, last, looked_at, marked = connection.execute(_SPAN, (_NEWEST,)).fetchone()
     kept.append(["Days archived as Parquet", len(list(folder_of(store.path).glob("day=*")))])
     files = [[one, size] for one, size in sizes(store, view.asker)]
     redacted = policy.privacy.redacted
@@ -71,7 +76,7 @@ def _show(view: View, would: Forgotten | None, kind: str, name: str) -> Shown:
         "kind": kind,
         "name": name,
         "admin": view.person.may("admin"),
-        "figures": _figures(kept, files, marked),
+        "figures": _figures(kept, files, marked, looked_at),
         "first_us": first,
         "last_us": last,
         "redacted": redacted,
@@ -92,7 +97,7 @@ def _show(view: View, would: Forgotten | None, kind: str, name: str) -> Shown:
     return Shown(data, verdict, tables)
 
 
-def _figures(kept: list[list[Any]], files: list[list[Any]], unkept: int) -> list[Figure]:
+def _figures(kept: list[list[Any]], files: list[list[Any]], unkept: int, looked_at: int) -> list[Figure]:
     size = sum(one[1] for one in files)
     per_turn = size / kept[0][1] if kept[0][1] else None
     return [
@@ -105,6 +110,9 @@ def _figures(kept: list[list[Any]], files: list[list[Any]], unkept: int) -> list
             why="no turn yet",
         ),
         counted(
-            "Replies not kept", unkept, hint="Whole replies whose text is not stored: redaction or retention took it"
+            "Replies not kept",
+            unkept,
+            hint=f"Whole replies whose text is not stored, of the newest {numbers.count(looked_at)} turns: redaction took it, or"
+            " retention",
         ),
     ]
