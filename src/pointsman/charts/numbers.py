@@ -158,6 +158,11 @@ def estimate(value: Estimate) -> str:
     return with_interval(value.value, value.low, value.high, unit)
 
 
+def chance(p: float | None) -> str:
+    """Return a p-value: ``p = 0.032``, ``p = 2.1e-07``, ``p = 1``; no line breaks in it."""
+    return UNKNOWN if _known(p) is None else f"p\u00a0=\u00a0{p:.2g}"
+
+
 def number(value: Number | None) -> str:
     """Return a bare number with at most three digits that matter, thin spaces at the thousands."""
     known = _known(value)

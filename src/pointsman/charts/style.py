@@ -30,7 +30,7 @@ CHARTS_CSS: Final = """
 .figure{margin:0 0 24px}.figure>figcaption{font-weight:600;margin:0 0 4px}.figure .note{color:var(--dim);margin:0 0 8px}
 .figure{container-type:inline-size}
 .chart{display:block;width:100%;height:auto;max-width:1040px;overflow:visible;color:var(--ink)}
-.narrow .chart{max-width:440px}.wide-only{display:block}.narrow-only{display:none}
+.narrow .chart{max-width:500px}.wide-only{display:block}.narrow-only{display:none}
 @container (max-width:659px){.wide-only{display:none}.narrow-only{display:block}}
 .chart text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:var(--ink);font-variant-numeric:tabular-nums}
 .chart text.dim,.chart .few text{fill:var(--dim)}.chart text.strong{font-weight:600}

@@ -59,6 +59,13 @@ def run_folder(folder: Path, name: str) -> Path:
         NotFound: the folder has no run of that name; a name with a path in it is none.
     """
     found = folder / name
-    if Path(name).name != name or name in ("", ".", "..") or not (found / "run.json").is_file():
+    if Path(name).name != name or name in ("", ".", "..") or not _is_file(found / "run.json"):
         raise NotFound(f"there is no run {name[:80]!r} in {folder}")
     return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for the file system is the name of nothing
+        return False

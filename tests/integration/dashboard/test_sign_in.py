@@ -172,6 +172,22 @@ def test_signing_out_ends_it(site: Site) -> None:
         assert client.get("/turns").status_code == 303
 
 
+def test_a_cookie_that_was_copied_is_worth_nothing_after_signing_out(site: Site) -> None:
+    with site.signed_in("viewer") as client, site.browser() as thief:
+        thief.cookies["pointsman_session"] = client.cookies["pointsman_session"]
+        assert thief.get("/turns").status_code == 200
+        client.post("/sign-out", data={"csrf": token(client)})
+        assert thief.get("/turns").status_code == 303
+
+
+def test_what_is_not_there_is_not_there_whatever_its_name(site: Site) -> None:
+    with site.signed_in("admin") as admin:
+        for path in ("/replay/" + "x" * 300, "/replay/..%2f..%2fetc", "/replay/%00", "/overview/below", "/turns/below"):
+            assert admin.get(path).status_code == 404
+        gone = admin.post("/settings", data={"csrf": token(admin), "do": "revoke", "key": "nobody"})
+        assert gone.status_code == 404
+
+
 def test_many_wrong_keys_make_one_wait(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/store.db"
     with open_store(url) as store:

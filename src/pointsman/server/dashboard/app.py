@@ -89,7 +89,7 @@ class Dashboard:
 
     async def _sign_out(self, request: Request) -> Response:
         await self._checked_form(request)
-        return self._door.let_out()
+        return self._door.let_out(request)
 
     async def _preferences(self, request: Request) -> Response:
         form = await self._checked_form(request)
@@ -104,7 +104,7 @@ class Dashboard:
         person = self._door.person(session)
         if session is None or person is None:
             return self._door.turned_away(request)
-        if found is None:
+        if found is None or (request.path_params.get("rest") and not found.inner):
             raise NotFound(f"there is no page at {request.url.path[:200]}")
         form = await self._checked_form(request) if request.method == "POST" else {}
         view = self._view(found, person, session, request, form)

@@ -91,9 +91,11 @@ class Door:
         """Have the browser keep a session that was begun for this very request."""
         _set(request, answer, self._sessions.sealed(session))
 
-    @staticmethod
-    def let_out() -> Response:
-        """Return the answer that signs a person out."""
+    def let_out(self, request: Request) -> Response:
+        """Return the answer that signs a person out; their cookie is worth nothing from now on, wherever it was copied to."""
+        session = self.session_of(request)
+        if session is not None:
+            self._sessions.end(session)
         answer = RedirectResponse("/sign-in", 303)
         answer.delete_cookie(COOKIE)
         return answer

@@ -34,7 +34,13 @@ class Page(msgspec.Struct, frozen=True):
         """The page's module."""
         return f"pointsman.server.dashboard.pages.{self.slug.replace('-', '_')}"
 
+    @property
+    def inner(self) -> bool:
+        """Whether what stands after the slug in the path names one of its things; the others have no addresses below."""
+        return self.slug in _INNER
 
+
+_INNER: Final = frozenset({"incidents", "conversation", "replay", "review", "prompts"})
 LOOK: Final = "Look"
 DECIDE: Final = "Decide"
 PROVE: Final = "Prove"

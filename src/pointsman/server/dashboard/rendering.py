@@ -176,8 +176,10 @@ def relative(seconds: float) -> str:
 
 def cell_class(column: Column, value: Any, grey: bool) -> str:
     """Return the classes of a cell: grey, monospace, and whether a word in it is so long that it must be broken."""
-    long = isinstance(value, str) and any(len(word) > _LONG_WORD for word in _WORD_ENDS.split(value[:400]))
-    named = (("few", grey), ("mono", column.kind == "id"), ("long", long))
+    text = value[:400] if isinstance(value, str) else ""
+    long = any(len(word) > _LONG_WORD for word in _WORD_ENDS.split(text))
+    name = column.kind == "model" and len(short_model(text)) <= _LONG_WORD
+    named = (("few", grey), ("mono", column.kind == "id"), ("long", long), ("nb", name))
     return " ".join(name for name, holds in named if holds)
 
 

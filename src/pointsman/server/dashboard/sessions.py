@@ -21,6 +21,7 @@ COOKIE: Final = "pointsman_session"
 LIFE_S: Final = 12 * 3600
 """A session ends after a working day, whatever is done in it."""
 _SALT: Final = "pointsman.dashboard.session.1"
+_ENDED: Final = 65_536
 _TRIES: Final = 10
 _TRIES_WINDOW_S: Final = 300.0
 _TRIES_PLACES: Final = 4096
@@ -40,6 +41,7 @@ class Sessions:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self._signer = URLSafeTimedSerializer(secret, salt=_SALT, signer_kwargs={"digest_method": hashlib.sha256})
+        self._ended: OrderedDict[str, None] = OrderedDict()
 
     def begin(self, key_id: str | None) -> tuple[Session, str]:
         """Return a new session and its cookie's value."""
@@ -58,7 +60,15 @@ class Sessions:
             session_id, key_id = self._signer.loads(cookie, max_age=LIFE_S)
         except (BadSignature, ValueError, TypeError):
             return None
-        return Session(session_id, key_id) if isinstance(session_id, str) else None
+        if not isinstance(session_id, str) or session_id in self._ended:
+            return None
+        return Session(session_id, key_id)
+
+    def end(self, session: Session) -> None:
+        """Let a session's cookie be good no more. Known until the gateway is started anew; revoking the key is for good."""
+        self._ended[session.id] = None
+        while len(self._ended) > _ENDED:
+            self._ended.popitem(last=False)
 
     def token(self, session: Session) -> str:
         """Return what the forms of a session carry, so that another site cannot post them."""

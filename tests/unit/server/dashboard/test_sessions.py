@@ -65,3 +65,12 @@ def test_names_of_this_machine(host: str) -> None:
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "localhost.evil", "", "10.0.0.1", "::1"])
 def test_other_names(host: str) -> None:
     assert not _own_name(host)
+
+
+def test_a_session_that_was_signed_out_is_over_wherever_its_cookie_was_copied() -> None:
+    sessions = Sessions(b"a" * 32)
+    session, cookie = sessions.begin("k1")
+    other, kept = sessions.begin("k1")
+    sessions.end(session)
+    assert sessions.read(cookie) is None
+    assert sessions.read(kept) == other

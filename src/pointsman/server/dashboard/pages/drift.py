@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from typing import Any, Final
 
+from pointsman.charts import numbers
 from pointsman.charts.lines import Line, Point, time_lines, time_table
 from pointsman.charts.numbers import money, percent
 from pointsman.domain.figures import FEW, Rate
@@ -121,7 +122,7 @@ def _changes(view: View, rates: list[RateChange]) -> Table:
             one.before,
             one.after,
             round(one.n),
-            None if one.p is None else f"p = {one.p:.1e}",
+            None if one.p is None else numbers.chance(one.p),
             ", ".join(one.by) or one.why or "nothing",
             "yes" if one.told else "no",
         ]

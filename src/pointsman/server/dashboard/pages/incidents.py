@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from pointsman.charts import numbers
 from pointsman.charts.lines import Event as Mark
 from pointsman.charts.lines import Level, Line, Point, time_lines, time_table
 from pointsman.domain.figures import FEW, Rate
@@ -165,7 +166,7 @@ def _evidence(signals: list[Signal]) -> Table:
                 signal.series or "all",
                 found.get("text", ""),
                 window,
-                None if p is None else f"p = {p:.1e}",
+                None if p is None else numbers.chance(p),
                 signal.first_us,
                 signal.recovered_us,
             ]

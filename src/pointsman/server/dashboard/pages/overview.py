@@ -81,6 +81,8 @@ def _verdict(view: View, now: _Answers, incidents: int) -> str:
     if base is None or base.saved_usd is None or not base.warm_usd:
         why = f" ({base.why})" if base is not None and base.why else ""
         return f"What routing saved in {view.filter.words} is unknown{why}; {open_}."
+    if base.saved_per_turn.few:
+        return f"Too few turns to say what routing saved in {view.filter.words} (n = {numbers.count(base.n)}); {open_}."
     word = "saved" if base.saved_usd >= 0 else "lost"
     share = abs(base.saved_usd) / base.warm_usd
     return (

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from pointsman.errors import RequestError
+from pointsman.errors import NotFound, RequestError
 from pointsman.execution.limits.budgets import period_of
 from pointsman.execution.limits.scopes import words
 from pointsman.server.dashboard.tables import Cell, Column, Table
@@ -41,6 +41,8 @@ def _act(view: View) -> Moved | Shown:
             return _create(view)
         case "revoke":
             key_id = view.form.get("key", "")
+            if all(key.id != key_id for key in list_keys(view.router.store)):
+                raise NotFound(f"there is no key {key_id[:40]!r}; load the page again")
             changed = revoke_key(view.router.store, key_id)
             return Moved(view.here(), f"Key {key_id} is revoked." if changed else f"Key {key_id} was revoked before.")
         case other:
