@@ -17,6 +17,8 @@ from typing import Final, Protocol
 from pointsman.app import Router
 
 _log = logging.getLogger(__name__)
+_LATER_S: Final = 0.2
+"""Services begin this long after the gateway is ready: what they import is no part of its start."""
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 300.0
 SERVICES: Final[tuple[str, ...]] = (
@@ -51,14 +53,16 @@ class Services:
         router: Router,
         modules: tuple[str, ...] = SERVICES,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        later_s: float = _LATER_S,
     ) -> None:
         self._router = router
+        self._later_s = later_s
         self._modules = modules
         self._pause = pause
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Start every service that the policy asks for."""
+        """Start every service that the policy asks for, a moment later and off the loop: turns come first."""
         self._tasks = [asyncio.create_task(self._keep(module), name=module) for module in self._modules]
 
     async def aclose(self) -> None:
@@ -72,9 +76,10 @@ class Services:
 
     async def _keep(self, module: str) -> None:
         pause = _FIRST_PAUSE_S
+        await asyncio.sleep(self._later_s)
         while True:
             try:
-                service: Service | None = importlib.import_module(module).build(self._router)
+                service = await asyncio.to_thread(self._built, module)
                 if service is not None:
                     await service.run()
             except Exception:  # noqa: BLE001 - whatever it was, turns go on and the log tells
@@ -83,3 +88,7 @@ class Services:
                 return
             await self._pause(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+    def _built(self, module: str) -> Service | None:
+        service: Service | None = importlib.import_module(module).build(self._router)
+        return service

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from types import ModuleType
 from typing import Any
 
@@ -46,7 +47,8 @@ def test_a_service_that_fails_begins_again_later_each_time(
         async def pause(seconds: float) -> None:
             pauses.append(seconds)
 
-        services = Services(None, (_module(monkeypatch, "made_up_flaky", lambda router: flaky),), pause)  # type: ignore[arg-type]
+        module = _module(monkeypatch, "made_up_flaky", lambda router: flaky)
+        services = Services(None, (module,), pause, later_s=0)  # type: ignore[arg-type]
         await _started(services, flaky.settled)
         await services.aclose()
         return flaky.begun, pauses
@@ -65,8 +67,31 @@ def test_what_the_policy_does_not_ask_for_is_not_run_and_spoils_nothing(monkeypa
             _module(monkeypatch, "made_up_off", lambda router: None),
             _module(monkeypatch, "made_up_steady", lambda router: steady),
         )
-        services = Services(None, modules)  # type: ignore[arg-type]
+        services = Services(None, modules, later_s=0)  # type: ignore[arg-type]
         await _started(services, steady.settled)
         await services.aclose()
 
     asyncio.run(scenario())
+
+
+def test_services_are_built_after_what_waits_already_and_not_on_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> list[str]:
+        told: list[str] = []
+        steady = _Flaky()
+        steady.begun = 2
+
+        def build(_: Any) -> _Flaky:
+            told.append(
+                "built on the loop" if threading.current_thread() is threading.main_thread() else "built beside"
+            )
+            return steady
+
+        services = Services(None, (_module(monkeypatch, "made_up_slow", build),), later_s=0)  # type: ignore[arg-type]
+        services.start()
+        await asyncio.sleep(0)
+        told.append("answered")
+        await asyncio.wait_for(steady.settled.wait(), 5)
+        await services.aclose()
+        return told
+
+    assert asyncio.run(scenario()) == ["answered", "built beside"]
