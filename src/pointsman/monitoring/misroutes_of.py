@@ -39,11 +39,12 @@ def misroute_rates(store: Store, since_us: int, until_us: int, *, simulated: boo
     shadows = Shadows(store)
     seen = [one for one in shadows.seen(since_us, until_us) if simulated is None or one.simulated == simulated]
     chosen = [one for one in shadows.chosen(since_us, until_us) if simulated is None or one.simulated == simulated]
-    errors = errors_of(map(unit_of, chosen))
+    units = [unit_of(one) for one in chosen]
+    errors = errors_of(units)
     return Rates(
-        overall=_rate(chosen, seen, errors),
-        by_route=_by(chosen, seen, errors, lambda one: one.route),
-        by_intent=_by(chosen, seen, errors, lambda one: one.intent),
+        overall=_rate(units, seen, errors),
+        by_route=_by(zip(chosen, units, strict=True), seen, errors, lambda one: one.route),
+        by_intent=_by(zip(chosen, units, strict=True), seen, errors, lambda one: one.intent),
         unknown=sum(one.unknown for one in seen),
         corrected=errors is not None,
         flips=_flips(chosen),
@@ -57,19 +58,21 @@ def unit_of(one: Chosen) -> Unit:
 
 
 def _by(
-    chosen: Iterable[Chosen], seen: Iterable[Seen], errors: Errors | None, of: Callable[[Chosen | Seen], str]
+    chosen: Iterable[tuple[Chosen, Unit]],
+    seen: Iterable[Seen],
+    errors: Errors | None,
+    of: Callable[[Chosen | Seen], str],
 ) -> dict[str, Misroutes]:
-    members: dict[str, tuple[list[Chosen], list[Seen]]] = defaultdict(lambda: ([], []))
-    for one in chosen:
-        members[of(one)][0].append(one)
+    members: dict[str, tuple[list[Unit], list[Seen]]] = defaultdict(lambda: ([], []))
+    for one, unit in chosen:
+        members[of(one)][0].append(unit)
     for other in seen:
         members[of(other)][1].append(other)
     found = {name: _rate(some, counted, errors) for name, (some, counted) in members.items()}
     return dict(sorted(found.items(), key=lambda item: -item[1].turns))
 
 
-def _rate(chosen: list[Chosen], seen: list[Seen], errors: Errors | None) -> Misroutes:
-    units = [unit_of(one) for one in chosen]
+def _rate(units: list[Unit], seen: list[Seen], errors: Errors | None) -> Misroutes:
     own = None if errors is None else errors_of(units, errors)
     return misroutes(units, sum(one.turns for one in seen), own)
 

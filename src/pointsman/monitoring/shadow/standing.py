@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from pointsman.domain.reply import Reply
 from pointsman.errors import NotFound, PointsmanError, StoreError
+from pointsman.monitoring.asking.board import Board
+from pointsman.monitoring.asking.slice import Slice
 from pointsman.monitoring.shadow.purse import Purse, purse_of
 from pointsman.routing.sections_shadow import ShadowBudget, ShadowSection
 from pointsman.store.cursors import read_cursor
@@ -17,6 +21,7 @@ from pointsman.store.shadow_rows import ShadowRow
 from pointsman.store.store import Store
 
 _REPLY = msgspec.json.Decoder(Reply)
+_LOOKED_AT = 100
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -56,8 +61,8 @@ class Pair(msgspec.Struct, frozen=True):
     detail: dict[str, Any]
 
 
-def standing(store: Store, section: ShadowSection | None, now: datetime) -> Standing:
-    """Return how the checks of a store stand under a policy's section.
+def standing(store: Store, section: ShadowSection | None, now: datetime, board: Board | None = None) -> Standing:
+    """Return how the checks of a store stand under a policy's section; with a board they are counted from the columns, fast.
 
     Raises:
         StoreError: the store cannot be read.
@@ -66,9 +71,13 @@ def standing(store: Store, section: ShadowSection | None, now: datetime) -> Stan
     budget = ShadowBudget() if section is None else section.budget
     place = read_cursor(store, CURSOR)
     behind = None if place is None else shadows.behind(place)
-    return Standing(
-        section is not None, behind, shadows.states(), purse_of(shadows, budget, now, simulated=None), section
-    )
+    states = shadows.states() if board is None else _states(board)
+    return Standing(section is not None, behind, states, purse_of(shadows, budget, now, simulated=None), section)
+
+
+def _states(board: Board) -> dict[tuple[str, str], int]:
+    rows = board.rows("SELECT state, why, count(*) AS n FROM shadow GROUP BY ALL ORDER BY ALL")
+    return {(row["state"], row["why"]): row["n"] for row in rows}
 
 
 def pair(store: Store, turn_id: str) -> Pair:
@@ -84,9 +93,26 @@ def pair(store: Store, turn_id: str) -> Pair:
     return _pair(store, row)
 
 
-def disagreements(store: Store, limit: int = 20) -> list[Pair]:
-    """Return the newest turns that a stronger model would have answered materially better."""
-    return [_pair(store, row) for row in Shadows(store).listed(state="judged", material=True, limit=limit)]
+def disagreements(
+    store: Store, board: Board, chosen: Slice, cost_of: Callable[[str | None], Decimal], limit: int
+) -> list[Pair]:
+    """Return turns of the slice that a stronger model would have answered materially better.
+
+    Of the newest hundred those that cost most by ``cost_of`` an intent, the newest first among equals.
+
+    Raises:
+        StoreError: the store or its columns cannot be read.
+    """
+    where, values = chosen.where()
+    rows = board.rows(
+        "SELECT shadow.turn_id, turn.intent FROM shadow JOIN turn ON turn.seq = shadow.turn_seq"
+        f" WHERE shadow.state = 'judged' AND shadow.material AND {where} ORDER BY shadow.turn_seq DESC LIMIT {_LOOKED_AT}",
+        values,
+    )
+    rows.sort(key=lambda row: cost_of(row["intent"]), reverse=True)
+    shadows = Shadows(store)
+    found = (shadows.row(row["turn_id"]) for row in rows[:limit])
+    return [_pair(store, row) for row in found if row is not None]
 
 
 def _pair(store: Store, row: ShadowRow) -> Pair:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,12 +12,14 @@ import msgspec
 from pointsman.charts import numbers
 from pointsman.charts.forest import Interval, forest, forest_table
 from pointsman.domain.figures import Estimate
+from pointsman.monitoring.asking.slice import Slice
 from pointsman.monitoring.misroutes import Misroutes
 from pointsman.monitoring.misroutes_of import Rates
 from pointsman.monitoring.profit import Line, in_words
 from pointsman.monitoring.profit_of import Profit, profit
 from pointsman.monitoring.shadow import words
 from pointsman.monitoring.shadow.standing import Pair, Standing, disagreements, standing
+from pointsman.routing.sections_shadow import Prices
 from pointsman.server.dashboard.figures import Figure, counted, figure, said
 from pointsman.server.dashboard.plots import Plot, plot
 from pointsman.server.dashboard.tables import Cell, Column, Table
@@ -25,7 +28,6 @@ from pointsman.store.money import from_pico
 
 _MOST_INTENTS = 12
 _WORST = 10
-_LOOKED_AT = 100
 _NO_CHECKS = "no turn was checked in this period"
 
 
@@ -53,14 +55,16 @@ async def show(view: View) -> Shown:
 
 def _show(view: View) -> Shown:
     router, chosen = view.router, view.slice
-    now = standing(router.store, router.policy.shadow, datetime.fromtimestamp(view.now_us / 1e6, UTC))
     since, until = chosen.since_us or 0, chosen.until_us or view.now_us
     with view.asker.board() as board:
+        now = standing(router.store, router.policy.shadow, datetime.fromtimestamp(view.now_us / 1e6, UTC), board)
         found = profit(router.store, board, router.policy.economics.prices, since, until, simulated=chosen.simulated)
+        period = Slice(since, until, simulated=chosen.simulated)
+        worst = disagreements(router.store, board, period, partial(_harm, router.policy.economics.prices), _WORST)
     rates = found.rates
     if not found.total.turns and not now.chosen:
         return Shown({"any": False, "on": now.on})
-    pairs = [_shadowed(view, one) for one in _worst(view, since, until)]
+    pairs = [_shadowed(view, one) for one in worst]
     tables = (_lines(view, found), _rates_table(view, rates))
     data = {
         "any": True,
@@ -77,15 +81,8 @@ def _show(view: View) -> Shown:
     return Shown(data, f"{words.verdict(now, rates)} {in_words(found.total)}", tables)
 
 
-def _worst(view: View, since_us: int, until_us: int) -> list[Pair]:
-    """Return the misroutes of the period that cost most by the policy's prices, the newest first among equals."""
-    prices = view.router.policy.economics.prices
-    found = [one for one in disagreements(view.router.store, _LOOKED_AT) if since_us <= (one.at_us or 0) < until_us]
-
-    def harm(one: Pair) -> Decimal:
-        return prices.harm_by_intent.get(one.intent or "", prices.harm_usd or Decimal(0))
-
-    return sorted(found, key=harm, reverse=True)[:_WORST]
+def _harm(prices: Prices, intent: str | None) -> Decimal:
+    return prices.harm_by_intent.get(intent or "", prices.harm_usd or Decimal(0))
 
 
 def _figures(now: Standing, found: Profit) -> list[Figure]:
