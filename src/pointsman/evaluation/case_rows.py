@@ -83,6 +83,8 @@ def gold_of(data: Any) -> Gold:
         raise RequestError("gold must be an object with calls, no_call or reply", param="gold")
     mention, forbidden = (_strings(data.get(name), f"gold.{name}") for name in ("must_mention", "forbidden"))
     reply = data.get("reply")
+    if "calls" in data and data.get("no_call") is True:
+        raise RequestError("gold has both calls and no_call: keep the one that is right", param="gold")
     if "calls" in data:
         calls = tuple(_gold_call(one, f"gold.calls[{n}]") for n, one in enumerate(_list(data, "calls")))
         if not calls:

@@ -120,7 +120,7 @@ class CaseWriter:
         if not self._version.cases:
             self._new.unlink()
             first = self._problems[0] if self._problems else None
-            why = f"; {first[0]}: {first[1][:200]}" if first else ": the files are empty"
+            why = f"; {first[0]}: {first[1][:200]}" if first else ": no row holds a turn to answer"
             raise UsageError(f"no case could be read ({len(self._problems):,} bad rows){why}")
         self._new.replace(self._path)
         return Imported(

@@ -196,7 +196,7 @@ def test_a_json_document_of_rows_is_read_too(tmp_path: Path) -> None:
     file.write_text(json.dumps([{"id": "c", "messages": ANSWERED}, 7], indent=1))
     rows = list(CaseSource(file).read())
     assert [len(row.found) for row in rows] == [3, 0]
-    assert (rows[1].place, rows[1].problem) == ("item 2", "a JSON int, not an object")
+    assert (rows[1].place, rows[1].problem) == ("item 2", "a JSON number, not an object")
 
 
 def test_bfcl_rows_keep_the_checkers_words_and_optional_arguments(tmp_path: Path) -> None:
@@ -311,3 +311,32 @@ def test_a_newer_case_file_is_refused(tmp_path: Path) -> None:
     file.write_text('{"pointsman_cases": 99}\n')
     with pytest.raises(UsageError, match="version 99"):
         list(read_cases(file))
+
+
+def test_a_conversation_that_waits_for_an_answer_is_a_case(tmp_path: Path) -> None:
+    file = tmp_path / "waiting.jsonl"
+    waiting = {"id": "w", "messages": [{"role": "user", "content": "Hello?"}]}
+    greeted = {"id": "g", "messages": [{"role": "assistant", "content": "Hi"}, {"role": "user", "content": "x"}]}
+    over = {"id": "o", "messages": [{"role": "user", "content": "x"}, {"role": "system", "content": "end"}]}
+    file.write_text("".join(json.dumps(one) + "\n" for one in (waiting, greeted, over)))
+    first, second, third = CaseSource(file).read()
+    assert [found.case.id for found in (*first.found, *second.found)] == ["w", "g"]
+    assert third.problem is not None
+    assert "no answer is due" in third.problem
+
+
+def test_under_the_head_of_a_case_file_every_line_is_a_case(tmp_path: Path) -> None:
+    file = tmp_path / "cases.jsonl"
+    plain = {"id": "plain", "messages": [{"role": "user", "content": "x"}]}
+    both = {**plain, "id": "both", "gold": {"no_call": True, "calls": [{"name": "f"}]}}
+    file.write_text("".join(json.dumps(one) + "\n" for one in ({"pointsman_cases": 1}, plain, both)))
+    _, first, second = CaseSource(file).read()
+    assert (first.format, first.found[0].case.id) == ("cases", "plain")
+    assert "both calls and no_call" in (second.problem or "")
+
+
+def test_a_line_in_another_encoding_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "latin.jsonl"
+    file.write_bytes('{"messages": [{"role": "user", "content": "café"}]}\n'.encode("latin-1"))
+    (row,) = CaseSource(file).read()
+    assert row.problem == "not UTF-8 text: write the file in UTF-8"

@@ -106,14 +106,14 @@ def test_promptfoo_results(tmp_path: Path) -> None:
     }
     file = tmp_path / "out.json"
     file.write_text(json.dumps({"evalId": "e", "results": {"version": 3, "results": [result, plain]}}, indent=2))
-    (row,) = CaseSource(file).read()
-    assert [found.case.gold for found in row.found] == [
+    found = [one for row in CaseSource(file).read() for one in row.found]
+    assert [one.case.gold for one in found] == [
         Gold("reply", must_mention=("way",), forbidden=("sorry",)),
         Gold("reply", reply="There"),
     ]
-    assert [len(found.case.turn.messages) for found in row.found] == [2, 1]
-    assert row.found[0].shipped is not None
-    assert row.found[0].shipped.model == "openai:gpt-x"
+    assert [len(one.case.turn.messages) for one in found] == [2, 1]
+    assert found[0].shipped is not None
+    assert found[0].shipped.model == "openai:gpt-x"
 
 
 def attributes(**given: Any) -> list[dict[str, Any]]:
@@ -228,8 +228,11 @@ KEYS = st.sampled_from(WORDS.split())
     )
 )
 def test_no_row_breaks_an_import(data: dict[str, Any]) -> None:
-    read = CaseSource(Path("x"))._row(Row("line 1", data))  # the one place every row of every file goes through
-    assert read.found or read.problem is not None or read.format
+    # The one place every row of every file goes through.
+    assert all(
+        read.found or read.problem is not None or read.format
+        for read in CaseSource(Path("x"))._row(Row("line 1", data))
+    )
 
 
 def test_tau2_simulations(tmp_path: Path) -> None:
@@ -274,3 +277,47 @@ def test_tau2_simulations(tmp_path: Path) -> None:
     assert answer.way.whole
     assert answer.reply is not None
     assert answer.reply.text == "On its way."
+
+
+GENERATION = {"id": "o-1", "traceId": "t-1", "type": "GENERATION", "input": ASKED, "output": "Hi"}
+RESULT = {"prompt": {"raw": "Say hi"}, "vars": {}, "testCase": {}, "response": {"output": "hi"}}
+RUN = {
+    "task_id": "1",
+    "trial": 0,
+    "messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}],
+}
+SPAN = {"spanId": "1", "traceId": "2", "attributes": {"llm": {"input_messages": [{"message": ASKED[1]}]}}}
+
+
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        ({"results": {"results": [RESULT, {"prompt": None}, 7]}}, "results[1]"),
+        ({"id": "t-1", "observations": [GENERATION, {**GENERATION, "input": None}, 7]}, "observations[1]"),
+        ({"simulations": [RUN, {"task_id": "2"}, 7]}, "simulations[1]"),
+        (
+            {"resourceSpans": [{"scopeSpans": [{"spans": [SPAN, {**SPAN, "attributes": {"llm": {"input_messages": [
+                {"message": {"role": "alien"}}]}}}, 7]}]}]},
+            "resourceSpans[0].scopeSpans[0].spans[1]",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_document_leaves_its_other_parts(tmp_path: Path, document: Any, place: str) -> None:
+    good, bad, worse = rows(tmp_path, document)
+    assert (len(good.found), good.problem) == (1, None)
+    assert (bad.found, bad.place, bool(bad.problem)) == ((), f"line 1, {place}", True)
+    assert worse.problem
+
+
+def test_a_table_of_spans_as_phoenix_writes_it(tmp_path: Path) -> None:
+    row = {
+        "name": "ChatCompletion", "span_kind": "LLM", "context.span_id": "s-1", "context.trace_id": "t-1",
+        "start_time": "2026-11-01T10:00:00+00:00", "end_time": "2026-11-01T10:00:02+00:00",
+        "attributes.llm.model_name": "gpt-x", "attributes.llm.token_count.prompt": 7, "attributes.llm.tools": None,
+        "attributes.llm.input_messages": [{"message.role": "user", "message.content": "Where is A-1?"}],
+        "attributes.llm.output_messages": [{"message.role": "assistant", "message.content": "On its way."}],
+    }  # fmt: skip
+    found = one(tmp_path, row)
+    assert (found.case.id, found.case.conversation_id) == ("s-1", "t-1")
+    assert found.shipped is not None
+    assert found.shipped.latency_ms == 2000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -16,7 +17,8 @@ from pointsman.evaluation.importers.cases_conversations import MessageCases, Sgd
 from pointsman.evaluation.importers.cases_exports import LangfuseExport, LiteLLMLogs, PromptfooResults
 from pointsman.evaluation.importers.cases_requests import AnthropicRequests, OpenAIRequests
 from pointsman.evaluation.importers.cases_traces import Traces
-from pointsman.evaluation.importers.reader import read_tool_book
+from pointsman.evaluation.importers.reader import json_kind, read_tool_book
+from pointsman.evaluation.importers.row_parts import parts_of
 from pointsman.evaluation.importers.rows_of import Row, rows_of
 from pointsman.evaluation.importers.seam import Row as Data
 from pointsman.evaluation.importers.tape_join import TapeJoin
@@ -108,30 +110,47 @@ class CaseSource:
         """
         join = TapeJoin()
         for row in rows_of(self.path):
-            read = self._row(row)
-            yield msgspec.structs.replace(read, found=tuple(join.take(read.found)))
+            for read in self._row(row):
+                yield msgspec.structs.replace(read, found=tuple(join.take(read.found)))
         if rest := tuple(join.rest()):
             yield Read("end", "", rest)
 
-    def _row(self, row: Row) -> Read:
+    def _row(self, row: Row) -> Iterator[Read]:
         data = row.data
         if data is None:
-            return Read(row.place, problem=row.problem, size=row.size)
+            yield Read(row.place, problem=row.problem, size=row.size)
+            return
+        chosen = next((one for one in self._formats if self._fixed or one.recognises(data)), None)
+        if chosen is None:
+            keys = ", ".join(sorted(map(str, data))[:8]) or "none"
+            yield Read(row.place, problem=f"not a known kind of row (its fields: {keys[:120]})", size=row.size)
+            return
+        if "pointsman_cases" in data and not self._fixed:
+            # The head of a case file: what follows is cases, also a line that could pass for something else.
+            self._formats, self._fixed = (chosen,), True
         try:
-            chosen = next((one for one in self._formats if self._fixed or one.recognises(data)), None)
-            if chosen is None:
-                keys = ", ".join(sorted(map(str, data))[:8]) or "none"
-                return Read(row.place, problem=f"not a known kind of row (its fields: {keys[:120]})", size=row.size)
+            parts = parts_of(chosen.name, data)
+        except (RequestError, TypeError, ValueError) as error:
+            yield Read(row.place, problem=str(error), size=row.size)
+            return
+        if parts is None:
+            yield self._part(chosen, row.place, data, row.size)
+            return
+        for number, (place, part) in enumerate(parts):
+            yield self._part(chosen, f"{row.place}, {place}", part, 0 if number else row.size)
+
+    def _part(self, chosen: CaseFormat, place: str, data: Any, size: int) -> Read:
+        if not isinstance(data, Mapping):
+            return Read(place, problem=f"{json_kind(data)}, not an object", size=size)
+        try:
             found = chosen.read(data, self._beside_of(chosen.companions(data)))
-            return Read(row.place, chosen.name, tuple(found), size=row.size)
+            return Read(place, chosen.name, tuple(found), size=size)
         except RequestError as error:
             where = f" (at {error.param})" if error.param and error.param not in str(error) else ""
-            return Read(row.place, problem=f"{error}{where}", size=row.size)
+            return Read(place, problem=f"{error}{where}", size=size)
         except (TypeError, ValueError, KeyError, AttributeError, RecursionError, OverflowError) as error:
             # Whatever a row of another make trips over is that row's problem; the rest goes in.
-            return Read(
-                row.place, problem=f"cannot be read ({type(error).__name__}: {str(error)[:120]})", size=row.size
-            )
+            return Read(place, problem=f"cannot be read ({type(error).__name__}: {str(error)[:120]})", size=size)
 
     def _beside_of(self, names: Mapping[str, str]) -> Wanted:
         key = (names.get("tools"), names.get("system"))

@@ -15,7 +15,7 @@ from pointsman.evaluation.importers.seam import Row
 from pointsman.evaluation.importers.sgd import Sgd
 from pointsman.evaluation.importers.tau import Tau
 from pointsman.evaluation.importers.tau2 import is_tau2, tau_rows
-from pointsman.evaluation.importers.turn_cases import gold_of_message, run_case, turn_cases
+from pointsman.evaluation.importers.turn_cases import gold_of_message, open_case, run_case, turn_cases
 
 
 class SgdCases:
@@ -143,4 +143,7 @@ class MessageCases:
             case = run_case(conversation, None, {})
             return [] if case is None else [Found(case)]
         recorded = wanted.recorded_gold
-        return list(turn_cases(conversation, lambda _, one: gold_of_message(one) if recorded else None, {}))
+        found = list(turn_cases(conversation, lambda _, one: gold_of_message(one) if recorded else None, {}))
+        if not found:
+            found = [Found(open_case(conversation))]
+        return found

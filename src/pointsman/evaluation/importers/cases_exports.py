@@ -66,8 +66,8 @@ class LiteLLMLogs:
                 request,
                 wanted,
                 cost_usd=amount(row.get("spend")),
-                latency_ms=_between(row.get("startTime"), row.get("endTime")),
-                ttft_ms=_between(row.get("startTime"), row.get("completionStartTime")),
+                latency_ms=time_between(row.get("startTime"), row.get("endTime")),
+                ttft_ms=time_between(row.get("startTime"), row.get("completionStartTime")),
             )
         ]
 
@@ -119,8 +119,8 @@ class LangfuseExport:
             request,
             wanted,
             cost_usd=amount(row.get("calculatedTotalCost", row.get("totalCost"))),
-            latency_ms=_between(row.get("startTime"), row.get("endTime")),
-            ttft_ms=_between(row.get("startTime"), row.get("completionStartTime")),
+            latency_ms=time_between(row.get("startTime"), row.get("endTime")),
+            ttft_ms=time_between(row.get("startTime"), row.get("completionStartTime")),
         )
         expected = row.get("expectedOutput")
         if not isinstance(expected, str) or found.case.gold is not None:
@@ -215,7 +215,8 @@ def _usage(data: Any) -> dict[str, Any] | None:
     return {"prompt_tokens": prompt, "completion_tokens": output}
 
 
-def _between(start: Any, end: Any) -> float | None:
+def time_between(start: Any, end: Any) -> float | None:
+    """Return the milliseconds between two ISO times; None where either is none, or they run backwards."""
     try:
         passed = (datetime.fromisoformat(str(end)) - datetime.fromisoformat(str(start))).total_seconds() * 1000
     except (ValueError, TypeError):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pointsman.evaluation.importers.case_seam import Found, Wanted
-from pointsman.evaluation.importers.cases_exports import request_found
+from pointsman.evaluation.importers.cases_exports import request_found, time_between
 from pointsman.evaluation.importers.seam import Row
 from pointsman.evaluation.importers.trace_names import (
     SESSIONS,
@@ -20,6 +20,8 @@ from pointsman.evaluation.importers.trace_names import (
 )
 
 _NS_PER_MS = 1e6
+_COLUMN = "attributes."
+"""How Phoenix names the columns of its table of spans."""
 
 
 class Traces:
@@ -31,7 +33,8 @@ class Traces:
         """Tell by the envelope, or by the parts of a span."""
         if "resourceSpans" in row or "resource_spans" in row:
             return True
-        return "attributes" in row and any(name in row for name in ("spanId", "span_id", "context", "span_kind"))
+        named = any(name in row for name in ("spanId", "span_id", "context", "span_kind", "context.span_id"))
+        return named and ("attributes" in row or any(str(name).startswith(_COLUMN) for name in row))
 
     def companions(self, row: Row) -> Mapping[str, str]:  # noqa: ARG002 - traces bring everything
         """Name no other file."""
@@ -52,15 +55,23 @@ def _spans(row: Row) -> Iterator[Mapping[str, Any]]:
             yield from scope.get("spans") or ()
 
 
+def _columns(span: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a row of a table, in which each is a column; empty cells are left out."""
+    return {
+        name[len(_COLUMN) :]: value for name, value in span.items() if name.startswith(_COLUMN) and value is not None
+    }
+
+
 def _call(span: Mapping[str, Any], wanted: Wanted) -> Found | None:
-    flat = attributes_of(span.get("attributes"))
+    flat = attributes_of(span.get("attributes") or _columns(span))
     for event in span.get("events") or ():
         flat = {**event_messages(event), **flat}
     asked, answered, tools = said_in(flat) or (None, None, None)
     if not asked:
         return None
     context = span.get("context")
-    ids = context if isinstance(context, Mapping) else span
+    ids = {name.removeprefix("context."): value for name, value in span.items()}
+    ids |= context if isinstance(context, Mapping) else {}
     session = next((str(flat[name]) for name in SESSIONS if flat.get(name)), None)
     model = flat.get("gen_ai.response.model") or flat.get("gen_ai.request.model") or flat.get("llm.model_name") or ""
     body = {"messages": asked, "model": str(model)} | ({"tools": tools} if tools else {})
@@ -88,5 +99,5 @@ def _duration(span: Mapping[str, Any]) -> float | None:
     try:
         passed = (int(span["endTimeUnixNano"]) - int(span["startTimeUnixNano"])) / _NS_PER_MS
     except (KeyError, TypeError, ValueError):
-        return None
+        return time_between(span.get("start_time"), span.get("end_time"))
     return passed if passed >= 0 else None

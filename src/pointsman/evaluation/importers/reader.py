@@ -186,13 +186,32 @@ def json_object(raw: bytes) -> dict[str, Any]:
     """
     try:
         row = msgspec.json.decode(raw.removeprefix(b"\xef\xbb\xbf"))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise RequestError("not UTF-8 text: write the file in UTF-8") from None
+    except msgspec.DecodeError as error:
         raise RequestError(f"not valid JSON: {error}") from error
     except RecursionError:
         raise RequestError("nested too deeply to be a conversation") from None
     if not isinstance(row, dict):
-        raise RequestError(f"a JSON {type(row).__name__}, not an object")
+        raise RequestError(f"{json_kind(row)}, not an object")
     return row
+
+
+def json_kind(value: Any) -> str:
+    """Say in JSON's own words what a value is."""
+    match value:
+        case None:
+            return "a JSON null"
+        case bool():
+            return "a JSON true or false"
+        case int() | float():
+            return "a JSON number"
+        case str():
+            return "a JSON string"
+        case list():
+            return "a JSON list"
+        case _:
+            return "a JSON object"
 
 
 def raw_lines(stream: BinaryIO, limit: int) -> Iterator[tuple[bytes | None, int]]:

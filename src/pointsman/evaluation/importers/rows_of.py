@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pointsman.errors import RequestError, UsageError
-from pointsman.evaluation.importers.reader import MAX_LINE, json_object, raw_lines
+from pointsman.evaluation.importers.reader import MAX_LINE, json_kind, json_object, raw_lines
 
 MAX_DOCUMENT = 1024 * 1024 * 1024
 """A larger JSON document, in bytes, is refused: it would be held whole. As lines it may have any size."""
@@ -81,6 +81,8 @@ def _is_document(head: bytes, path: Path) -> bool:
         return False  # the first line is longer than what was read: JSON lines of long rows
     try:
         msgspec.json.decode(first[0])
+    except (UnicodeDecodeError, RecursionError):
+        return False
     except msgspec.DecodeError:
         # A broken first line is followed by whole ones; a document laid out over lines is not.
         second = first[1].lstrip()[:1]
@@ -95,15 +97,17 @@ def _document(path: Path) -> Iterator[Row]:
         )
     try:
         data = msgspec.json.decode(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{path}: not valid JSON: {error}.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: not UTF-8 text: write the file in UTF-8.") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise UsageError(f"{path}: not valid JSON: {str(error).removesuffix('.')}.") from None
     items = data if isinstance(data, list) else [data]
     for number, item in enumerate(items, 1):
         place = f"item {number}"
         if isinstance(item, dict):
             yield Row(place, item)
         else:
-            yield Row(place, problem=f"a JSON {type(item).__name__}, not an object")
+            yield Row(place, problem=f"{json_kind(item)}, not an object")
 
 
 def parquet_file(path: Path) -> Any:

@@ -23,9 +23,9 @@ def tau_rows(row: Row) -> Iterator[tuple[dict[str, Any], str | None]]:
     environment = info.get("environment_info") if isinstance(info, Mapping) else None
     environment = environment if isinstance(environment, Mapping) else {}
     domain, policy = environment.get("domain_name"), environment.get("policy")
-    for place, one in enumerate(row["simulations"]):
+    for one in row["simulations"]:
         if not isinstance(one, Mapping) or not isinstance(one.get("messages"), list):
-            raise RequestError(f"simulations[{place}].messages is not a list", param=f"simulations[{place}].messages")
+            raise RequestError("the simulation has no list of messages", param="messages")
         judged = one.get("reward_info")
         yield (
             {

@@ -11,6 +11,7 @@ import msgspec
 from pointsman.domain.message import JsonObject, Message, ToolCall, ToolResult
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
+from pointsman.errors import RequestError
 from pointsman.evaluation.answers import Answer
 from pointsman.evaluation.cases import Case, Gold, GoldCall, Taped
 from pointsman.evaluation.conversation import Conversation
@@ -38,6 +39,22 @@ def turn_cases(conversation: Conversation, gold_of: GoldOf, tags: Mapping[str, s
             tags={**tags, "after": after},
         )
         yield Found(case, shipped_of(case, message))
+
+
+def open_case(conversation: Conversation) -> Case:
+    """Return the end of a conversation, where an answer is due, as a case.
+
+    Raises:
+        RequestError: the last message is the agent's own.
+    """
+    if conversation.messages[-1].role not in ("user", "tool"):
+        raise RequestError("nothing the agent says answers anything, and no answer is due at the end", param="messages")
+    return Case(
+        id=conversation.id,
+        conversation_id=conversation.id,
+        source=conversation.source,
+        turn=_turn(conversation, len(conversation.messages)),
+    )
 
 
 def run_case(conversation: Conversation, gold: Gold | None, tags: Mapping[str, str]) -> Case | None:
