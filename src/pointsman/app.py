@@ -382,13 +382,18 @@ class Router:
     def _learned_latency(self) -> LatencyBook:
         """Return what the last turns in the store tell of first-token times; nothing where no channel has a limit."""
         book = LatencyBook()
-        simulated = any(one.simulated for one in self._endpoints.values())
+        simulated = self.simulated
         if any(first_token_limit(self.policy, channel) is not None for channel in get_args(Channel)):
             for row in reversed(self.store.turns(limit=_LEARNED_FROM)):
                 record = self.store.turn(row.id)
                 if record is not None and record.simulated == simulated and record.dialect != CAPTURED:
                     book.learn(record.steps)
         return book
+
+    @property
+    def simulated(self) -> bool:
+        """Whether simulated models answer."""
+        return any(one.simulated for one in self._endpoints.values())
 
     def _memory_redactor(self) -> Redactor | None:
         """Memory goes with the next turn, which may go elsewhere: under a confinement it holds no personal data either."""

@@ -87,8 +87,14 @@ def _change(name: str, action: Literal["stop", "start"], path: Path | None, who:
     if name not in policy.canaries:
         known = ", ".join(policy.canaries) or "none"
         raise UsageError(f"the policy has no canary {name[:80]!r}; there are: {known}")
+    canary = policy.canaries[name]
     with open_store(store, must_exist=True, read_only=False) as opened:
-        changed = Promotions(opened).change_trial(trial_id(name, policy.canaries[name]), action, who)
+        if action == "start":
+            from pointsman.monitoring.canary import begin_again
+
+            changed = begin_again(opened, name, canary, who, time.time_ns() // 1000)
+        else:
+            changed = Promotions(opened).change_trial(trial_id(name, canary), action, who)
     state = "over" if action == "stop" else "running"
     out().print(plain(f"canary {name} is {state}" if changed else f"canary {name} was {state} already"))
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Protocol
 
-from pointsman.monitoring.monitors.firing import incident_for
+import msgspec
+
+from pointsman.monitoring.monitors.firing import incident_for, signals_for
 from pointsman.routing.canaries import trial_id
 from pointsman.routing.router import Routing
+from pointsman.routing.sections_canary import Canary
 from pointsman.store import Store
+from pointsman.store import incidents as rows
+from pointsman.store.incidents import Event, IncidentReader
 from pointsman.store.promotions import Promotions, stopped
 
 _log = logging.getLogger(__name__)
@@ -27,10 +33,41 @@ class Served(Protocol):
     store: Store
     routing: Routing
 
+    @property
+    def simulated(self) -> bool:
+        """Whether simulated models answer."""
+        ...
+
 
 def build(router: Served) -> CanaryWatch:
     """Return the watch of the trials of a router."""
-    return CanaryWatch(router.store, lambda: router.routing, partial(incident_for, router.store))
+    return CanaryWatch(
+        router.store, lambda: router.routing, partial(incident_for, router.store, simulated=router.simulated)
+    )
+
+
+def begin_again(store: Store, name: str, canary: Canary, who: tuple[str, str], now_us: int) -> bool:
+    """Begin a trial again; False: it was running already. ``who`` is the actor and the reason.
+
+    A model on trial that is asked no longer shows no recovery either, so what its monitors counted until now is laid aside:
+    they end the trial again by what comes from now on.
+
+    Raises:
+        StoreError: the store cannot be read or written.
+    """
+    history, trial = Promotions(store), trial_id(name, canary)
+    if trial not in stopped(history.trials()):
+        return False
+    over = list(signals_for(IncidentReader(store), frozenset(canary.rollback_on), canary.model))
+
+    def lay_aside(connection: sqlite3.Connection) -> None:
+        for signal, incident in over:
+            text = f"{signal.rule}: the trial {name} begins again; what came before does not count"
+            rows.put_signal(connection, msgspec.structs.replace(signal, recovered_us=now_us))
+            rows.add_event(connection, Event(incident.id, now_us, "recovered", who[0], text))
+
+    store.write_sync(lay_aside)  # first, or the watch of a running gateway ends the trial once more in between
+    return history.change_trial(trial, "start", who)
 
 
 class CanaryWatch:

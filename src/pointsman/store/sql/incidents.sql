@@ -45,7 +45,7 @@ ON CONFLICT (id) DO UPDATE SET
 INSERT INTO incident_signal (incident_id, rule, series, simulated, first_us, last_us, recovered_us, evidence)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (incident_id, rule, series) DO UPDATE SET
-    last_us = excluded.last_us, recovered_us = excluded.recovered_us, evidence = excluded.evidence
+    first_us = excluded.first_us, last_us = excluded.last_us, recovered_us = excluded.recovered_us, evidence = excluded.evidence
 
 -- name: add_event
 INSERT INTO incident_event (incident_id, at_us, kind, who, text) VALUES (?, ?, ?, ?, ?)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pointsman.monitoring.canary import begin_again
 from pointsman.monitoring.drift.watching import Drift
 from pointsman.monitoring.incidents import joined, known, related
 from pointsman.monitoring.incidents_acting import Acting
@@ -12,11 +13,14 @@ from pointsman.monitoring.monitors.folding import Folder
 from pointsman.monitoring.monitors.measures import count
 from pointsman.monitoring.monitors.stored_counts import StoredCounts
 from pointsman.monitoring.monitors.tallies import Source
+from pointsman.routing.canaries import trial_id
+from pointsman.routing.sections_canary import Canary
 from pointsman.routing.sections_monitors import Monitors
 from pointsman.store import Store
 from pointsman.store.incidents import Incident, IncidentReader
 from pointsman.store.outbox import deliveries
 from pointsman.store.outcomes import OutcomeReport, Outcomes, Report
+from pointsman.store.promotions import Promotions
 from pointsman.store.tallies import Tally
 from support.watched import MINUTE_US, MODEL, OTHER, START, minutes, turn, write
 
@@ -188,6 +192,30 @@ def test_whoever_ends_a_trial_can_ask_whether_a_monitor_fires(store: Store) -> N
     assert found is not None
     assert found[0] == only(store).id
     assert incident_for(store, "error-rate", OTHER) is None
+
+
+def test_a_trial_that_begins_again_is_judged_by_what_comes_then(store: Store) -> None:
+    canary = Canary(replaces=OTHER, model=MODEL, share=0.5, rollback_on=("tool-call-success",))
+    minutes(store, START, 15, n=4, tool_ok=False)
+    watching = engine(store, sinks=SINK)
+    watching.evaluate(at(15))
+    found = incident_for(store, "tool-call-success", MODEL, simulated=False)
+    assert found is not None
+    assert incident_for(store, "tool-call-success", MODEL, simulated=True) is None
+    trial = trial_id("mini", canary)
+    assert not begin_again(store, "mini", canary, ("ana", ""), at(16))  # it runs
+    Promotions(store).change_trial(trial, "stop", ("monitor:tool-call-success", found[1]), found[0])
+    watching.evaluate(at(30))
+    assert incident_for(store, "tool-call-success", MODEL) is not None  # it is asked no longer, so nothing recovers
+
+    assert begin_again(store, "mini", canary, ("ana", "mended"), at(31))
+    watching.evaluate(at(31))
+    assert incident_for(store, "tool-call-success", MODEL) is None
+    assert only(store).state == "resolved"
+    assert [one.who for one in IncidentReader(store).timeline(only(store).id) if one.kind == "recovered"] == ["ana"]
+    minutes(store, START + 31, 15, n=4, tool_ok=False)
+    watching.evaluate(at(46))
+    assert incident_for(store, "tool-call-success", MODEL) is not None
 
 
 def test_a_backtest_says_when_it_would_have_fired_and_writes_nothing(store: Store) -> None:
