@@ -80,7 +80,7 @@ def exactly(value: Value) -> str | None:
     """Return the value as text, as fine as its interval needs to be told apart; None: unknown."""
     if value.value is None:
         return None
-    low, high = _bounds(value)
+    low, high = (None, None) if value.few else _bounds(value)
     return quantity(value.value, unit_of(value), numbers.finer(low, high, unit_of(value)))
 
 

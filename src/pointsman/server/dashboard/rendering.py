@@ -36,6 +36,7 @@ _CLIP: Final = 20_000
 _LONG_WORD: Final = 24
 _WORD_ENDS: Final = re.compile(r"[\s\-]")
 """Where a browser breaks a line of its own accord."""
+_ESCAPED: Final = re.compile(r"\\\\|(?:\\u[0-9a-fA-F]{4})+")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
@@ -93,6 +94,7 @@ def environment() -> jinja2.Environment:
         "mark": mark,
         "bounds": interval,
         "cell_class": cell_class,
+        "reason": reason,
         "value_text": value_text,
         "when": when,
         "absolute": absolute,
@@ -122,13 +124,23 @@ def as_json(value: object) -> str:
 
 
 def pretty(text: str) -> str:
-    """Return a text as indented JSON where it is some, else as it is."""
+    r"""Return a text as indented JSON where it is some, else as it is. Letters stand as such: ``ü``, not ``\u00fc``."""
     if len(text) > _CLIP or not text.lstrip().startswith(("{", "[")):
         return text
     try:
-        return msgspec.json.format(text, indent=2)
+        return _ESCAPED.sub(_letters, msgspec.json.format(text, indent=2))
     except (msgspec.DecodeError, RecursionError):
         return text
+
+
+def _letters(found: re.Match[str]) -> str:
+    if found[0] == "\\\\":  # an escaped backslash: what follows it is no escape
+        return found[0]
+    try:
+        plain = msgspec.json.decode(f'"{found[0]}"', type=str)
+    except msgspec.DecodeError:
+        return found[0]
+    return plain if plain.isprintable() and '"' not in plain and "\\" not in plain else found[0]
 
 
 def short_model(model: str) -> str:
@@ -181,6 +193,17 @@ def cell_class(column: Column, value: Any, grey: bool) -> str:
     name = column.kind == "model" and len(short_model(text)) <= _LONG_WORD
     named = (("few", grey), ("mono", column.kind == "id"), ("long", long), ("nb", name))
     return " ".join(name for name, holds in named if holds)
+
+
+def reason(column: Column, value: Any) -> str:
+    """Return why a table's value is a dash, "" where it is none."""
+    if isinstance(value, Rate | Estimate):
+        if value.value is not None:
+            return ""
+        return (
+            (value.why if isinstance(value, Estimate) else "") or column.why or "nothing was counted that could be told"
+        )
+    return column.why or "unknown, or there is none" if value is None else ""
 
 
 def value_text(column: Column, value: Any) -> str:

@@ -25,7 +25,7 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 class Column(msgspec.Struct, frozen=True):
     """A column: ``key`` is its name in the CSV, ``title`` its heading (with the unit where it has one).
 
-    ``csv_only``: it is in the CSV and not on the page.
+    ``csv_only``: it is in the CSV and not on the page. ``why``: what a dash in it means, said on hover.
     """
 
     key: str
@@ -33,6 +33,7 @@ class Column(msgspec.Struct, frozen=True):
     kind: Kind = "text"
     hint: str = ""
     csv_only: bool = False
+    why: str = ""
 
     @property
     def right(self) -> bool:

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from pointsman.domain.figures import Estimate, Rate
+from pointsman.server.dashboard.rendering import pretty, reason
 from pointsman.server.dashboard.tables import Cell, Column, Table, as_csv
 
 
@@ -33,3 +34,15 @@ def test_a_figure_takes_four_columns_and_unknown_is_empty() -> None:
 
 def test_times_are_told_with_their_zone() -> None:
     assert lines([1_760_000_000_000_000], columns=(Column("at", "At", "when"),))[1] == "2025-10-09T08:53:20.000+00:00"
+
+
+def test_json_is_shown_in_its_letters_and_only_in_those() -> None:
+    assert '"Grüße 😀"' in pretty('{"a": "Gr\\u00fc\\u00dfe \\ud83d\\ude00"}')
+    for kept in ("\\u0022", "\\u202e", "\\u0000", "\\\\u00fc", "\\ud83d"):
+        assert kept in pretty('{"a": "' + kept + '"}')
+
+
+def test_a_dash_says_why() -> None:
+    assert reason(Column("x", "X", "figure"), Estimate(None, 0, "usd", why="no price")) == "no price"
+    assert reason(Column("x", "X", why="not streamed"), None) == "not streamed"
+    assert reason(Column("x", "X"), 0) == ""

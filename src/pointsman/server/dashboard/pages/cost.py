@@ -161,7 +161,7 @@ def _ended_table(view: View, name: str, caption: str, by: str, found: resolution
         Column("conversations", "Conversations", "count"),
         Column("resolved", "Resolved", "figure"),
         Column("per_resolution", "Cost per resolution", "figure"),
-        Column("handoff_usd", "of it for people", "usd"),
+        Column("handoff_usd", "of it for people", "usd", why="the policy has no price of a handoff: economics.prices"),
     )
     rows = [
         [

@@ -106,11 +106,11 @@ def _changes(view: View, rates: list[RateChange]) -> Table:
     columns = (
         Column("measure", "Rate"),
         Column("series", "Of"),
-        Column("since", "Changed", "when"),
-        Column("before", "Before", "share"),
-        Column("after", "After", "share"),
+        Column("since", "Changed", "when", why="no change was seen"),
+        Column("before", "Before", "share", why="no change was seen"),
+        Column("after", "After", "share", why="no change was seen"),
         Column("n", "n", "count"),
-        Column("p", "By chance"),
+        Column("p", "By chance", why="too few to test"),
         Column("by", "Seen by"),
         Column("told", "Stands among all"),
     )
@@ -134,7 +134,7 @@ def _changes(view: View, rates: list[RateChange]) -> Table:
 def _mixes(mixed: list[Mix], bound: float) -> Table:
     columns = (
         Column("mix", "Mix of"),
-        Column("psi", "Index", "number"),
+        Column("psi", "Index", "number", why="too few turns to compare"),
         Column("n", "Turns now", "count"),
         Column("base", "Turns before", "count"),
         Column("most", "Moved most"),

@@ -15,6 +15,7 @@ from pointsman.server.dashboard.view import Shown, View
 
 _WINDOWS: Final = {"15m": (900, "15 minutes"), "1h": (3600, "hour"), "24h": (86_400, "24 hours")}
 _BAD: Final = 0.05
+_NO_CHANGE: Final = "one of the two windows has too few turns"
 
 
 async def show(view: View) -> Shown:
@@ -65,10 +66,10 @@ def _table(view: View, found: health.Healths) -> Table:
         Column("tier", "Tier", "tier"),
         Column("turns", "Turns", "count"),
         Column("errors", "No reply", "figure"),
-        Column("errors_change", "Change", hint="Against the window before"),
+        Column("errors_change", "Change", hint="Against the window before", why=_NO_CHANGE),
         Column("ttft_p50", "First token, median", "figure"),
         Column("ttft_p95", "First token, p95", "figure"),
-        Column("ttft_change", "Change of p95", hint="Against the window before"),
+        Column("ttft_change", "Change of p95", hint="Against the window before", why=_NO_CHANGE),
         Column("tokens_s", "Tokens/s", "figure"),
         Column("tools", "Tool calls right", "figure"),
         Column("contracts", "Contracts kept", "figure"),

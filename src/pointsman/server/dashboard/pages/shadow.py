@@ -146,7 +146,7 @@ def _lines(view: View, found: Profit) -> Table:
         Column("shadow_usd", "Shadow", "usd", "Replies of the stronger model, calls not heard of included"),
         Column("judge_usd", "Judge", "usd"),
         Column("reask_usd", "Re-asks", "usd"),
-        Column("handoff_usd", "Handoffs", "usd"),
+        Column("handoff_usd", "Handoffs", "usd", why="the policy has no price of a handoff: economics.prices"),
         Column("harm_usd", "Harm", "figure"),
         Column("net_usd", "Net", "figure"),
     )

@@ -17,7 +17,7 @@ _COLUMNS: Final = (
     Column("route", "Route"),
     Column("tier", "Decided tier", "tier", csv_only=True),
     Column("model", "Model", "model"),
-    Column("intent", "Intent"),
+    Column("intent", "Intent", why="no intent was recognised"),
     Column("status", "Status", "status"),
     Column(
         "confidence",
@@ -25,11 +25,11 @@ _COLUMNS: Final = (
         "number",
         "Calibrated probability that the route is good enough; – where nothing is measured",
     ),
-    Column("ttft_ms", "First token", "ms"),
+    Column("ttft_ms", "First token", "ms", why="not streamed, or nothing came"),
     Column("duration_ms", "Whole", "ms"),
     Column("prompt_tokens", "In, tokens", "count"),
     Column("output_tokens", "Out, tokens", "count"),
-    Column("cost_usd", "Cost", "usd"),
+    Column("cost_usd", "Cost", "usd", why="the tokens or the price are unknown"),
     Column("conversation", "Conversation", "id"),
 )
 
