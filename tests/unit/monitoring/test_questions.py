@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -28,7 +29,7 @@ from pointsman.monitoring.questions.resolution import Resolutions
 from pointsman.monitoring.questions.savings import Savings
 from pointsman.monitoring.questions.series import Series
 from pointsman.monitoring.questions.turns import Turns
-from pointsman.store import Store
+from pointsman.store import Store, open_store
 from pointsman.store.bodies import Codec
 from pointsman.store.outcomes import OutcomeReport, Outcomes, Report
 from pointsman.store.rows import gather_bodies, step_row, turn_row
@@ -54,20 +55,35 @@ _STEP_ROW = (
 )
 
 
+@pytest.fixture(scope="module")
+def nothing(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Iterator[Asker]:
+    with open_store(f"sqlite:///{tmp_path_factory.mktemp('nothing')}/store.db?durability=normal") as store:
+        yield _folded(store, catalog)
+
+
+@pytest.fixture(scope="module")
+def little(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Iterator[Asker]:
+    with open_store(f"sqlite:///{tmp_path_factory.mktemp('little')}/store.db?durability=normal") as store:
+        store.append_sync(turn(1, checks=(CheckRecord("contract x@1", True, "m", "released"),)))
+        store.append_sync(turn(2, status="error", error_code="overloaded"))
+        yield _folded(store, catalog)
+
+
+def _folded(store: Store, catalog: Catalog) -> Asker:
+    asker = Asker(store, catalog, {"flagship": OPUS, "mid": "anthropic/claude-sonnet-4-6"}, clock=lambda: NOW_US)
+    asker.fold()
+    return asker
+
+
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_every_question_answers_on_nothing_on_a_little_and_by_every_dimension(
-    name: str, asker: Asker, keep: Keep
+    name: str, nothing: Asker, little: Asker
 ) -> None:
-    asker.fold()
-    assert msgspec.json.encode(asker.ask(name, EVERYTHING, ("route",)))
-    keep(
-        turn(1, checks=(CheckRecord("contract x@1", True, "m", "released"),)),
-        turn(2, status="error", error_code="overloaded"),
-    )
-    assert msgspec.json.encode(asker.ask(name, Slice(simulated="no"), DIMENSIONS))
+    assert msgspec.json.encode(nothing.ask(name, EVERYTHING, ("route",)))
+    assert msgspec.json.encode(little.ask(name, Slice(simulated="no"), DIMENSIONS))
     if name in _SPLIT:
         with pytest.raises(RequestError, match="cannot be split"):
-            asker.ask(name, EVERYTHING, ("a; DROP TABLE turn",))
+            little.ask(name, EVERYTHING, ("a; DROP TABLE turn",))
 
 
 def test_what_is_not_known_is_refused_in_words(keep: Keep) -> None:

@@ -137,7 +137,7 @@ def test_every_card_number_is_found_however_it_is_split(middle: str, scheme: tup
     "text",
     [
         "@" * 50_000,
-        "1 " * 50_000,
+        "1 " * 20_000,
         "eyJ-" * 20_000,
         "is 12 " * 20_000,
         "::" * 50_000,
