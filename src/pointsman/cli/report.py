@@ -33,6 +33,8 @@ from pointsman.monitoring.asking.asker import Asker
 from pointsman.monitoring.asking.slice import Slice
 from pointsman.monitoring.questions import calls as calls_question
 from pointsman.monitoring.questions import report as report_question
+from pointsman.monitoring.questions import savings as savings_question
+from pointsman.monitoring.questions.savings import Baseline
 from pointsman.store import DEFAULT_URL, ReportRow, open_store
 from pointsman.store.reports import DIMENSIONS, ENOUGH
 
@@ -74,22 +76,26 @@ def command(
                 return
             groups = list(report_question.ask(board, chosen, dimensions).rows)
             whole = report_question.ask(board, chosen).rows
+            warm = savings_question.against_flagship(board, chosen)
     if json:
         total = _row_json(whole[0]) if whole else None
         rows = [_row_json(row) for row in groups[:limit]]
-        print_json({"by": dimensions, "total": total, "groups": len(groups), "rows": rows})
+        warmed = None if warm is None else for_json(warm)
+        print_json({"by": dimensions, "total": total, "warm": warmed, "groups": len(groups), "rows": rows})
         return
     if not whole:
         out().print(plain("No turn matches. Point an agent at `pointsman serve`, or widen the filters."))
         return
-    _show(dimensions, groups, whole[0], limit)
+    _show(dimensions, groups, whole[0], limit, warm)
 
 
 def _only(value: str | None) -> tuple[str, ...]:
     return () if value is None else (value,)
 
 
-def _show(dimensions: tuple[str, ...], groups: list[ReportRow], whole: ReportRow, limit: int) -> None:
+def _show(
+    dimensions: tuple[str, ...], groups: list[ReportRow], whole: ReportRow, limit: int, warm: Baseline | None
+) -> None:
     console = out()
     console.print(plain(verdict(whole), "bold"))
     shown = groups[:limit]
@@ -100,7 +106,7 @@ def _show(dimensions: tuple[str, ...], groups: list[ReportRow], whole: ReportRow
         console.print()
         table = outcome_columns(_table(dimensions), [(_group_cells(row), row.outcomes) for row in shown])
         show_stacked(table, keys=len(dimensions))
-    for note in _notes(dimensions, whole, len(groups) - len(shown)):
+    for note in (*warm_notes(warm), *_notes(dimensions, whole, len(groups) - len(shown))):
         console.print(plain(note, "dim"))
 
 
@@ -203,6 +209,23 @@ def _group_cells(row: ReportRow) -> list[Text]:
         plain(UNKNOWN if value is None else value, TIER_STYLE.get(value or "", "") if name == "tier" else "")
         for name, value in row.by.items()
     ]
+
+
+def warm_notes(warm: Baseline | None) -> list[str]:
+    """Return what routing saved against the flagship with a warm cache: the figure of `pointsman pnl` and the pages."""
+    if warm is None:
+        return []
+    if warm.saved_usd is None or not warm.warm_usd:
+        return [
+            f"What routing saved against {warm.model} with its cache kept warm is unknown: {warm.why or 'no cost'}."
+        ]
+    word = "saved" if warm.saved_usd >= 0 else "lost"
+    share = abs(warm.saved_usd) / warm.warm_usd * 100
+    note = (
+        f"Against {warm.model} with its cache kept warm routing {word} {usd(abs(warm.saved_usd))} of {usd(warm.warm_usd)} "
+        f"({share:.1f} %, {_turns(warm.n)}): pnl and the pages say that. Above, each turn's cache reads are as they were."
+    )
+    return [note]
 
 
 def _notes(dimensions: tuple[str, ...], whole: ReportRow, hidden: int) -> list[str]:

@@ -7,11 +7,15 @@ from typing import Any, cast
 
 import pytest
 
+from pointsman.cli.report import warm_notes
 from pointsman.domain.captured import CAPTURED, EXTERNAL
 from pointsman.domain.record import TurnRecord
 from pointsman.monitoring.asking.asker import Asker
 from pointsman.monitoring.asking.slice import EVERYTHING, Slice
+from pointsman.monitoring.monitors.measures import count
+from pointsman.monitoring.monitors.tallies import Source
 from pointsman.monitoring.profit_of import profit
+from pointsman.monitoring.questions.savings import against_flagship
 from pointsman.routing.sections_shadow import Prices
 from pointsman.store import Store
 from unit.monitoring.conftest import NOW_US, Keep, turn
@@ -61,6 +65,20 @@ def test_captured_turns_are_a_group_of_the_report_and_can_be_asked_for_by_name(a
     assert cast("Any", asker.ask("escalations", only)).total is not None
 
 
+def test_the_report_has_the_figure_that_the_pages_have(asker: Asker, keep: Keep) -> None:
+    keep(turn(1), turn(2), captured(10))
+    with asker.board() as board:
+        warm = against_flagship(board, EVERYTHING)
+        assert against_flagship(board, Slice(captured="yes")) is None
+    assert warm == cast("Any", asker.ask("savings")).total[0]
+    assert warm is not None
+    assert warm.warm_usd is not None
+    assert warm.saved_usd is not None
+    [note] = warm_notes(warm)
+    assert "2 turns" in note
+    assert f"({warm.saved_usd / warm.warm_usd * 100:.1f} %" in note
+
+
 def test_what_was_saved_says_how_many_turns_cost_no_real_money(asker: Asker, keep: Keep) -> None:
     keep(turn(1), turn(2, simulated=True), turn(3, simulated=True))
     found = cast("Any", asker.ask("savings"))
@@ -68,3 +86,12 @@ def test_what_was_saved_says_how_many_turns_cost_no_real_money(asker: Asker, kee
     parts = [cast("Any", asker.ask("savings", Slice(simulated=kind))).total[0] for kind in ("yes", "no")]
     assert [one.simulated for one in parts] == [2, 0]
     assert sum((one.saved_usd or Decimal(0) for one in parts), Decimal(0)) == pytest.approx(found.total[0].saved_usd)
+
+
+def test_monitors_of_the_gateway_do_not_count_what_did_not_pass_it() -> None:
+    record = captured(1)
+    measures = ("errors", "turns", "spend", "escalations", "unknown_prices", "model_calls")
+    assert [name for name in measures if list(count(record, Source(name)))] == ["model_calls"]
+    asked_for = Source("turns", only=(("route", EXTERNAL),))
+    assert [tally.n for _, tally in count(record, asked_for)] == [1]
+    assert [tally.n for _, tally in count(turn(2), Source("turns"))] == [1]

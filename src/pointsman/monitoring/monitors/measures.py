@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from pointsman.domain.captured import CAPTURED, EXTERNAL
 from pointsman.domain.record import StepRecord, TurnRecord
 from pointsman.domain.reply import Reply
 from pointsman.monitoring.monitors.tallies import Source
@@ -18,6 +19,9 @@ Counted = Iterator[tuple[Labels, Tally]]
 
 _GOOD: Final = frozenset({"tool_calls", "conformance", "resolutions", "grades"})
 _TABLES: Final = frozenset({"misroutes", "resolutions", "handoffs", "grades", "cost_per_resolution"})
+_OF_MODELS: Final = frozenset({"model_calls", "tool_calls", "conformance"})
+"""Measures of what models do. The others are of the gateway: its errors, speed, routes and money, which captured turns had no
+part in; many of them would hide that it is down."""
 _OURS: Final = 500
 _LENGTHS: Final = ((500, "below 500 tokens"), (2000, "500 to 2,000 tokens"), (8000, "2,000 to 8,000 tokens"))
 _LABEL: Final = 64
@@ -96,11 +100,20 @@ def grouped(sources: Iterable[Source]) -> Groups:
 def count_each(record: TurnRecord, groups: Groups) -> Iterator[tuple[str, str, Tally]]:
     """Return what a turn adds to each of several sources: its key, the series and the counts."""
     labels = _labels(record)
+    if record.dialect == CAPTURED:
+        groups = {key: counting for key, sources in groups.items() if (counting := _of_captured(key[0], sources))}
     for (measure, detail), sources in groups.items():
         for found, tally in _MEASURES[measure](record, labels, detail):
             for source in sources:
                 if not source.only or all(found.get(name) == value for name, value in source.only):
                     yield source.key, (found.get(source.per, "unknown") if source.per else ""), tally
+
+
+def _of_captured(measure: str, sources: list[Source]) -> list[Source]:
+    """Return which sources a captured turn counts in: how models do, whoever calls them; the rest where it is asked for."""
+    if measure in _OF_MODELS:
+        return sources
+    return [source for source in sources if ("route", EXTERNAL) in source.only]
 
 
 def wrong(record: TurnRecord, source: Source) -> bool:

@@ -30,8 +30,8 @@ _NOON = datetime(1970, 1, 1, 12, tzinfo=UTC)
 
 class Baseline(msgspec.Struct, frozen=True):
     """All turns on one model, which stands for ``tier``. ``n`` turns are compared: those whose cost and tokens are known.
-    ``simulated`` of them cost no real money. Turns that were only captured are none of them.
 
+    ``simulated`` of them cost no real money. Turns that were only captured are none of them.
     ``actual_usd`` is what they did cost, calls of routers and planners included. ``saved_usd`` is against ``warm_usd`` and may be
     negative. ``saved_per_turn`` has the interval. None everywhere: the model's price is unknown on some day, or no turn fits,
     and ``why`` says which.
@@ -91,6 +91,20 @@ def ask(board: Board, chosen: Slice, by: By = ()) -> Savings:
         total += _compare(board, chosen, (), tier, spans)
         rows += _compare(board, chosen, by, tier, spans) if by else []
     return Savings(tuple(total), tuple(rows))
+
+
+def against_flagship(board: Board, chosen: Slice) -> Baseline | None:
+    """Return the comparison with the flagship that the turns of the slice name most often; None where they name none."""
+    where, values = chosen.routed().where()
+    named = board.rows(
+        f"SELECT flagship_model AS model FROM turn WHERE {where} AND flagship_model IS NOT NULL"
+        " GROUP BY ALL ORDER BY count(*) DESC, model LIMIT 1",
+        values,
+    )
+    if not named:
+        return None
+    answer = ask(msgspec.structs.replace(board, tiers={"flagship": named[0]["model"]}), chosen)
+    return answer.total[0] if answer.total else None
 
 
 def _spans(board: Board, model: str, first_us: int, last_us: int) -> list[_Span] | str:
