@@ -93,8 +93,19 @@ def test_the_week_beside_it_has_one_regression_and_the_monitors_found_it(tmp_pat
     week = json.loads(done.stdout)["week"]
     assert week["turns"] > 5000
     assert week["shadows"] > 50
+    assert week["replayed"] > 50
     assert len(week["incidents"]) == 1
     assert "tool-call-success (resolved)" in week["incidents"][0]
+    arm = f"{tmp_path}/runs/simulated-week#"
+    judged = run(
+        "gate",
+        "--json",
+        "--baseline",
+        arm + "google/gemini-3.5-flash",
+        "--candidate",
+        arm + "anthropic/claude-haiku-4-5",
+    )
+    assert json.loads(judged.stdout)["lost"]
     with open_store(store, must_exist=True) as kept:
         assert kept.count() > week["turns"]
         assert {row.simulated for row in kept.turns(limit=1000)} == {True}

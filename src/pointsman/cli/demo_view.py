@@ -121,7 +121,7 @@ def show_week(console: Console, seeded: Seeded, store_url: str) -> None:
     console.print(
         plain(
             f"\nA simulated week is beside them: {seeded.turns:,} turns, {seeded.outcomes:,} conversations with an outcome, "
-            f"{seeded.shadows:,} shadow checks. What the monitors found:",
+            f"{seeded.shadows:,} shadow checks, {seeded.replayed:,} cases replayed on two models. What the monitors found:",
             "bold",
         )
     )

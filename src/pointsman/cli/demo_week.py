@@ -36,12 +36,13 @@ economics: {prices: {reask_usd: 0.01, harm_usd: 0.03}}
 
 
 class Seeded(msgspec.Struct, frozen=True):
-    """What the week holds: turns, conversations with an outcome, incidents by title, and shadow checks."""
+    """What the week holds: turns, conversations with an outcome, incidents by title, shadow checks, and cases replayed."""
 
     turns: int
     outcomes: int
     incidents: tuple[str, ...]
     shadows: int
+    replayed: int = 0
 
 
 def write_policy(path: Path) -> Policy:
@@ -68,8 +69,9 @@ def seed(store: Store, policy: Policy, script: Script, *, turns: int) -> Seeded:
     incidents = _watch(store, policy, week, now_us)
     _note("the stronger model answers some again")
     shadows = asyncio.run(_shadow(store, policy, script)) if policy.shadow is not None else 0
+    cases = asyncio.run(_replay(store, policy, now_us))
     _fold(store)
-    return Seeded(sum(len(talk) for talk, _ in made), len(ended), incidents, shadows)
+    return Seeded(sum(len(talk) for talk, _ in made), len(ended), incidents, shadows, cases)
 
 
 def _write(store: Store, records: list[TurnRecord]) -> None:
@@ -128,6 +130,17 @@ async def _shadow(store: Store, policy: Policy, script: Script) -> int:
             while any(msgspec.structs.astuple(done := await checks.once(look=True))):
                 judged += done.judged
             return judged
+
+
+async def _replay(store: Store, policy: Policy, now_us: int) -> int:
+    """Leave a small run with flips where the page of replays looks for runs."""
+    from pointsman.catalog.book import Catalog
+    from pointsman.evaluation.demo_replay import MODELS, replay_week
+
+    folder = policy.runs_path or store.path.parent / "runs"
+    catalog, now = Catalog.load(), datetime.fromtimestamp(now_us / 1e6, UTC)
+    prices = {model: catalog.rates(model, now) for model in MODELS}
+    return await replay_week(store, folder, now_us - DAY_US // 2, prices)
 
 
 def _fold(store: Store) -> None:

@@ -121,6 +121,7 @@ def _one(view: View) -> Shown:
         repeats_by=tag or "",
         plots=plots,
         told=_told(head, sums),
+        pair=_pair(view, head),
         report=f"pointsman run-report {folder} --html run.html",
     )
     best = next((one for one in sums if one.accuracy.share is not None), None)
@@ -129,6 +130,14 @@ def _one(view: View) -> Shown:
         often = "is right most often:" if len(sums) > 1 else "is right in"
         verdict = f"{best.model} {often} {_share(best.accuracy)}, n = {numbers.count(best.accuracy.n)}."
     return Shown(data, verdict, (_models(view.rest, sums),), title=f"Run {view.rest}")
+
+
+def _pair(view: View, head: RunHead) -> str:
+    """Return where a run's two models are compared, "" where it is of more or fewer."""
+    if len(head.models) != 2:  # noqa: PLR2004 - a pair
+        return ""
+    baseline, candidate = (f"{view.rest}#{model}" for model in head.models)
+    return view.link(view.page.slug, baseline=baseline, candidate=candidate)
 
 
 def _told(head: RunHead, sums: list[ModelSum]) -> str:
