@@ -21,6 +21,7 @@ from pointsman.routing.policy import Policy, parse_policy
 from pointsman.server.gateway.asgi import Gateway
 from pointsman.server.http_protocol import BoundedHttpProtocol
 from pointsman.server.run import listen
+from pointsman.server.services import SERVICES
 from pointsman.store.keys import KeyRing
 
 POLICY = """
@@ -117,10 +118,10 @@ class GatewayUnderTest:
         return len(self._server.server_state.tasks)
 
     def tasks(self) -> int:
-        """How many tasks its event loop has, the one that counts left out."""
+        """How many tasks its event loop has, without the one that counts and the services beside the turns."""
 
         async def count() -> int:
-            return len(asyncio.all_tasks()) - 1
+            return sum(task.get_name() not in SERVICES for task in asyncio.all_tasks()) - 1
 
         return asyncio.run_coroutine_threadsafe(count(), self._loop).result(5)
 

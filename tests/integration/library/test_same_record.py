@@ -48,7 +48,7 @@ NOT_COMPARED = {
     "record": {"id", "at_us", "dialect", "duration_ms", "gateway_us", "ttft_ms"},
     "decision": {"id", "decided_us"},
     # Bytes are relayed only where a client of the provider's own dialect sent some.
-    "step": {"duration_ms", "ttft_ms", "relayed", "request_id"},
+    "step": {"started_ms", "duration_ms", "ttft_ms", "relayed", "request_id"},
     "reply": {"id", "created", "request_id"},
 }
 
