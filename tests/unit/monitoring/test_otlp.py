@@ -339,6 +339,7 @@ def test_a_failed_call_is_an_error(taking: Taking) -> None:
         (b"{}", {"content-type": "text/plain"}),
         (b"no gzip", {"content-type": "application/json", "content-encoding": "gzip"}),
         (gzip.compress(b"{}")[:-4], {"content-type": "application/json", "content-encoding": "gzip"}),
+        (gzip.compress(b"{}") * 2, {"content-type": "application/json", "content-encoding": "gzip"}),
         (gzip.compress(bytes(70 * 1024 * 1024)), {"content-type": "application/json", "content-encoding": "gzip"}),
         (b"{}", {"content-type": "application/json", "content-encoding": "br"}),
         (b'{"resourceSpans":' + b"[" * 50_000, {"content-type": "application/json"}),

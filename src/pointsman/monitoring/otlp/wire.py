@@ -93,6 +93,8 @@ def unpacked(body: bytes, headers: Mapping[str, str]) -> bytes:
         raise RequestTooLarge(f"the body is larger than {MOST_BYTES} bytes when unpacked")
     if not unpacker.eof:
         raise RequestError(f"the body's {coding} is cut short")
+    if unpacker.unused_data:
+        raise RequestError(f"something stands behind the body's {coding}: send one member")  # dropped, it would be lost
     return plain
 
 
