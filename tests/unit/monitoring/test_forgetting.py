@@ -65,6 +65,27 @@ def _beside(connection: Any) -> None:
             "INSERT INTO agent_step (run_id, n, kind, phase, message) VALUES (?, 1, 'model', 'steps', ?)",
             (f"run-{who}", who.encode()),
         )
+        items = ((f"i-{who}", turn_id, None), (f"j-{who}", None, f"conv-{who}"))
+        for item, of_turn, conversation in items:
+            connection.execute(
+                "INSERT INTO label_item VALUES (?, 'pair', 'shadow', 'preference', '', 'q', ?, ?, ?, 0.5, 1)",
+                (item, of_turn, conversation, b"\x00" + who.encode()),
+            )
+            connection.execute(
+                "INSERT INTO label (item_id, labeller, value, swapped, note, at_us) VALUES (?, 'ann', 'a', 0, ?, 1)",
+                (item, f"{who} was right"),
+            )
+            connection.execute(
+                "INSERT INTO judgement VALUES (?, 'j', 'v', 'preference', 'a', 0, ?, 1, 1)",
+                (item, f"since {who} asked"),
+            )
+        connection.execute(
+            "INSERT INTO shadow (turn_id, turn_seq, chosen_at_us, changed_at_us, why, probability, state, reply, detail,"
+            " conversation_id) SELECT id, seq, 1, 1, 'floor', 1.0, 'judged', ?, ?, conversation_id FROM turn WHERE id = ?",
+            (b"\x00" + who.encode(), f'{{"reasons": ["{who}"]}}', turn_id),
+        )
+        connection.execute("INSERT INTO captured_trace VALUES (?, '', ?, 1)", (f"trace-{who}", f"conv-{who}"))
+        connection.execute("INSERT INTO incident_turn VALUES ('inc', ?)", (turn_id,))
 
 
 def _bytes_with(folder: Path, marker: bytes) -> dict[str, int]:
@@ -101,6 +122,10 @@ def test_not_a_byte_is_left_of_a_customer_and_everything_of_the_others(
         would.archived,
     )
     assert done.rows["body"] == 40
+    gone = {"label_item": 2, "label": 2, "judgement": 2, "shadow": 1, "captured_trace": 1, "incident_turn": 1}
+    assert {table: done.rows[table] for table in gone} == gone
+    with store.reading() as connection:
+        assert {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in gone} == gone
     assert _bytes_with(tmp_path, MARK.encode()) == {}
     assert len(list(folder_of(store.path).rglob("*.parquet"))) > 0
     for n in (1, 2, 58, 59):
