@@ -15,10 +15,14 @@ _MOST = 256
 
 
 class Shelf:
-    """The contracts used last, up to ``most`` of requests and as many of tools. Safe to share between threads."""
+    """The contracts used last, up to ``most`` of requests and as many of tools. Safe to share between threads.
 
-    def __init__(self, most: int = _MOST) -> None:
+    ``repair`` is for tools' contracts: false where a call is judged as it was written.
+    """
+
+    def __init__(self, most: int = _MOST, *, repair: bool = True) -> None:
         self._most = most
+        self._repair = repair
         self._lock = threading.Lock()
         self._replies: OrderedDict[bytes, Contract] = OrderedDict()
         self._tools: OrderedDict[bytes, ToolContract] = OrderedDict()
@@ -57,7 +61,7 @@ class Shelf:
             if found is not None:
                 self._tools.move_to_end(key)
                 return found
-        made = ToolContract(tool)
+        made = ToolContract(tool, repair=self._repair)
         with self._lock:
             self._tools[key] = made
             if len(self._tools) > self._most:

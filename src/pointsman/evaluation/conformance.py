@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
-import msgspec
-
-from pointsman.contracts.contract import Contract
+from pointsman.contracts.shelf import Shelf
 from pointsman.contracts.tool_contract import ToolContract
 from pointsman.domain.message import Tool, ToolCall
 from pointsman.errors import UsageError
@@ -23,7 +20,7 @@ class Conformance:
     """Checks answers. Compiled schemas are kept from case to case."""
 
     def __init__(self) -> None:
-        self._tools: dict[bytes, ToolContract | None] = {}
+        self._shelf = Shelf(_MOST, repair=False)
 
     def conforms(self, case: Case, answer: Answer) -> bool | None:
         """Return whether every call names a tool of the case with arguments that satisfy it, and the text its own schema.
@@ -33,7 +30,7 @@ class Conformance:
         if answer.reply is None and answer.text_calls is None:
             return None
         verdicts: list[bool] = []
-        contract = Contract.from_output_format(case.turn.output_format)
+        contract = self._shelf.of(case.turn.output_format)
         if contract is not None and answer.reply is not None and not answer.reply.tool_calls:
             verdicts.append(contract.check(answer.reply.text).outcome == "ok")
         written = calls_of(answer)
@@ -56,12 +53,7 @@ class Conformance:
         return contract.check(ToolCall("", tool.name, arguments)).outcome == "ok"
 
     def _contract(self, tool: Tool) -> ToolContract | None:
-        key = hashlib.blake2b(msgspec.json.encode((tool.name, tool.parameters, tool.strict)), digest_size=16).digest()
-        if key not in self._tools:
-            if len(self._tools) >= _MOST:
-                self._tools.clear()
-            try:
-                self._tools[key] = ToolContract(tool, repair=False)
-            except UsageError:
-                self._tools[key] = None  # a schema that is none binds nobody
-        return self._tools[key]
+        try:
+            return self._shelf.of_tool(tool)
+        except UsageError:
+            return None  # a schema that is none binds nobody

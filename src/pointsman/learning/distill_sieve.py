@@ -6,9 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import msgspec
-
-from pointsman.contracts import ToolContract
+from pointsman.contracts import Shelf
 from pointsman.domain.message import Document, Image, Message, Refusal, Tool, ToolCall, ToolResult
 from pointsman.domain.record import TurnRecord
 from pointsman.domain.reply import Reply
@@ -72,7 +70,7 @@ class Answers:
     """Tells whether an answer may be learnt from; compiled tools are kept from turn to turn."""
 
     def __init__(self) -> None:
-        self._contracts: dict[bytes, ToolContract | None] = {}
+        self._contracts = Shelf(_MOST_TOOLS, repair=False)
 
     def fault(self, sample: Sample) -> str | None:
         """Return why the sample's answer is no example to follow, or None."""
@@ -103,16 +101,10 @@ class Answers:
         return None
 
     def _fits(self, tool: Tool, call: ToolCall) -> bool:
-        key = msgspec.json.encode((tool.name, tool.parameters))
-        if key not in self._contracts:
-            if len(self._contracts) >= _MOST_TOOLS:
-                self._contracts.clear()
-            try:
-                self._contracts[key] = ToolContract(tool, repair=False)
-            except UsageError:
-                self._contracts[key] = None
-        contract = self._contracts[key]
-        return contract is not None and contract.check(call).outcome == "ok"
+        try:
+            return self._contracts.of_tool(tool).check(call).outcome == "ok"
+        except UsageError:
+            return False
 
 
 def has_attachment(message: Message) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable
 
 import msgspec
 
-from pointsman.contracts import ToolContract
+from pointsman.contracts.shelf import Shelf
 from pointsman.domain.decision import TIERS
 from pointsman.domain.message import ToolCall
 from pointsman.domain.record import CheckRecord
@@ -35,6 +35,7 @@ class Verifying:
 
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
+        self.contracts = Shelf(repair=False)
 
     async def __call__(self, desk: Desk, wish: Wish) -> Wish:
         """Return the wish with the check of its tool calls; the second model is set to work at once."""
@@ -142,7 +143,7 @@ class VerifyCheck:
         if tool is None:
             return f"{call.name} was not offered"
         try:
-            verdict = ToolContract(tool, repair=False).check(call)
+            verdict = self._stage.contracts.of_tool(tool).check(call)
         except UsageError:
             return ""  # the client's schema is none: nothing to hold the call to
         if verdict.ok:
