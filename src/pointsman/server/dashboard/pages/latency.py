@@ -56,6 +56,9 @@ def _show(view: View) -> Shown:
 def _verdict(view: View, whole: latency.LatencyRow) -> str:
     if whole.ttft_p50.value is None or whole.ttft_p95.value is None:
         return f"No streamed turn in {view.filter.words}: what customers waited is unknown."
+    if whole.ttft_p50.few:
+        few = numbers.count(whole.ttft_p50.n)
+        return f"{few} streamed turns in {view.filter.words}: too few to say what customers wait."
     own = ""
     if whole.gateway_us.value is not None:
         own = f"; {numbers.duration(whole.gateway_us.value / 1000)} of it are Pointsman's own"

@@ -46,7 +46,9 @@ def _verdict(view: View, whole: tools.Tools, first: tools.Proxies, seen: list[To
     graded = sum(one.passed.n for one in whole.graded)
     said = f"In {view.filter.words} {_share(first.with_tools)} of the turns ended in tool calls"
     sound = Rate(sum(one.sound.hits for one in seen), sum(one.sound.n for one in seen))
-    if sound.n:
+    if sound.n and sound.few:
+        said += f"; {count(sound.n)} calls looked at are too few to judge them"
+    elif sound.n:
         said += f"; {_share(sound)} of {count(sound.n)} calls looked at were sound"
     if not graded:
         return f"{said}. No grader looked at any: sound is not yet right."
