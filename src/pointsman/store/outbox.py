@@ -12,6 +12,8 @@ from pointsman.store.store import Store
 
 _IN_THE_WAY: Final = 10
 """After so many refusals a notice no longer keeps back the ones behind it."""
+_FAR_US: Final = 3600 * 1_000_000
+"""Further ahead no attempt is set, and no claim held: one that is was written before the clock was put back."""
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -81,6 +83,7 @@ class Outbox:
         def take(connection: sqlite3.Connection) -> list[Waiting]:
             bound = {
                 "now": now_us,
+                "far": now_us + _FAR_US,
                 "in_the_way": _IN_THE_WAY,
                 "limit": limit,
                 "sinks": msgspec.json.encode(sorted(sinks)),
@@ -91,7 +94,7 @@ class Outbox:
             return [Waiting(row[0], Notice(*row[1:6]), row[6]) for row in rows]
 
         due = self.next_due_us(sinks)
-        if due is None or due > now_us:
+        if due is None or now_us < due <= now_us + _FAR_US:
             return []  # no write where there is nothing to write
         return await self._store.write(take)
 

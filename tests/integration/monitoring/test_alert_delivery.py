@@ -281,3 +281,18 @@ def test_a_receiver_that_asks_to_wait_is_left_alone_ten_minutes_at_most(store: S
 def test_addresses_that_cannot_be_sent_to_are_refused_with_the_policy(url: str) -> None:
     with pytest.raises(ValueError, match="url"):
         Monitors.model_validate({"sinks": {"alertmanager": {"am": {"url": url}}}})
+
+
+def test_a_clock_that_is_put_back_delays_no_alert(store: Store) -> None:
+    with receiver() as receiving:
+        section = Monitors.model_validate(
+            {"sinks": {"webhooks": {"hook": {"url": receiving.url, "secret_env": "HOOK_SECRET"}}}}
+        )
+        outage(store)
+        Engine(store, section).evaluate((START + 15) * MINUTE_US)
+        clock = Clock((START + 15 + 1440) * MINUTE_US)  # a day ahead, for a moment
+        deliverer = Deliverer(store, section.sinks.all(), ENVIRON, clock)
+        receiving.answers = [503]
+        assert asyncio.run(deliverer.deliver()) == (0, 1)
+        clock.now_us = (START + 16) * MINUTE_US
+        assert asyncio.run(deliverer.deliver()) == (1, 0)

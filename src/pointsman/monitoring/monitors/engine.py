@@ -91,7 +91,7 @@ class Engine:
         """
         self._folder.catch_up(now_us)
         minute = now_us // _MINUTE_US
-        slow = minute - self._last_slow >= _SLOW_MINUTES
+        slow = not 0 <= minute - self._last_slow < _SLOW_MINUTES  # the clock may have been put back
         if slow:
             self._last_slow = minute
         judged = [one for simulated in (False, True) for one in self._judged(minute, now_us, simulated, slow=slow)]

@@ -10,8 +10,10 @@ SELECT max(created_us) FROM alert_outbox WHERE incident_id = ? AND sink = ?
 
 -- name: due
 -- Of one incident and sink the oldest comes first: a resolution must not arrive before what it resolves.
+-- What is set further ahead than anything ever is comes from a clock that has been put back since.
 SELECT id, key, sink, incident_id, event, body, attempts FROM alert_outbox AS one
-WHERE delivered_us IS NULL AND next_us <= :now AND (claimed_until_us IS NULL OR claimed_until_us <= :now)
+WHERE delivered_us IS NULL AND (next_us <= :now OR next_us > :far)
+    AND (claimed_until_us IS NULL OR claimed_until_us <= :now OR claimed_until_us > :far)
     AND sink IN (SELECT value FROM json_each(:sinks))
     AND NOT EXISTS (
         SELECT 1 FROM alert_outbox AS older
