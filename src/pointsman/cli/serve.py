@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pointsman.cli.console import note
+from pointsman.cli.store_options import StoreUrl
 from pointsman.errors import UsageError
+from pointsman.store import DEFAULT_URL
 
 if TYPE_CHECKING:
     from pointsman.app import Router
@@ -25,7 +27,7 @@ def command(
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8080,
-    store: Annotated[str, typer.Option(help="Where turns are kept.")] = "sqlite:///pointsman.db",
+    store: StoreUrl = DEFAULT_URL,
     no_auth: Annotated[bool, typer.Option("--no-auth", help="Ask for no client key (loopback only).")] = False,
     local: Annotated[
         bool, typer.Option("--local", help="Answer with the small local demo model (make local).")

@@ -143,7 +143,7 @@ class CaseIndex:
             offsets.append(line.offset)
         if not offsets:
             first = f"; line {self.problems[0][0]}: {self.problems[0][1][:200]}" if self.problems else ""
-            raise UsageError(f"{path}: no case can be read{first}")
+            raise UsageError(f"{path}: no case can be read{first}. Give a case file; `pointsman import` writes one.")
         self.version = version.text
         chosen = sorted(range(len(offsets)), key=keys.__getitem__)[:limit]
         chosen.sort(key=conversations.__getitem__)  # stable: inside a conversation the order stays

@@ -171,6 +171,11 @@ def prefix_of(old: Arm, new: Arm) -> list[Pair]:
             break
         ready.append(case)
     found_pairs = _paired(old, new, ready)
+    if old.head.cases != new.head.cases:
+        raise UsageError(
+            f"the runs cover different cases: {old.head.cases:,} in the baseline's file, {new.head.cases:,} in the candidate's. "
+            "Replay both on the same case file."
+        )
     _same_gold(old, new)
     return found_pairs
 

@@ -33,35 +33,59 @@ class Doing(msgspec.Struct, frozen=True):
 
 
 def carry_out(store: Store, doing: Doing) -> None:
-    """Put the prompts in force, write the promotion down, and replace the policy file.
+    """Write the promotion down, replace the policy file, and put the prompts in force.
 
     Raises:
-        PolicyError: the file cannot be written; the old content stands.
+        PolicyError: the file cannot be written; the old content stands, no prompt has changed, and the history says so.
     """
-    swap, found = doing.swap, doing.found
-    kind: Kind = "prompt" if swap.text is None else "model" if swap.changes[0][0] != doing.now.source else "policy"
+    swap, history = doing.swap, Promotions(store)
+    record = _record(doing)
+    seq = history.add(record)
+    if swap.text is not None:
+        try:
+            write_whole(doing.path, swap.text)
+        except PolicyError:
+            history.add(_taken_back(record, seq))
+            raise
     book = PromptBook(store)
     for role, version in swap.prompts.items():
         book.promote(role, version, agent=None, who=(doing.actor, doing.reason))
-    Promotions(store).add(
-        Promotion(
-            action="promote",
-            kind=kind,
-            actor=doing.actor,
-            reason=doing.reason,
-            changes=swap.changes,
-            policy_file="" if swap.text is None else str(doing.path.resolve()),
-            before_version=doing.now.version,
-            after_version=None if swap.policy is None else swap.policy.version,
-            before_text=None if swap.text is None else doing.before,
-            after_text=swap.text,
-            gate=None if found is None else found.for_history(),
-            forced=doing.forced,
-            simulated=found is not None and found.simulated,
-        )
+
+
+def _record(doing: Doing) -> Promotion:
+    swap, found = doing.swap, doing.found
+    kind: Kind = "prompt" if swap.text is None else "model" if swap.changes[0][0] != doing.now.source else "policy"
+    return Promotion(
+        action="promote",
+        kind=kind,
+        actor=doing.actor,
+        reason=doing.reason,
+        changes=swap.changes,
+        policy_file="" if swap.text is None else str(doing.path.resolve()),
+        before_version=doing.now.version,
+        after_version=None if swap.policy is None else swap.policy.version,
+        before_text=None if swap.text is None else doing.before,
+        after_text=swap.text,
+        gate=None if found is None else found.for_history(),
+        forced=doing.forced,
+        simulated=found is not None and found.simulated,
     )
-    if swap.text is not None:
-        write_whole(doing.path, swap.text)
+
+
+def _taken_back(record: Promotion, seq: int) -> Promotion:
+    """Return the rollback of a promotion whose file could not be written."""
+    return msgspec.structs.replace(
+        record,
+        action="rollback",
+        reason=f"takes back {seq}: the file could not be written",
+        changes=tuple((place, new, old) for place, old, new in record.changes),
+        before_version=record.after_version,
+        after_version=record.before_version,
+        before_text=record.after_text,
+        after_text=record.before_text,
+        gate=None,
+        undoes=seq,
+    )
 
 
 def read_whole(path: Path) -> str:

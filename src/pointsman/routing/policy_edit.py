@@ -13,6 +13,7 @@ from pointsman.routing.policy_errors import spell
 if TYPE_CHECKING:
     import yaml
 
+_ANCHOR = re.compile(r"&([^\s,\[\]{}]+)\s+")
 _BARE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_./-]*$")
 
 
@@ -51,11 +52,18 @@ def _span(text: str, place: Place) -> tuple[int, int]:
     import yaml
 
     node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    aliases = {event.anchor for event in yaml.parse(text) if isinstance(event, yaml.AliasEvent)}
     for part in place:
         node = _inside(node, part)
+        if node is not None and (found := _ANCHOR.match(text, node.start_mark.index)) and found[1] in aliases:
+            raise UsageError(
+                f"{written(place)}: what stands there is used elsewhere too, as *{found[1]} (line {node.start_mark.line + 1}): "
+                "write the name out at each place"
+            )
     if not isinstance(node, yaml.ScalarNode) or node.start_mark.line != node.end_mark.line:
         raise UsageError(f"{written(place)}: there is no single word to replace in the file")
-    return node.start_mark.index, node.end_mark.index
+    named = _ANCHOR.match(text, node.start_mark.index)
+    return named.end() if named else node.start_mark.index, node.end_mark.index
 
 
 def _inside(node: yaml.Node | None, part: str | int) -> yaml.Node | None:
