@@ -118,7 +118,9 @@ def misroutes(units: Sequence[Unit], turns: int, errors: Errors | None = None) -
             part = corrected(part, errors, certain=members[0].probability >= CERTAIN)
         parts.append((weight, part))
     found = together(parts)
-    fine, bad = (_with_missing(strata, value) for value in (False, True))
+    fine = _with_missing(strata, assumed=False)
+    complete = len(known) == len(units) and all(members for _, members in strata)
+    bad = fine if complete else _with_missing(strata, assumed=True)
     return msgspec.structs.replace(
         base,
         value=found.value,
@@ -218,6 +220,8 @@ def _strata(units: Sequence[Unit], turns: int) -> list[tuple[float, list[Unit]]]
 
 def _design_effect(units: Sequence[Unit], weights: Sequence[float], deviations: Sequence[float]) -> float:
     """Return by how much conversations make answers worth less than independent ones; at least 1."""
+    if len({unit.cluster for unit in units}) == len(units):
+        return 1.0  # one answer each, as most conversations have
     by_cluster: dict[str, float] = {}
     plain = 0.0
     for unit, weight, deviation in zip(units, weights, deviations, strict=True):
@@ -229,7 +233,7 @@ def _design_effect(units: Sequence[Unit], weights: Sequence[float], deviations: 
     return max(1.0, math.fsum(value * value for value in by_cluster.values()) / plain)
 
 
-def _with_missing(strata: Sequence[tuple[float, list[Unit]]], assumed: bool) -> float:
+def _with_missing(strata: Sequence[tuple[float, list[Unit]]], *, assumed: bool) -> float:
     total = 0.0
     for weight, members in strata:
         if not members:
