@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -15,13 +13,10 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, get_args
 
-import msgspec
-
 from pointsman.catalog.book import Catalog
 from pointsman.catalog.models import Model
 from pointsman.domain.captured import CAPTURED
 from pointsman.domain.decision import TIERS, Decision
-from pointsman.domain.message import JsonObject
 from pointsman.domain.turn import EMPTY_SESSION, Channel, Session, Turn
 from pointsman.errors import (
     BudgetExceeded,
@@ -42,6 +37,7 @@ from pointsman.execution.endpoints import Endpoints, resolve_endpoints
 from pointsman.execution.engine import Attempts, Dispatch, Engine, Running
 from pointsman.execution.hedging import Hedge
 from pointsman.execution.held_replies import HeldReplies
+from pointsman.execution.kept_rejections import KeptRejections
 from pointsman.execution.limits.building import build_guard
 from pointsman.execution.limits.guard import Watch
 from pointsman.execution.memory import MemoryBook
@@ -54,25 +50,22 @@ from pointsman.execution.routes.latency import LatencyBook
 from pointsman.execution.routes.line import route_stages
 from pointsman.execution.routes.stages import TurnStages
 from pointsman.execution.sessions import Sessions, recalled
+from pointsman.execution.token_counts import estimated_tokens, provider_count
 from pointsman.providers.grammar_tools import GrammarTools
 from pointsman.providers.local_server import LocalServer, find_model
 from pointsman.providers.registry import dialect, dialects
-from pointsman.providers.seam import Dialect, Endpoint, Outgoing
+from pointsman.providers.seam import Dialect, Endpoint
 from pointsman.routing.eligibility import Limits, first_token_limit
 from pointsman.routing.policy import Policy, load_policy, parse_policy
 from pointsman.routing.policy_change import restart_needed
 from pointsman.routing.router import Routing, new_id
-from pointsman.routing.signals import as_plain, measure_all
 from pointsman.routing.templates import render
 from pointsman.store import DEFAULT_URL, Store, TurnFilter, open_store
 from pointsman.store.agent_runs import AgentRuns
 from pointsman.store.memory import Memories
-from pointsman.store.rejections import Rejection, record_rejection
 
 if TYPE_CHECKING:
     from pointsman.monitoring.prometheus import TurnMetrics
-
-_log = logging.getLogger(__name__)
 
 _LEARNED_FROM = 300
 """Turns looked at when the gateway starts, to know first-token times."""
@@ -121,7 +114,7 @@ class Router:
         self._agents: Agents | None = None
         self._metrics: TurnMetrics | None = None
         self._metrics_door = threading.Lock()
-        self._background: set[asyncio.Future[int]] = set()
+        self._rejections = KeptRejections(store, self.redactor)
 
     async def start(self) -> None:
         """Open what needs a running event loop."""
@@ -169,8 +162,7 @@ class Router:
         if self._agents is not None:
             await self._agents.aclose()
             self._agents = None
-        if self._background:
-            await asyncio.wait(self._background)
+        await self._rejections.drain()
         if self._engine is not None:
             await self._engine.dispatch.transport.aclose()
             if self._engine.dispatch.guard is not None:
@@ -309,26 +301,17 @@ class Router:
         Raises:
             NoEligibleModel: the client named a model that it may not use.
         """
-        estimate = int(as_plain(measure_all(turn, EMPTY_SESSION))["size"]["prompt_tokens"])
         try:
-            pin = self.pin_of(turn.model)
-            limits = Limits(pin=pin, unhealthy=self._unhealthy, allowed=allowed, key=key_name)
-            decision = self.decide(turn, limits=limits)
-            target = self.engine.dispatch.target(self.catalog.get(decision.model))
-            if target.dialect.name != "anthropic":
-                return estimate, True
-            spliced = target.dialect.splice(body, turn, target.model, target.endpoint)
-            outgoing = Outgoing(spliced.path + "/count_tokens", spliced.headers, spliced.body)
-            answer = await self.engine.dispatch.transport.send(target.endpoint, outgoing, connect_s=2, head_s=10)
-            raw = await answer.read()
-            answer.close()
-            return int(msgspec.json.decode(raw)["input_tokens"]), False
+            limits = Limits(pin=self.pin_of(turn.model), unhealthy=self._unhealthy, allowed=allowed, key=key_name)
+            model = self.catalog.get(self.decide(turn, limits=limits).model)
+            counted = await provider_count(self.engine.dispatch, model, turn, body)
         except NoEligibleModel as error:
             if [item.constraint for item in error.excluded] == ["allow_list"]:
                 raise
-            return estimate, True
-        except (PointsmanError, msgspec.DecodeError, KeyError, TypeError, ValueError):
-            return estimate, True
+            counted = None
+        except PointsmanError:
+            counted = None
+        return (estimated_tokens(turn), True) if counted is None else (counted, False)
 
     def offered_models(self) -> list[Model]:
         """Return the models a client may pin: their provider is configured, and a demo model only where the policy names it."""
@@ -365,7 +348,7 @@ class Router:
         )
 
     def _stages(self, memory: MemoryBook, latency: LatencyBook) -> TurnStages:
-        held = HeldReplies(self._stronger, self._keep_rejection)
+        held = HeldReplies(self._stronger, self._rejections.keep)
         return TurnStages(held, route_stages(self._kit(memory, latency)))
 
     def _kit(self, memory: MemoryBook, latency: LatencyBook) -> Kit:
@@ -405,22 +388,6 @@ class Router:
     def stored_name(self, conversation_id: str) -> str:
         """Return the id under which a conversation is stored: without personal data, where the policy says so."""
         return conversation_id if self.redactor is None else self.redactor.name(conversation_id)
-
-    def _keep_rejection(self, rejection: Rejection, schema: JsonObject) -> None:
-        if self.redactor is not None:
-            try:
-                rejection, schema = self.redactor.rejection(rejection), self.redactor.value(schema)
-            except Exception as error:  # noqa: BLE001 - nothing may be written that was not looked through; the turn goes on
-                _log.error("a rejected reply is not on record: redaction failed (%s)", type(error).__name__)
-                return
-        task = asyncio.ensure_future(record_rejection(self.store, rejection, schema))
-        self._background.add(task)
-        task.add_done_callback(self._written)
-
-    def _written(self, task: asyncio.Future[int]) -> None:
-        self._background.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.warning("a rejected reply is not on record: %s", error)
 
     def _recall(self, conversation_id: str, key_id: str | None) -> Session | None:
         # A turn that failed tells nothing of who goes on with an open tool loop.
