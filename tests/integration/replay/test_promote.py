@@ -1,7 +1,8 @@
-"""Promotion and rollback in processes of their own, on runs that a provider on a real port answered."""
+"""Promotion and rollback on runs that a provider on a real port answered."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from pointsman.cli import EXIT_USAGE, load
 from pointsman.domain.message import Message, Text, Tool
 from pointsman.domain.turn import Turn
 from pointsman.emulator.app import Emulator
 from pointsman.emulator.script import Rule, SaidCall, Say, Script, When
 from pointsman.emulator.serving import serve_in_thread
+from pointsman.errors import UsageError
 from pointsman.evaluation.case_file import encode_case
 from pointsman.evaluation.cases import Case, Gold
 from pointsman.routing.policy import load_policy
@@ -33,6 +37,7 @@ routes:
 default_route: direct
 """
 TOOLS = (Tool("issue_refund", "Refund an order."),)
+ENVIRONMENT = {"OPENAI_API_KEY": "k", "POINTSMAN_ACTOR": "ada"}
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +58,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (where / "cases.jsonl").write_bytes(b"".join(map(encode_case, cases)))
         (where / "gate.yaml").write_text("metrics: {accuracy: {margin: 0.1}}\n")
         models = f"{OLD},{GOOD},{BAD},policy:pointsman.yaml,policy:next.yaml"
-        run(where, "replay", "cases.jsonl", "--models", models, "--out", "run")
+        run_apart(where, "replay", "cases.jsonl", "--models", models, "--out", "run")
         yield where
 
 
 def run(where: Path, *args: str, code: int = 0) -> Any:
-    env = {**os.environ, "OPENAI_API_KEY": "k", "POINTSMAN_ACTOR": "ada"}
+    """Run a command there. A whole process takes four times as long: the first test has them, the others run in this one."""
+    with contextlib.chdir(where):
+        done = CliRunner().invoke(load(args[0]), [*args[1:], "--json"], env=ENVIRONMENT)
+    if isinstance(done.exception, UsageError):
+        assert code == EXIT_USAGE, done.exception
+        return str(done.exception)
+    assert done.exit_code == code, done.output
+    return json.loads(done.stdout) if done.stdout.strip() else done.stderr
+
+
+def run_apart(where: Path, *args: str, code: int = 0) -> Any:
+    """Run a command in a process of its own, as a person does."""
     command = [sys.executable, "-m", "pointsman", *args, "--json"]
+    env = {**os.environ, **ENVIRONMENT}
     done = subprocess.run(command, cwd=where, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return json.loads(done.stdout) if done.stdout.strip() else done.stderr
@@ -82,15 +99,15 @@ def arms(old: str, new: str) -> list[str]:
 
 def test_a_model_that_passes_takes_the_place_and_gives_it_back(here: Path) -> None:
     before = (here / "pointsman.yaml").read_text()
-    done = run(here, *arms(OLD, GOOD))
+    done = run_apart(here, *arms(OLD, GOOD))
     assert done["result"] == "promoted"
     assert done["changes"] == [["tiers.small[0]", OLD, GOOD]]
     assert (here / "pointsman.yaml").read_text() == before.replace('"openai/gpt-5.4"', '"openai/gpt-5-mini"')
-    (kept,) = run(here, "promote", "--history")["promotions"]
+    (kept,) = run_apart(here, "promote", "--history")["promotions"]
     assert (kept["actor"], kept["forced"], kept["gate"]["answer"], kept["gate"]["cases"]) == ("ada", False, "pass", 60)
-    run(here, "rollback")
+    run_apart(here, "rollback")
     assert (here / "pointsman.yaml").read_text() == before
-    assert "nothing stands promoted" in run(here, "rollback", code=2)
+    assert "nothing stands promoted" in run_apart(here, "rollback", code=2)
 
 
 @pytest.mark.parametrize(("new", "code"), [(BAD, 1), (GOOD, 3)])
