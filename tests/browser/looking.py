@@ -93,6 +93,11 @@ SIDEWAYS: Final = """() => {
 }"""
 
 
+HIDDEN: Final = """() => [...document.querySelectorAll('.cards-scroll')]
+  .filter((e) => e.scrollWidth > e.clientWidth + 1)
+  .map((e) => `${e.closest('section').getAttribute('aria-label')}: ${e.scrollWidth} px in ${e.clientWidth}`)"""
+
+
 class Watched:
     """One tab and what went wrong in it. ``host`` is the only one that may be asked."""
 
@@ -120,6 +125,10 @@ class Watched:
         _none(self.wrong)
         _none(self.page.evaluate(BASICS))
         _none(self.page.evaluate(SIDEWAYS))
+
+    def fits(self) -> None:
+        """Fail on a table of which a column is out of sight."""
+        _none(self.page.evaluate(HIDDEN))
 
     def contrast(self) -> None:
         """Fail on text that stands out too little, in light and dark."""

@@ -21,6 +21,8 @@ def test_a_page(
     tab.page.set_viewport_size(WIDE)
     tab.open(path_of(slug, dashboards[store].router.store), status=None if store == "empty" else 200)
     tab.check()
+    if store == "data":
+        tab.fits()
     tab.page.screenshot(path=screens / f"{slug}-{store}-1280.png", caret="initial")
     tab.page.set_viewport_size(NARROW)
     tab.check()

@@ -26,8 +26,9 @@ def test_keys_lead_to_pages_to_the_filter_and_to_help(tab: Watched) -> None:
     tab.page.keyboard.press("?")
     assert tab.page.locator("#help").is_visible()
     tab.page.keyboard.press("Escape")
+    tab.page.locator("#help").wait_for(state="hidden")
     tab.page.keyboard.press("/")
-    assert tab.page.evaluate("document.activeElement.name") == "from"
+    tab.page.wait_for_function("document.activeElement.name === 'from'")
     tab.check()
 
 

@@ -55,7 +55,8 @@ CHARTS_CSS: Final = """
 .chart .dash-4 .line,.chart .line.dash-4{stroke-dasharray:14 4}
 .chart .dash-5 .line,.chart .line.dash-5{stroke-dasharray:1 5}
 .chart text.toned{fill:currentColor;font-weight:600}
-.chart a{cursor:pointer;color:inherit}.chart a:focus-visible{outline:2px solid var(--mid);outline-offset:2px}
+.chart a,.chart .few a{cursor:pointer;color:inherit;text-decoration:none}
+.chart a:focus-visible{outline:2px solid var(--mid);outline-offset:2px}
 .chart a:hover .dot,.chart a:hover .bar{opacity:.75}
 .verdict{font-weight:600;white-space:nowrap}
 .verdict svg{width:.9em;height:.9em;margin-right:.35em;vertical-align:-.08em}

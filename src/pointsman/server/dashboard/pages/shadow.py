@@ -69,7 +69,7 @@ def _show(view: View) -> Shown:
     data = {
         "any": True,
         "on": now.on,
-        "figures": _figures(now, found),
+        "figures": _figures(view, now, found),
         "agreement": _agreement(view, rates),
         "remarks": words.remarks(now, rates),
         "spent": now.purse.money.total // 10**10,
@@ -85,20 +85,21 @@ def _harm(prices: Prices, intent: str | None) -> Decimal:
     return prices.harm_by_intent.get(intent or "", prices.harm_usd or Decimal(0))
 
 
-def _figures(now: Standing, found: Profit) -> list[Figure]:
-    total, rates = found.total, found.rates
+def _figures(view: View, now: Standing, found: Profit) -> list[Figure]:
+    total, rates, turns = found.total, found.rates, view.turns()
     budget = f"of {words.usd(now.purse.limit)} this {now.section.budget.per if now.section else 'month'}"
     return [
         figure(
             "Misrouted, of all traffic",
             estimate(rates.overall),
+            link="#pairs",
             why=rates.overall.why or _NO_CHECKS,
             hint="Turns that a stronger model would have answered materially better, weighted by their chance of being checked",
         ),
-        said("Saved", None if total.saved_usd is None else numbers.money(total.saved_usd), n=total.compared,
+        said("Saved", None if total.saved_usd is None else numbers.money(total.saved_usd), n=total.compared, link=turns,
              why=total.why_not_saved or "not known", hint="Against the flagship for everything, its cache kept warm"),
-        figure("Harm", total.harm, hint="Misroute rate x turns x the policy's price of a misroute"),
-        figure("Net", total.net, hint="Saved, less checks, rework and harm"),
+        figure("Harm", total.harm, link="#pairs", hint="Misroute rate x turns x the policy's price of a misroute"),
+        figure("Net", total.net, link=turns, hint="Saved, less checks, rework and harm"),
         said("Shadow spend", words.usd(now.purse.money.total), hint=f"Replies and judges together, {budget}; never exceeded"),
         counted("Turns checked", rates.overall.n, hint="Judged by rule, judge or people in this period"),
     ]  # fmt: skip
