@@ -35,7 +35,11 @@ def cancel_order(db: sqlite3.Connection, order_id: str) -> str:
     return f"order {order_id} is cancelled"
 
 
-TOOLS: dict[str, Callable[..., Any]] = {"get_order": get_order, "refund_order": refund_order, "cancel_order": cancel_order}
+TOOLS: dict[str, Callable[..., Any]] = {
+    "get_order": get_order,
+    "refund_order": refund_order,
+    "cancel_order": cancel_order,
+}
 
 
 def call(db: sqlite3.Connection, name: str, arguments: dict[str, Any]) -> Any:

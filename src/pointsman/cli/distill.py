@@ -97,11 +97,7 @@ def export(
         raise UsageError("--run makes pairs: add --target dpo")
     with open_store(store, must_exist=True) as opened:
         done = _run(opened, catalog, settings, folder, _Sets(exclude or [], run or []))
-    _write_card(folder, done)
-    if json:
-        print_json(_as_json(folder, done))
-    else:
-        _show(folder, done)
+    _tell(folder, done, json=json)
     if not done.written:
         raise typer.Exit(EXIT_FAILED)
 
@@ -123,6 +119,14 @@ class _Sets(msgspec.Struct, frozen=True):
 
     exclude: list[Path]
     runs: list[Path]
+
+
+def _tell(folder: Path, done: Exported, *, json: bool) -> None:
+    _write_card(folder, done)
+    if json:
+        print_json(_as_json(folder, done))
+    else:
+        _show(folder, done)
 
 
 def _run(store: Store, catalog: Catalog, settings: Settings, folder: Path, sets: _Sets) -> Exported:

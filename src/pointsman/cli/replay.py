@@ -78,7 +78,6 @@ def command(
     Exit codes: 0 done, 2 wrong input, 3 stopped at --max-usd.
     """
     from pointsman.cli.replay_setup import LiveWhere, dollars, pool_of, prices_of
-    from pointsman.cli.run_report import report
     from pointsman.evaluation.graders.registry import grader as grader_of
 
     if script is not None and not emulated:
@@ -102,13 +101,19 @@ def command(
         retry_errors=retry_errors,
         json=json,
     )
-    done = asyncio.run(_go(plan))
+    _tell(asyncio.run(_go(plan)), plan)
+
+
+def _tell(done: Done | None, plan: Plan) -> None:
+    """Report the run; None is a dry one, which has told all."""
+    from pointsman.cli.run_report import report
+
     if done is None:
         return
-    report(out_, json=json)
+    report(plan.out, json=plan.json)
     if done.left:
         err().print(
-            plain(f"stopped at --max-usd {max_usd}: {done.left:,} answers were not asked for. Give more to go on.")
+            plain(f"stopped at --max-usd {plan.cap}: {done.left:,} answers were not asked for. Give more to go on.")
         )
         raise typer.Exit(EXIT_STOPPED)
 
