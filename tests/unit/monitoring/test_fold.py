@@ -158,3 +158,16 @@ def test_a_reader_waits_for_the_fold_and_says_so_when_it_takes_too_long(keep: Ke
     with asker.file.alone(), pytest.raises(StoreError, match="in use"), impatient.reading():
         pass
     assert asker.ask("mix", Slice()) is not None
+
+
+def test_a_disk_that_is_full_is_told_in_words_and_the_rest_is_folded_later(store: Store, keep: Keep) -> None:
+    asker = keep(turn(1))
+    store.append_sync(turn(2))
+    with store.reading() as connection:
+        uid = connection.execute("SELECT uid FROM store_identity").fetchone()[0]
+    with (
+        pytest.raises(StoreError, match=r"cannot be written .*No space left.*Nothing is lost"),
+        asker.file.writing(uid),
+    ):
+        raise duckdb.IOException('Could not write file "store.db.duckdb": No space left on device')
+    assert asker.fold().turns == 1

@@ -72,9 +72,17 @@ class ColumnFile:
     @contextlib.contextmanager
     def opened(self, store_uid: str) -> Iterator[duckdb.DuckDBPyConnection]:
         """As ``writing``, for who keeps everybody away already (``alone``)."""
+        import duckdb
+
         connection = self._current(store_uid)
         try:
             yield connection
+        except (duckdb.Error, OSError) as error:
+            why = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise StoreError(
+                f"{self.path} cannot be written ({why}). "
+                "Nothing is lost: once there is room, `pointsman fold` goes on from where it was."
+            ) from error
         finally:
             connection.close()
 
