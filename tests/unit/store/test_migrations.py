@@ -56,7 +56,7 @@ def test_turns_written_by_the_first_version_are_kept(tmp_path: Path, make: MakeR
         connection.execute("ATTACH ? AS new", (str(tmp_path / "new.db"),))
         for table in ("body", "turn", "step"):
             columns = ", ".join(row[1] for row in connection.execute(f"PRAGMA main.table_info({table})"))
-            connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM new.{table}")  # noqa: S608
+            connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM new.{table}")
     with open_store(f"sqlite:///{path}") as store:
         assert [store.turn("turn_1"), store.turn("turn_2")] == [make(1), make(2)]
         create_key(store, "support-bot")
