@@ -15,7 +15,7 @@ import typer
 from pointsman.cli.console import err, out, plain, print_json
 from pointsman.cli.replay_view import counted
 from pointsman.cli.store_options import AsJson, Since, StoreUrl, since_us
-from pointsman.errors import UsageError
+from pointsman.errors import RequestError, UsageError
 from pointsman.store import DEFAULT_URL, Store, open_store
 
 if TYPE_CHECKING:
@@ -170,6 +170,8 @@ def _files(store: Store, export: Path | None, import_: Path | None, *, json: boo
         told |= {"imported": good, "left_out": [{"line": line, "problem": problem} for line, problem in bad]}
         for line, problem in bad[:_SHOWN]:
             err().print(plain(f"{import_}: line {line} left out: {problem}"))
+        if not good:
+            raise UsageError(f"{import_}: no label could be read. Give a file that `pointsman label --export` wrote.")
     if export is not None:
         lines = [msgspec.json.encode(row) for row in exported(labels)]
         try:
@@ -185,7 +187,10 @@ def _files(store: Store, export: Path | None, import_: Path | None, *, json: boo
     out().print(plain(f"{' and '.join(said)}{left}.", "bold"))
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Any]]:
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Yield the objects of a file's lines, or what is wrong with a line."""
+    from pointsman.evaluation.importers.reader import json_object
+
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
@@ -193,9 +198,9 @@ def _rows(path: Path) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                yield number, msgspec.json.decode(line)
-            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-                yield number, None
+                yield number, json_object(line)
+            except RequestError as error:
+                yield number, str(error)
 
 
 def _login() -> str:

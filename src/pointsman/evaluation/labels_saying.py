@@ -112,9 +112,12 @@ def exported(labels: Labels) -> Iterator[dict[str, Any]]:
             yield {"item": row, "label": msgspec.to_builtins(label)}
 
 
-def imported(rows: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Item, Label] | tuple[int, str]]:
-    """Yield, for every line of an exported file, its item and label, or what is wrong with it."""
+def imported(rows: Iterable[tuple[int, dict[str, Any] | str]]) -> Iterator[tuple[int, Item, Label] | tuple[int, str]]:
+    """Yield, for every line of an exported file, its item and label, or what is wrong with it; text among ``rows`` says that."""
     for number, row in rows:
+        if isinstance(row, str):
+            yield number, row
+            continue
         try:
             found = msgspec.convert(row, _Line, strict=False)
             content = None if found.item.get("content") is None else msgspec.json.encode(found.item["content"])

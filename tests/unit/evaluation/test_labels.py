@@ -109,6 +109,7 @@ def test_labels_travel_in_a_file_and_bad_lines_are_named(store: Store, tmp_path:
     (row,) = exported(labels)
     row = msgspec.json.decode(msgspec.json.encode(row))
     broken = {**row, "label": {**row["label"], "value": "pass"}}
-    found = list(imported([(1, row), (2, None), (3, broken), (4, {"item": 1})]))
+    found = list(imported([(1, row), (2, "not valid JSON"), (3, broken), (4, {"item": 1})]))
     assert found[0] == (1, pair(1), labels.labels()[0])
     assert [one[0] for one in found if len(one) == 2] == [2, 3, 4]
+    assert found[1] == (2, "not valid JSON")
