@@ -1,7 +1,8 @@
-"""What is usual of a series: its share over the last week, and by how much more than chance its hours differ."""
+"""What is usual of a series: its share over the last week, and by how much more than chance neighbouring hours differ."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from statistics import median
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -23,7 +24,7 @@ _CHI_MEDIAN: Final = 0.4549
 
 
 class Level(msgspec.Struct, frozen=True):
-    """The usual share, how many it rests on, and how much it wanders: the variance between hours over that of one turn."""
+    """The usual share, how many it rests on, and how much it wanders: the variance from hour to hour over that of one turn."""
 
     share: float
     n: float
@@ -64,9 +65,10 @@ class Usual:
 
 
 def level(hours: list[Tally]) -> Level | None:
-    """Return what is usual of these hours; None: there are too few. Hours that stand far out do not count.
+    """Return what is usual of these hours, which are in order; None: there are too few. Hours that stand far out do not count.
 
-    How much the hours wander is taken from the median of their squared standardised differences: a few odd ones do not move it.
+    How much the hours wander is taken from each hour and the next (J. von Neumann's mean square successive difference, 1941),
+    by the median, which a few odd ones do not move: a share that goes down for days is no noise, and must not pass for it.
     """
     kept, noise = hours, 1.0
     for _ in range(2):
@@ -75,12 +77,17 @@ def level(hours: list[Tally]) -> Level | None:
         if share is None or whole.n < _N_NEEDED or len(kept) < _HOURS_NEEDED:
             return None
         spread = share * (1 - share) or 1 / (whole.n + 2)  # nothing ever went wrong: as if one in all had
+        noise = max(1.0, median(_apart(one, other, spread) for one, other in pairwise(kept)) / _CHI_MEDIAN)
         away = [(one.hits - one.n * share) ** 2 / (one.n * spread) for one in kept]
-        noise = max(1.0, median(away) / _CHI_MEDIAN)
         usual = [one for one, far in zip(kept, away, strict=True) if far / noise <= _ODD]
         if len(usual) == len(kept):
             break
         kept = usual
     whole = sum(kept, NONE)
-    wander = (noise - 1) / median(one.n for one in kept)
+    wander = (noise - 1) / median(one.n for one in kept) if kept else 0.0
     return None if len(kept) < _HOURS_NEEDED else Level(whole.share or 0.0, whole.n, wander)
+
+
+def _apart(one: Tally, other: Tally, spread: float) -> float:
+    """Return the squared difference of two shares in units of its variance by chance."""
+    return ((one.share or 0.0) - (other.share or 0.0)) ** 2 / (spread * (1 / one.n + 1 / other.n))

@@ -112,6 +112,13 @@ def test_a_fall_from_what_is_usual_shows_sooner() -> None:
     assert judge(rule, before).state == "firing"
 
 
+def test_a_share_that_goes_down_for_days_is_no_noise() -> None:
+    sliding = [Tally(200, round(200 * (0.97 - 0.10 * hour / 168))) for hour in range(168)]
+    found = level(sliding)
+    assert found is not None
+    assert found.wander < 0.001  # 200 turns count for 170 at least
+
+
 def test_hours_that_wander_count_for_less() -> None:
     chance = random.Random(7)
     steady = level([Tally(800, sum(chance.random() < 0.97 for _ in range(800))) for _ in range(48)])
