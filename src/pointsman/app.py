@@ -62,6 +62,7 @@ from pointsman.routing.router import Routing, new_id
 from pointsman.routing.templates import render
 from pointsman.store import DEFAULT_URL, Store, TurnFilter, open_store
 from pointsman.store.agent_runs import AgentRuns
+from pointsman.store.following import last_seq
 from pointsman.store.memory import Memories
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ class Router:
         """Why the policy file as it stands on disk is not in force; None: it is, or nobody looks."""
         self.tools: dict[str, PythonTool] = {}
         self._agents: Agents | None = None
+        self.began_at = 0
+        """The place of the newest turn when this was started: what is counted or sent since then begins behind it."""
         self._metrics: TurnMetrics | None = None
         self._metrics_door = threading.Lock()
         self._rejections = KeptRejections(store, self.redactor)
@@ -124,6 +127,7 @@ class Router:
             self._unguard_logs = guard_logs(self.redactor)
         # Under its version a prompt must stay readable when an upgrade has shipped another.
         PromptBook(self.store).keep_shipped()
+        self.began_at = last_seq(self.store)
         policy = self.policy
         flagships = policy.tiers.models("flagship")
         self._watch = build_guard(policy, self.catalog, self._by_key, self.store, self.stored_name)
@@ -182,12 +186,13 @@ class Router:
 
     @property
     def metrics(self) -> TurnMetrics:
-        """What Prometheus is told of the turns since this was first asked for. From any thread."""
+        """What Prometheus is told of the turns since the start. From any thread."""
         with self._metrics_door:
             if self._metrics is None:
                 from pointsman.monitoring.prometheus import TurnMetrics
 
                 self._metrics = TurnMetrics(self.store, self.policy, self.routing.tier)
+                self._metrics.begin_at(self.began_at)
             return self._metrics
 
     @property

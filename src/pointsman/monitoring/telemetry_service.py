@@ -14,7 +14,6 @@ from pointsman.errors import UsageError
 from pointsman.monitoring.telemetry.settings import Settings, settings_of
 from pointsman.routing.policy import Policy
 from pointsman.store import Store
-from pointsman.store.following import last_seq
 
 if TYPE_CHECKING:
     from pointsman.monitoring.telemetry.reader import TelemetryService
@@ -41,6 +40,11 @@ class Traced(Protocol):
         """Where the turns are."""
         ...
 
+    @property
+    def began_at(self) -> int:
+        """The place of the newest turn when it was started."""
+        ...
+
 
 class LateTelemetry:
     """The service before it is begun: what it takes is imported in a thread, so that no turn waits for that."""
@@ -50,7 +54,7 @@ class LateTelemetry:
     def __init__(self, router: Traced, settings: Settings) -> None:
         self._router = router
         self._settings = settings
-        self._began_at = last_seq(router.store)  # turns may come before all is imported
+        self._began_at = router.began_at  # turns may come before all is imported
 
     async def run(self) -> None:
         """Send until cancelled."""
