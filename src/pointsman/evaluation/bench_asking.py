@@ -15,6 +15,7 @@ from pointsman.domain.turn import Turn
 from pointsman.domain.usage import Usage
 from pointsman.errors import PointsmanError, ProviderError, UsageError
 from pointsman.evaluation.answers import Answer, Origin
+from pointsman.evaluation.foreign_history import portable
 from pointsman.evaluation.tokens import BYTES_PER_TOKEN, message_bytes, tool_bytes
 from pointsman.execution.ask import Ask
 from pointsman.execution.hop import Dispatch, Hop
@@ -123,7 +124,8 @@ class Asker:
         return answer
 
     async def _called(self, job: Job, steps: list[StepRecord]) -> Answer:
-        hop = Hop(self._dispatch, _ask(job), Wish(job.turn, (job.model,), purpose=PURPOSE), steps)
+        wish = Wish(portable(job.turn, job.model), (job.model,), purpose=PURPOSE)
+        hop = Hop(self._dispatch, _ask(job), wish, steps)
         base = Answer(job.case_id, job.model, job.repeat, self.origin(job.model))
         try:
             await hop.open(time.monotonic() + self._dispatch.deadlines.total_s)

@@ -17,6 +17,7 @@ from pointsman.domain.record import StepRecord, TurnRecord
 from pointsman.domain.reply import Reply
 from pointsman.domain.turn import Turn
 from pointsman.errors import PointsmanError, ProviderError
+from pointsman.evaluation.foreign_history import portable
 from pointsman.execution.ask import Ask, neutral_parts
 from pointsman.execution.hop import Attempts, Dispatch, Hop
 from pointsman.execution.limits.worst_case import Measure
@@ -60,7 +61,7 @@ def shadow_turn(turn: Turn, record: TurnRecord, model: str, *, thinks: bool, mos
         limit = max(_SHORTEST, _TIMES * said) + (_THOUGHTS if thinks else 0)
         limit = limit if most is None else min(limit, most)
     return msgspec.structs.replace(
-        turn,
+        portable(turn, model),
         model=model,
         stream=False,
         include_usage=False,
