@@ -1,6 +1,6 @@
 """Folding while ``pointsman serve`` runs: in a thread, in batches too small for a turn to notice.
 
-Opening the column file takes 55 ms of a core however few turns there are. So a few new turns are folded at once, when the core
+Opening the column file costs the same however few turns there are. So a few new turns are folded at once, when the core
 has nothing else to do; many wait for each other up to ten seconds.
 """
 

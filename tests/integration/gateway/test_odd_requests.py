@@ -130,6 +130,14 @@ def test_another_path(client: Client, path: str, method: str) -> None:
     check_error(client.answer(), ANTHROPIC if path.startswith(ANTHROPIC) else OPENAI, 404)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_pages_are_not_for_a_host_that_is_not_ours(client: Client, method: str) -> None:
+    client.send(f"{method} / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{{}}".encode())
+    answer = client.answer()
+    assert answer.status == 421
+    assert b"Traceback" not in answer.body
+
+
 def test_probes_may_use_head(client: Client) -> None:
     for path in ("/healthz", "/readyz", "/v1/models"):
         client.send(f"HEAD {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
