@@ -1,8 +1,9 @@
 """Histories that another model wrote, made such that the model under test takes them.
 
 Gemini 3 refuses an open tool loop whose calls do not bring its own thought signature back (a 400). A recorded loop of another
-model has none, so a replay would count that refusal against Gemini. A word stands in for the signature of a history from
-elsewhere; the emulator takes it, the real API was not asked. It is used in replays, benches and shadow checks only: what customers are served is never sent with it.
+model has none, so a replay would count that refusal against Gemini.
+A word stands in for the signature of a history from elsewhere; the emulator takes it, the real API was not asked. It is used in
+replays, benches and shadow checks only: what customers are served is never sent with it.
 """
 
 from __future__ import annotations
